@@ -1,0 +1,155 @@
+//! What an operator can choose, with the defaults of [`crate::defaults`]; parsed and checked without binding a port.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use callboard_protocol::{limits, version};
+
+use crate::defaults;
+
+/// Everything the broker can be told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the QUIC door listens (UDP). Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The certificate that the doors show.
+    pub tls: Tls,
+    /// Where API keys and the development certificate are kept; mode 0700.
+    pub data_dir: PathBuf,
+    /// Whether anonymous peers may publish. `None`: yes while every door is on loopback, no otherwise.
+    pub anonymous_publish: Option<bool>,
+    /// Go beyond loopback although the certificate is a development one or anonymous peers may publish.
+    pub expose_anyway: bool,
+    /// What channels remember. The first rule whose pattern matches counts; without one, [`History::default`].
+    pub history: Vec<(Pattern, History)>,
+    /// The bounds of one session's queue out.
+    pub outbox: Outbox,
+    /// Largest payload, in bytes; at most [`limits::PAYLOAD_BYTES_CEILING`].
+    pub payload_bytes_max: usize,
+    /// Subscriptions a session may have at once.
+    pub subscriptions_max: usize,
+    /// Until the first frame of a session has come.
+    pub hello_timeout: Duration,
+    /// Silence after which a peer is given up.
+    pub idle_timeout: Duration,
+    /// How long a channel that nothing happens to stays awake.
+    pub channel_idle: Duration,
+    /// How shutdown goes.
+    pub drain: Drain,
+}
+
+/// Where the certificate comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tls {
+    /// A self-signed one in the data directory, made at the first start.
+    Development,
+    /// PEM files: the chain, leaf first, and its private key.
+    Pem {
+        /// The chain.
+        chain: PathBuf,
+        /// The key.
+        key: PathBuf,
+    },
+}
+
+/// The bounds of a channel's history. A message is forgotten when any one of them is passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct History {
+    /// Messages; 0 remembers nothing.
+    pub messages: usize,
+    /// Bytes of encoded messages.
+    pub bytes: usize,
+    /// Time since the broker took the message.
+    pub age: Duration,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { messages: defaults::HISTORY_MESSAGES, bytes: defaults::HISTORY_BYTES, age: defaults::HISTORY_AGE }
+    }
+}
+
+/// The bounds of one session's queue out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outbox {
+    /// Frames.
+    pub messages: usize,
+    /// Bytes.
+    pub bytes: usize,
+}
+
+/// How shutdown goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drain {
+    /// How long outboxes may take to empty.
+    pub deadline: Duration,
+    /// Over how long clients are asked to spread their return.
+    pub spread: Duration,
+}
+
+/// A pattern of channel names: literal segments, `*` for any one segment, `**` at the end for one or more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(Vec<String>);
+
+impl Pattern {
+    /// Parses a pattern.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, when a segment is empty or `**` stands before the end.
+    pub fn parse(pattern: &str) -> Result<Self, String> {
+        let segments: Vec<String> = pattern.split('/').map(str::to_owned).collect();
+        if segments.iter().any(String::is_empty) {
+            return Err(format!("the pattern `{pattern}` has an empty segment"));
+        }
+        if segments.iter().rev().skip(1).any(|segment| segment == "**") {
+            return Err(format!("in the pattern `{pattern}` `**` stands before the end"));
+        }
+        Ok(Self(segments))
+    }
+
+    /// Whether the pattern names this channel.
+    #[must_use]
+    pub fn matches(&self, name: &callboard_protocol::ChannelName) -> bool {
+        let mut segments = name.segments();
+        for wanted in &self.0 {
+            match (wanted.as_str(), segments.next()) {
+                (_, None) => return false,
+                ("**", Some(_)) => return true,
+                ("*", Some(_)) => {}
+                (literal, Some(segment)) if literal == segment => {}
+                (_, Some(_)) => return false,
+            }
+        }
+        segments.next().is_none()
+    }
+}
+
+impl Config {
+    /// The defaults, with this data directory.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), version::DEFAULT_PORT),
+            tls: Tls::Development,
+            data_dir: data_dir.into(),
+            anonymous_publish: None,
+            expose_anyway: false,
+            history: Vec::new(),
+            outbox: Outbox { messages: defaults::OUTBOX_MESSAGES, bytes: defaults::OUTBOX_BYTES },
+            payload_bytes_max: limits::PAYLOAD_BYTES_DEFAULT,
+            subscriptions_max: defaults::SUBSCRIPTIONS_MAX,
+            hello_timeout: defaults::HELLO_TIMEOUT,
+            idle_timeout: defaults::IDLE_TIMEOUT,
+            channel_idle: defaults::CHANNEL_IDLE,
+            drain: Drain { deadline: defaults::DRAIN_DEADLINE, spread: defaults::DRAIN_SPREAD },
+        }
+    }
+
+    /// What the history of the channel `name` is bounded by.
+    #[must_use]
+    pub fn history_of(&self, name: &callboard_protocol::ChannelName) -> History {
+        self.history.iter().find(|(pattern, _)| pattern.matches(name)).map(|(_, history)| *history).unwrap_or_default()
+    }
+}

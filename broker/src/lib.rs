@@ -1,0 +1,3 @@
+//! Callboard broker.
+pub mod config;
+pub mod defaults;

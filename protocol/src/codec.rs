@@ -1,0 +1,156 @@
+//! Frames to bodies and back, exactly: one frame has one encoding, and a body is one frame with nothing behind it.
+
+use bytes::{BufMut, BytesMut};
+use postcard::ser_flavors::Flavor;
+use serde::{Deserialize, Serialize};
+
+use crate::frame::{ClientFrame, ServerFrame};
+use crate::limits::{BODY_BYTES_MAX, LENGTH_BYTES_MAX};
+
+/// A frame of either direction; the two enums implement it and nothing else needs to.
+pub trait Frame: Serialize {}
+
+impl Frame for ClientFrame<'_> {}
+impl Frame for ServerFrame<'_> {}
+
+/// Why a body is no frame. The peer is at fault; the session ends with [`crate::close::Code::Malformed`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The body is longer than [`BODY_BYTES_MAX`].
+    #[error("a body has at most {BODY_BYTES_MAX} bytes, this one has {bytes}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// The body ends before its frame does.
+    #[error("the body ends before its frame does")]
+    Truncated,
+    /// The frame ends before its body does.
+    #[error("{bytes} bytes stand behind the frame")]
+    Trailing {
+        /// How many are left.
+        bytes: usize,
+    },
+    /// An unknown kind of frame, a text that is not UTF-8, an integer above its limit, or another value that no
+    /// field can have.
+    #[error("the body has a value that its field cannot have")]
+    Invalid,
+    /// An integer is written with more bytes than it needs.
+    #[error("an integer is written with more bytes than it needs")]
+    Overlong,
+}
+
+/// Appends `frame`'s body to `out`.
+///
+/// # Errors
+///
+/// [`EncodeError`] if the body would be longer than a peer accepts; `out` is then as it was.
+pub fn encode<F: Frame>(frame: &F, out: &mut BytesMut) -> Result<(), EncodeError> {
+    let bytes = body_bytes(frame)?;
+    out.reserve(bytes);
+    write(frame, out);
+    Ok(())
+}
+
+/// Appends `frame` dressed for a stream: the body's length as a varint, then the body.
+///
+/// # Errors
+///
+/// [`EncodeError`] if the body would be longer than a peer accepts; `out` is then as it was.
+pub fn encode_stream<F: Frame>(frame: &F, out: &mut BytesMut) -> Result<(), EncodeError> {
+    let bytes = body_bytes(frame)?;
+    out.reserve(LENGTH_BYTES_MAX + bytes);
+    put_length(bytes, out);
+    write(frame, out);
+    Ok(())
+}
+
+/// A frame's body would be longer than [`BODY_BYTES_MAX`]. The caller is at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a body has at most {BODY_BYTES_MAX} bytes, this one would have {bytes}")]
+pub struct EncodeError {
+    /// How long it would be.
+    pub bytes: usize,
+}
+
+fn body_bytes<F: Frame>(frame: &F) -> Result<usize, EncodeError> {
+    let bytes = size(frame);
+    if bytes > BODY_BYTES_MAX { Err(EncodeError { bytes }) } else { Ok(bytes) }
+}
+
+fn size<T: Serialize>(value: &T) -> usize {
+    postcard::serialize_with_flavor(value, postcard::ser_flavors::Size::default())
+        .expect("frames have no value that postcard cannot write, and counting takes no memory")
+}
+
+fn write<T: Serialize>(value: &T, out: &mut BytesMut) {
+    postcard::serialize_with_flavor(value, Tail(out))
+        .expect("frames have no value that postcard cannot write, and the buffer grows");
+}
+
+fn put_length(length: usize, out: &mut BytesMut) {
+    let mut rest = length;
+    while rest >= 0x80 {
+        out.put_u8((rest & 0x7f) as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.put_u8(rest as u8);
+}
+
+/// Writes at the end of a buffer.
+struct Tail<'a>(&'a mut BytesMut);
+
+impl Flavor for Tail<'_> {
+    type Output = ();
+
+    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn try_push(&mut self, data: u8) -> postcard::Result<()> {
+        self.0.put_u8(data);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+/// Decodes a client's frame; it borrows from `body`.
+///
+/// # Errors
+///
+/// What is wrong with the body.
+pub fn decode_client(body: &[u8]) -> Result<ClientFrame<'_>, DecodeError> {
+    decode(body)
+}
+
+/// Decodes a broker's frame; it borrows from `body`.
+///
+/// # Errors
+///
+/// What is wrong with the body.
+pub fn decode_server(body: &[u8]) -> Result<ServerFrame<'_>, DecodeError> {
+    decode(body)
+}
+
+fn decode<'a, F: Deserialize<'a> + Frame>(body: &'a [u8]) -> Result<F, DecodeError> {
+    if body.len() > BODY_BYTES_MAX {
+        return Err(DecodeError::TooLong { bytes: body.len() });
+    }
+    let (frame, rest) = postcard::take_from_bytes::<F>(body).map_err(|error| {
+        if error == postcard::Error::DeserializeUnexpectedEnd { DecodeError::Truncated } else { DecodeError::Invalid }
+    })?;
+    if !rest.is_empty() {
+        return Err(DecodeError::Trailing { bytes: rest.len() });
+    }
+    // PROTOCOL.md, "Integers": the shortest form only. Varints are the one thing that postcard reads in several
+    // forms, and each longer form makes the body longer than what its frame encodes to.
+    if size(&frame) != body.len() {
+        return Err(DecodeError::Overlong);
+    }
+    Ok(frame)
+}
