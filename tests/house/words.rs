@@ -1,0 +1,99 @@
+//! Words that code must not say: what is unfinished, what is skipped, what waits by the clock, what makes a pure file impure.
+
+use crate::source::{Source, hold, lines_with, rust_files};
+
+/// What no file says.
+const BANNED: &[(&[&str], &str)] = &[
+    (&["todo", "!"], "`todo!`: what is reachable is finished"),
+    (&["unimplemented", "!"], "`unimplemented!`: what is reachable is finished"),
+    (&["#", "[", "ignore"], "`#[ignore]`: a test that nobody runs promises nothing"),
+    (&["thread", ":", ":", "sleep"], "`thread::sleep`: it stalls every task of its thread"),
+];
+
+/// The files that may let time pass, each with what it waits for. All others wait for an event, under a deadline.
+const SLEEPERS: &[(&str, &str)] = &[];
+
+/// What a pure file never says.
+const IMPURE: &[(&[&str], &str)] = &[
+    (&[".", "await"], "`.await`: it is tested without a runtime"),
+    (&["Instant", ":", ":", "now"], "`Instant::now`: time is an argument"),
+    (&["SystemTime"], "`SystemTime`: time is an argument"),
+];
+
+#[test]
+fn nothing_is_left_unfinished_or_skipped() {
+    for (code, faults) in [
+        ("fn f() { todo!() }", 1),
+        ("fn f() { unimplemented!(\"later\") }", 1),
+        ("#[ignore = \"slow\"] #[test] fn f() {}", 1),
+        ("fn f() { std::thread::sleep(x) }", 1),
+        ("// todo!()\nfn f() { g(\"todo!()\") }", 0),
+    ] {
+        assert_eq!(said(&Source::example("a.rs", code), BANNED).len(), faults, "{code}");
+    }
+    hold("nothing is left unfinished, and no test is skipped", rust_files().iter().flat_map(|file| said(file, BANNED)));
+}
+
+fn said(source: &Source, phrases: &[(&[&str], &str)]) -> Vec<String> {
+    let words = source.words();
+    let found = phrases
+        .iter()
+        .flat_map(|(phrase, reason)| lines_with(&words, phrase).into_iter().map(move |line| (line, *reason)));
+    found.map(|(line, reason)| source.fault(line, reason)).collect()
+}
+
+#[test]
+fn only_named_files_let_time_pass() {
+    let sleeper =
+        Source::example("a.rs", "use tokio::time::sleep;\nasync fn f() { tokio::time::sleep_until(x).await }");
+    assert_eq!(sleeps(&sleeper, &[]).len(), 2);
+    assert!(sleeps(&sleeper, &[("a.rs", "it waits to come back")]).is_empty());
+    let files = rust_files();
+    hold(
+        "code waits for what it needs, not for time to pass; where time itself is meant, the file stands in SLEEPERS",
+        files.iter().flat_map(|file| sleeps(file, SLEEPERS)).chain(awake(&files, SLEEPERS)),
+    );
+}
+
+fn sleeps(source: &Source, allowed: &[(&str, &str)]) -> Vec<String> {
+    if allowed.iter().any(|(path, _)| *path == source.path) {
+        return Vec::new();
+    }
+    let words = source.words();
+    let sleeping =
+        words.iter().filter(|word| ["sleep", "sleep_until", "sleep_ms", "park_timeout"].contains(&word.text.as_str()));
+    sleeping.map(|word| source.fault(word.line, &format!("`{}`", word.text))).collect()
+}
+
+/// Files that are allowed to sleep and do not: the list tells no more than is true.
+fn awake(files: &[Source], allowed: &[(&str, &str)]) -> Vec<String> {
+    let sleeping = |path: &str| files.iter().any(|file| file.path == path && !sleeps(file, &[]).is_empty());
+    allowed
+        .iter()
+        .filter(|(path, _)| !sleeping(path))
+        .map(|(path, _)| format!("{path}: in SLEEPERS, and does not sleep"))
+        .collect()
+}
+
+#[test]
+fn a_name_in_the_list_of_sleepers_must_sleep() {
+    assert_eq!(awake(&[Source::example("a.rs", "fn f() {}")], &[("a.rs", "it waits to come back")]).len(), 1);
+    assert_eq!(awake(&[], &[("gone.rs", "it waits to come back")]).len(), 1);
+}
+
+#[test]
+fn pure_files_neither_wait_nor_read_a_clock() {
+    for code in ["async fn f() { g().await }", "fn f() { std::time::Instant::now(); }", "use std::time::SystemTime;"] {
+        assert_eq!(impure(&Source::example("broker/src/channel/state.rs", code)).len(), 1, "{code}");
+        assert_eq!(impure(&Source::example("protocol/src/frame/part.rs", code)).len(), 1, "{code}");
+        assert!(impure(&Source::example("broker/src/channel/actor.rs", code)).is_empty(), "{code}");
+    }
+    hold("state and protocol are pure: input in, effects out", rust_files().iter().flat_map(impure));
+}
+
+fn impure(source: &Source) -> Vec<String> {
+    let pure = source.path.starts_with("protocol/src/")
+        || source.path.ends_with("/state.rs")
+        || source.path.contains("/state/");
+    if pure { said(source, IMPURE) } else { Vec::new() }
+}
