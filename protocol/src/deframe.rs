@@ -29,19 +29,17 @@ pub enum DeframeError {
     Empty,
 }
 
-/// Chunks shorter than this are copied together while they wait: a peer that trickles its stream would otherwise cost a
-/// buffer's bookkeeping for each of its bytes.
-const CHUNK_BYTES_KEPT: usize = 512;
-
 /// The bytes of a stream that are not yet cut.
 ///
-/// Bodies that lie within one chunk share its memory; only a body that spans chunks is copied together. What waits
-/// takes little more memory than its bytes, however small the chunks were.
+/// Bodies that lie within one chunk share its memory. A body that spans chunks is copied together, once, and so is what
+/// waits when [`poll_body`](Self::poll_body) answers `None`: a peer that never ends its frame holds its own bytes here,
+/// at most twice over, and none of the larger buffer that they were read into.
 #[derive(Debug)]
 pub struct Deframer {
+    /// The beginning of a frame whose rest had not come; always less than one frame.
+    partial: BytesMut,
+    /// What came after `partial`.
     chunks: VecDeque<Bytes>,
-    /// Short chunks that came after `chunks`.
-    tail: BytesMut,
     buffered: usize,
     body_bytes_max: usize,
     failed: Option<DeframeError>,
@@ -51,28 +49,16 @@ impl Deframer {
     /// Cuts a stream whose bodies may have `body_bytes_max` bytes.
     #[must_use]
     pub fn new(body_bytes_max: usize) -> Self {
-        Self { chunks: VecDeque::new(), tail: BytesMut::new(), buffered: 0, body_bytes_max, failed: None }
+        Self { partial: BytesMut::new(), chunks: VecDeque::new(), buffered: 0, body_bytes_max, failed: None }
     }
 
-    /// Takes the stream's next bytes.
+    /// Takes the stream's next bytes; a stream that failed takes no more.
     pub fn handle_bytes(&mut self, bytes: Bytes) {
-        if bytes.is_empty() {
+        if bytes.is_empty() || self.failed.is_some() {
             return;
         }
-        let first = self.buffered == 0;
         self.buffered += bytes.len();
-        if first || bytes.len() >= CHUNK_BYTES_KEPT {
-            self.end_tail();
-            self.chunks.push_back(bytes);
-        } else {
-            self.tail.extend_from_slice(&bytes);
-        }
-    }
-
-    fn end_tail(&mut self) {
-        if !self.tail.is_empty() {
-            self.chunks.push_back(std::mem::take(&mut self.tail).freeze());
-        }
+        self.chunks.push_back(bytes);
     }
 
     /// The next whole body; `None` when more bytes are needed.
@@ -86,23 +72,17 @@ impl Deframer {
         }
         match self.peek_length() {
             Err(error) => {
-                self.failed = Some(error);
-                self.chunks = VecDeque::new();
-                self.tail = BytesMut::new();
-                self.buffered = 0;
+                *self = Self { failed: Some(error), ..Self::new(self.body_bytes_max) };
                 Err(error)
             }
             Ok(Some((prefix, length))) if self.buffered >= prefix + length => {
-                self.end_tail();
-                self.skip(prefix);
-                let body = self.take(length);
-                if self.chunks.is_empty() {
-                    // Connections at rest keep no buffers.
-                    self.chunks = VecDeque::new();
-                }
-                Ok(Some(body))
+                self.buffered -= prefix + length;
+                Ok(Some(self.cut(prefix, length)))
             }
-            Ok(_) => Ok(None),
+            Ok(_) => {
+                self.keep();
+                Ok(None)
+            }
         }
     }
 
@@ -118,12 +98,14 @@ impl Deframer {
         self.buffered
     }
 
+    /// The bytes of the next length and what it says; `None` when its last byte has not come.
     fn peek_length(&self) -> Result<Option<(usize, usize)>, DeframeError> {
         let mut length = 0_usize;
-        for (index, byte) in self.chunks.iter().flatten().chain(&self.tail).copied().take(LENGTH_BYTES_MAX).enumerate()
-        {
+        let waiting = self.partial.iter().chain(self.chunks.iter().flatten());
+        for (index, byte) in waiting.copied().take(LENGTH_BYTES_MAX).enumerate() {
             length |= usize::from(byte & 0x7f) << (7 * index);
             if byte & 0x80 == 0 {
+                // PROTOCOL.md, "Stream": the shortest form only, and 1 up to the limit.
                 return if byte == 0 && index > 0 {
                     Err(DeframeError::Overlong)
                 } else if length == 0 {
@@ -138,39 +120,138 @@ impl Deframer {
         if self.buffered >= LENGTH_BYTES_MAX { Err(DeframeError::LengthTooLong) } else { Ok(None) }
     }
 
-    fn skip(&mut self, mut bytes: usize) {
-        self.buffered -= bytes;
-        while bytes > 0 {
-            let front = self.chunks.front_mut().expect("as many bytes are buffered as are skipped");
-            let step = bytes.min(front.len());
-            front.advance(step);
-            bytes -= step;
+    /// Copies what waits out of the chunks that it came in.
+    fn keep(&mut self) {
+        for chunk in self.chunks.drain(..) {
+            self.partial.extend_from_slice(&chunk);
+        }
+        // Connections at rest keep no buffers.
+        self.chunks.shrink_to_fit();
+    }
+
+    /// Cuts a body of `length` bytes that stands behind `prefix` bytes, all of which wait.
+    fn cut(&mut self, prefix: usize, length: usize) -> Bytes {
+        if self.partial.is_empty()
+            && let Some(front) = self.chunks.front_mut()
+            && front.len() >= prefix + length
+        {
+            front.advance(prefix);
+            let body = front.split_to(length);
             if front.is_empty() {
                 self.chunks.pop_front();
             }
+            return body;
+        }
+        let mut frame = std::mem::take(&mut self.partial);
+        frame.reserve(prefix + length - frame.len());
+        while frame.len() < prefix + length {
+            let front = self.chunks.front_mut().expect("a body is cut only when all of it waits");
+            let step = (prefix + length - frame.len()).min(front.len());
+            frame.extend_from_slice(&front.split_to(step));
+            if front.is_empty() {
+                self.chunks.pop_front();
+            }
+        }
+        frame.advance(prefix);
+        frame.freeze()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fed(max: usize, stream: &[u8]) -> Deframer {
+        let mut deframer = Deframer::new(max);
+        deframer.handle_bytes(Bytes::copy_from_slice(stream));
+        deframer
+    }
+
+    #[test]
+    fn bodies_within_a_chunk_share_its_memory() {
+        let chunk = Bytes::from_static(&[2, 7, 8, 1, 9]);
+        let mut deframer = Deframer::new(10);
+        deframer.handle_bytes(chunk.clone());
+        let body = deframer.poll_body().unwrap().unwrap();
+        assert_eq!(body.as_ptr(), chunk[1..].as_ptr());
+        assert_eq!(deframer.poll_body().unwrap().unwrap(), [9][..]);
+        assert_eq!(deframer.poll_body(), Ok(None));
+        assert!(!deframer.is_mid_frame());
+    }
+
+    #[test]
+    fn what_waits_lets_go_of_the_buffer_it_was_read_into() {
+        let read = Bytes::from(vec![200; 64 << 10]);
+        let mut deframer = Deframer::new(1 << 20);
+        deframer.handle_bytes(Bytes::from_static(&[0xff, 0x7f]));
+        deframer.handle_bytes(read.slice(..600));
+        assert_eq!(deframer.poll_body(), Ok(None));
+        assert!(read.is_unique(), "600 bytes must not keep 65536");
+        assert_eq!(deframer.buffered_bytes(), 602);
+    }
+
+    #[test]
+    fn an_announced_length_reserves_nothing() {
+        for announced in [&[0x80, 0x80, 0x40][..], &[0xff, 0xff, 0x3f], &[0xff, 0x7f]] {
+            let mut deframer = fed(1 << 20, announced);
+            assert_eq!(deframer.poll_body(), Ok(None));
+            assert!(deframer.partial.capacity() <= 16, "{} bytes for {announced:?}", deframer.partial.capacity());
+            assert_eq!(deframer.chunks.capacity(), 0);
         }
     }
 
-    fn take(&mut self, bytes: usize) -> Bytes {
-        let front = self.chunks.front_mut().expect("a body is taken only when all of it is buffered");
-        if front.len() > bytes {
-            self.buffered -= bytes;
-            return front.split_to(bytes);
+    #[test]
+    fn a_trickle_costs_at_most_twice_its_bytes() {
+        let length = 300_000_usize;
+        let mut stream = vec![(length & 0x7f) as u8 | 0x80, (length >> 7 & 0x7f) as u8 | 0x80, (length >> 14) as u8];
+        stream.resize(3 + length, 1);
+        let mut deframer = Deframer::new(length);
+        for (index, byte) in stream.iter().enumerate() {
+            deframer.handle_bytes(Bytes::copy_from_slice(&[*byte]));
+            let body = deframer.poll_body().unwrap();
+            assert_eq!(body.is_some(), index + 1 == stream.len());
+            let held = deframer.partial.capacity() + deframer.chunks.capacity() * size_of::<Bytes>();
+            assert!(held <= 2 * (index + 1) + 256, "{held} bytes are held for {}", index + 1);
         }
-        if front.len() == bytes {
-            self.buffered -= bytes;
-            return self.chunks.pop_front().expect("the front was just seen");
+        assert_eq!(deframer.partial.capacity(), 0, "a stream at rest keeps no buffer");
+    }
+
+    #[test]
+    fn each_wrong_length_has_its_own_refusal_and_stays_refused() {
+        for (stream, error) in [
+            (&[0][..], DeframeError::Empty),
+            (&[0x80, 0], DeframeError::Overlong),
+            (&[0x81, 0x80, 0], DeframeError::Overlong),
+            (&[0x80, 0x80, 0x80], DeframeError::LengthTooLong),
+            (&[0xff, 0xff, 0xff, 0x00], DeframeError::LengthTooLong),
+            (&[101], DeframeError::TooLong { bytes: 101, max: 100 }),
+            (&[0xff, 0xff, 0x7f], DeframeError::TooLong { bytes: 2_097_151, max: 100 }),
+        ] {
+            let mut deframer = fed(100, stream);
+            assert_eq!(deframer.poll_body(), Err(error), "{stream:?}");
+            deframer.handle_bytes(Bytes::from_static(&[1, 1]));
+            assert_eq!(deframer.poll_body(), Err(error));
+            assert_eq!(deframer.buffered_bytes(), 0, "a stream that failed holds nothing");
         }
-        let mut body = BytesMut::with_capacity(bytes);
-        while body.len() < bytes {
-            let front = self.chunks.front_mut().expect("a body is taken only when all of it is buffered");
-            let step = (bytes - body.len()).min(front.len());
-            body.extend_from_slice(&front.split_to(step));
-            self.buffered -= step;
-            if front.is_empty() {
-                self.chunks.pop_front();
-            }
+    }
+
+    #[test]
+    fn the_bodies_before_a_wrong_length_are_cut() {
+        let mut deframer = fed(100, &[1, 5, 0]);
+        assert_eq!(deframer.poll_body().unwrap().unwrap(), [5][..]);
+        assert_eq!(deframer.poll_body(), Err(DeframeError::Empty));
+    }
+
+    #[test]
+    fn a_frame_may_span_any_number_of_chunks_and_be_followed_in_the_last() {
+        let mut deframer = Deframer::new(1 << 20);
+        for chunk in [&[0x83][..], &[0x01, 1], &[2; 129], &[3, 2, 8], &[9, 1]] {
+            deframer.handle_bytes(Bytes::copy_from_slice(chunk));
         }
-        body.freeze()
+        let body = deframer.poll_body().unwrap().unwrap();
+        assert_eq!((body.len(), body[0], body[130]), (131, 1, 3));
+        assert_eq!(deframer.poll_body().unwrap().unwrap(), [8, 9][..]);
+        assert_eq!(deframer.poll_body(), Ok(None));
+        assert_eq!(deframer.buffered_bytes(), 1);
     }
 }
