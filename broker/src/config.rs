@@ -4,9 +4,17 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use callboard_protocol::{limits, version};
+use callboard_protocol::{ChannelName, limits, version};
 
 use crate::defaults;
+
+mod check;
+mod file;
+mod pattern;
+
+pub use check::ConfigError;
+pub use file::{File, FileError};
+pub use pattern::Pattern;
 
 /// Everything the broker can be told.
 #[derive(Debug, Clone)]
@@ -88,44 +96,6 @@ pub struct Drain {
     pub spread: Duration,
 }
 
-/// A pattern of channel names: literal segments, `*` for any one segment, `**` at the end for one or more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern(Vec<String>);
-
-impl Pattern {
-    /// Parses a pattern.
-    ///
-    /// # Errors
-    ///
-    /// A sentence, when a segment is empty or `**` stands before the end.
-    pub fn parse(pattern: &str) -> Result<Self, String> {
-        let segments: Vec<String> = pattern.split('/').map(str::to_owned).collect();
-        if segments.iter().any(String::is_empty) {
-            return Err(format!("the pattern `{pattern}` has an empty segment"));
-        }
-        if segments.iter().rev().skip(1).any(|segment| segment == "**") {
-            return Err(format!("in the pattern `{pattern}` `**` stands before the end"));
-        }
-        Ok(Self(segments))
-    }
-
-    /// Whether the pattern names this channel.
-    #[must_use]
-    pub fn matches(&self, name: &callboard_protocol::ChannelName) -> bool {
-        let mut segments = name.segments();
-        for wanted in &self.0 {
-            match (wanted.as_str(), segments.next()) {
-                (_, None) => return false,
-                ("**", Some(_)) => return true,
-                ("*", Some(_)) => {}
-                (literal, Some(segment)) if literal == segment => {}
-                (_, Some(_)) => return false,
-            }
-        }
-        segments.next().is_none()
-    }
-}
-
 impl Config {
     /// The defaults, with this data directory.
     #[must_use]
@@ -149,7 +119,19 @@ impl Config {
 
     /// What the history of the channel `name` is bounded by.
     #[must_use]
-    pub fn history_of(&self, name: &callboard_protocol::ChannelName) -> History {
+    pub fn history_of(&self, name: &ChannelName) -> History {
         self.history.iter().find(|(pattern, _)| pattern.matches(name)).map(|(_, history)| *history).unwrap_or_default()
+    }
+
+    /// Whether every door is on loopback, out of the reach of other machines.
+    #[must_use]
+    pub fn on_loopback(&self) -> bool {
+        self.listen.ip().to_canonical().is_loopback()
+    }
+
+    /// Whether anonymous peers may publish: as configured, otherwise only while every door is on loopback.
+    #[must_use]
+    pub fn may_publish_anonymously(&self) -> bool {
+        self.anonymous_publish.unwrap_or_else(|| self.on_loopback())
     }
 }

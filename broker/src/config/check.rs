@@ -1,0 +1,221 @@
+//! Whether a configuration can work and is safe to run; looks at its values alone, never at a file or a port.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use callboard_protocol::limits;
+
+use super::{Config, Tls};
+
+/// Longest of the timeouts that can be configured: a peer that is silent for a day is gone.
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Room that a message needs beside its payload: its frame with every name at its longest.
+const FRAME_BYTES: usize =
+    limits::FRAME_BYTES_OVERHEAD + limits::CHANNEL_NAME_BYTES_MAX + limits::KEY_BYTES_MAX + 2 * limits::LABEL_BYTES_MAX;
+
+/// What is wrong with a configuration, and what mends it. The operator is at fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Payloads would be larger than the protocol carries.
+    #[error(
+        "payload_bytes_max is {payload_bytes_max}, and no message can carry more than {ceiling} bytes; lower it to \
+         that, and let messages refer to larger things instead of carrying them",
+        ceiling = limits::PAYLOAD_BYTES_CEILING
+    )]
+    PayloadAboveCeiling {
+        /// What was configured.
+        payload_bytes_max: usize,
+    },
+    /// A bound of 0 would let nothing through.
+    #[error("{setting} is 0, which would let nothing through; set it to at least 1, or leave it out for the default")]
+    Zero {
+        /// The setting's name in a configuration file.
+        setting: &'static str,
+    },
+    /// A timeout is longer than a day.
+    #[error("{setting} is above a day ({max} ms); lower it", max = TIMEOUT_MAX.as_millis())]
+    TimeoutTooLong {
+        /// The setting's name in a configuration file.
+        setting: &'static str,
+    },
+    /// More subscriptions than the wire can announce.
+    #[error("subscriptions_max is above {max}; lower it", max = u32::MAX)]
+    TooManySubscriptions,
+    /// One message of the largest legal size would not fit the outbox.
+    #[error(
+        "outbox.bytes is {outbox_bytes}, too little for one message of payload_bytes_max ({payload_bytes_max}); raise \
+         outbox.bytes to at least {needed}, or lower payload_bytes_max"
+    )]
+    OutboxBelowMessage {
+        /// What was configured.
+        outbox_bytes: usize,
+        /// The largest payload.
+        payload_bytes_max: usize,
+        /// What would do.
+        needed: usize,
+    },
+    /// The development certificate would be shown to other machines.
+    #[error(
+        "{listen} can be reached from other machines, and the certificate is the self-signed one for development, \
+         which nobody there can verify. Give a real one with --cert and --key (or [tls] in the configuration file), \
+         or listen on 127.0.0.1; to do it all the same, start with --expose-anyway"
+    )]
+    ExposedDevelopmentCertificate {
+        /// Where the door would listen.
+        listen: SocketAddr,
+    },
+    /// Anonymous peers on other machines could publish.
+    #[error(
+        "{listen} can be reached from other machines, and anonymous peers may publish: anyone who finds the port could \
+         write to every channel. Start with --anonymous-publish=false (or set anonymous_publish = false) and give \
+         publishers a key from `token new`, or listen on 127.0.0.1; to do it all the same, start with --expose-anyway"
+    )]
+    ExposedAnonymousPublish {
+        /// Where the door would listen.
+        listen: SocketAddr,
+    },
+}
+
+impl Config {
+    /// Checks everything that can be known without opening a file or a port.
+    ///
+    /// # Errors
+    ///
+    /// The first value that cannot work, or the first way in which the broker would stand open to other machines
+    /// although nobody said that it should.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.check_bounds()?;
+        self.check_timeouts()?;
+        self.check_exposure()
+    }
+
+    fn check_bounds(&self) -> Result<(), ConfigError> {
+        let payload_bytes_max = self.payload_bytes_max;
+        if payload_bytes_max > limits::PAYLOAD_BYTES_CEILING {
+            return Err(ConfigError::PayloadAboveCeiling { payload_bytes_max });
+        }
+        for (setting, value) in [
+            ("payload_bytes_max", payload_bytes_max),
+            ("subscriptions_max", self.subscriptions_max),
+            ("outbox.messages", self.outbox.messages),
+        ] {
+            if value == 0 {
+                return Err(ConfigError::Zero { setting });
+            }
+        }
+        if u32::try_from(self.subscriptions_max).is_err() {
+            return Err(ConfigError::TooManySubscriptions);
+        }
+        let needed = payload_bytes_max + FRAME_BYTES;
+        if self.outbox.bytes < needed {
+            return Err(ConfigError::OutboxBelowMessage { outbox_bytes: self.outbox.bytes, payload_bytes_max, needed });
+        }
+        Ok(())
+    }
+
+    fn check_timeouts(&self) -> Result<(), ConfigError> {
+        for (setting, value) in [
+            ("hello_timeout_ms", self.hello_timeout),
+            ("idle_timeout_ms", self.idle_timeout),
+            ("channel_idle_ms", self.channel_idle),
+        ] {
+            if value.is_zero() {
+                return Err(ConfigError::Zero { setting });
+            }
+        }
+        for (setting, value) in [
+            ("hello_timeout_ms", self.hello_timeout),
+            ("idle_timeout_ms", self.idle_timeout),
+            ("channel_idle_ms", self.channel_idle),
+            ("drain.deadline_ms", self.drain.deadline),
+            ("drain.spread_ms", self.drain.spread),
+        ] {
+            if value > TIMEOUT_MAX {
+                return Err(ConfigError::TimeoutTooLong { setting });
+            }
+        }
+        Ok(())
+    }
+
+    /// "Doors listen on loopback by default. Beyond it with a development certificate or anonymous publishing, the
+    /// broker refuses to start unless a flag says so" (ARCHITECTURE.md, "Identity").
+    fn check_exposure(&self) -> Result<(), ConfigError> {
+        if self.on_loopback() || self.expose_anyway {
+            return Ok(());
+        }
+        if self.may_publish_anonymously() {
+            return Err(ConfigError::ExposedAnonymousPublish { listen: self.listen });
+        }
+        match self.tls {
+            Tls::Development => Err(ConfigError::ExposedDevelopmentCertificate { listen: self.listen }),
+            Tls::Pem { .. } => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exposed() -> Config {
+        let mut config = Config::new("data");
+        config.listen = SocketAddr::from(([0, 0, 0, 0], 4480));
+        config.tls = Tls::Pem { chain: "chain.pem".into(), key: "key.pem".into() };
+        config
+    }
+
+    #[test]
+    fn the_defaults_are_legal() {
+        assert_eq!(Config::new("data").check(), Ok(()));
+    }
+
+    #[test]
+    fn each_bound_has_its_own_refusal() {
+        let refusal = |change: fn(&mut Config)| {
+            let mut config = Config::new("data");
+            change(&mut config);
+            config.check().expect_err("a refusal").to_string()
+        };
+        assert!(refusal(|c| c.payload_bytes_max = limits::PAYLOAD_BYTES_CEILING + 1).contains("lower it"));
+        assert!(refusal(|c| c.payload_bytes_max = 0).contains("payload_bytes_max is 0"));
+        assert!(refusal(|c| c.subscriptions_max = usize::MAX).contains("subscriptions_max is above"));
+        assert!(refusal(|c| c.outbox.messages = 0).contains("outbox.messages is 0"));
+        assert!(refusal(|c| c.outbox.bytes = c.payload_bytes_max).contains("raise outbox.bytes"));
+        assert!(refusal(|c| c.idle_timeout = Duration::ZERO).contains("idle_timeout_ms is 0"));
+        assert!(refusal(|c| c.drain.deadline = Duration::MAX).contains("drain.deadline_ms is above a day"));
+    }
+
+    #[test]
+    fn loopback_needs_no_flag_in_either_family() {
+        for listen in ["127.0.0.1:0", "127.9.9.9:1", "[::1]:4480", "[::ffff:127.0.0.1]:4480"] {
+            let mut config = Config::new("data");
+            config.listen = listen.parse().expect("an address");
+            assert!(config.may_publish_anonymously());
+            assert_eq!(config.check(), Ok(()), "{listen}");
+        }
+    }
+
+    #[test]
+    fn beyond_loopback_anonymous_publishing_is_off_unless_asked_for() {
+        let mut config = exposed();
+        assert!(!config.may_publish_anonymously());
+        assert_eq!(config.check(), Ok(()));
+        config.anonymous_publish = Some(true);
+        assert_eq!(config.check(), Err(ConfigError::ExposedAnonymousPublish { listen: config.listen }));
+        config.expose_anyway = true;
+        assert_eq!(config.check(), Ok(()));
+    }
+
+    #[test]
+    fn beyond_loopback_a_development_certificate_needs_a_flag() {
+        let mut config = exposed();
+        config.tls = Tls::Development;
+        let error = config.check().expect_err("a refusal");
+        assert_eq!(error, ConfigError::ExposedDevelopmentCertificate { listen: config.listen });
+        assert!(error.to_string().contains("--expose-anyway"));
+        config.expose_anyway = true;
+        assert_eq!(config.check(), Ok(()));
+    }
+}

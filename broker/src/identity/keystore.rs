@@ -1,0 +1,368 @@
+//! The API keys of a data directory, in one file that the running broker follows; never the secrets themselves.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use callboard_protocol::limits;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use super::apikey::{ApiKey, Digest, KeyId};
+use super::who::Identity;
+use crate::clock::Clock;
+use crate::data_dir::{self, Mode};
+
+/// How credentials of this kind are called on the wire.
+pub(super) const STRATEGY: &str = "apikey";
+
+/// The file, in the data directory.
+const FILE: &str = "keys.toml";
+
+/// The file that whoever changes the keys holds locked.
+const LOCK: &str = "keys.lock";
+
+/// What the file begins with, for whoever opens it.
+const HEADER: &str = "\
+# Callboard's API keys. `callboard token new`, `list` and `revoke` change this file; a running broker follows it.
+# It has the SHA-256 of each secret, never the secret.
+
+";
+
+/// The API keys of one data directory.
+///
+/// Every [`verify`](Self::verify) looks whether the file was replaced since it was read (one `stat`), so that a new key
+/// works, and a revoked one stops working, from the next authentication on. A file that turned unreadable or wrong
+/// leaves the keys as they were and is told in the log.
+#[derive(Debug)]
+pub struct KeyStore {
+    data_dir: PathBuf,
+    snapshot: Mutex<Snapshot>,
+}
+
+/// A key as it is stored and listed.
+#[derive(Debug, Clone)]
+pub struct StoredKey {
+    /// The part of the key that names it.
+    pub id: KeyId,
+    /// What its bearer is called: the key of the identity. Several keys may share a name while one replaces another.
+    pub name: String,
+    /// When it was made: RFC 3339, in UTC.
+    pub created: String,
+    digest: Digest,
+}
+
+/// Why the keys cannot be read or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// A name that no identity can have.
+    #[error("a key's name has 1 to {max} bytes and no control characters; choose another", max = limits::LABEL_BYTES_MAX)]
+    BadName,
+    /// The system refused to read or write. Whose fault it is, the system knows.
+    #[error("the keys in {} cannot be read or changed: {source}; check the path and its permissions", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is not one that this program wrote.
+    #[error("{} is not a file of keys: {sentence}; mend it, or move it away and make new keys", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where the mistake is, and what was expected there.
+        sentence: String,
+    },
+}
+
+/// What was read last, and from which state of the file.
+#[derive(Debug, Default)]
+struct Snapshot {
+    stamp: Option<Stamp>,
+    keys: Vec<StoredKey>,
+}
+
+/// What tells one content of the file from another. Every change replaces the file, so the inode alone would nearly do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    bytes: u64,
+    inode: u64,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyFile {
+    #[serde(default)]
+    key: Vec<KeyTable>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyTable {
+    id: String,
+    name: String,
+    created: String,
+    sha256: String,
+}
+
+impl KeyStore {
+    /// The keys of this data directory. Where there is no file there are no keys.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] if there is a file that cannot be read.
+    pub fn open(data_dir: impl Into<PathBuf>) -> Result<Self, KeyError> {
+        let store = Self { data_dir: data_dir.into(), snapshot: Mutex::default() };
+        *store.snapshot.lock() = store.read()?;
+        Ok(store)
+    }
+
+    /// Whom this key's text belongs to; `None` for a key that is not known, or is none.
+    #[must_use]
+    pub fn verify(&self, text: &str) -> Option<Identity> {
+        let key = ApiKey::parse(text)?;
+        let digest = key.digest();
+        let mut snapshot = self.snapshot.lock();
+        self.follow(&mut snapshot);
+        let stored = snapshot.keys.iter().find(|stored| stored.id == *key.id())?;
+        stored.digest.matches(&digest).then(|| Identity { strategy: STRATEGY, key: stored.name.as_str().into() })
+    }
+
+    /// The keys, in the order in which they were made.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] if the file cannot be read.
+    pub fn list(&self) -> Result<Vec<StoredKey>, KeyError> {
+        Ok(self.read()?.keys)
+    }
+
+    /// Makes a key and stores its digest. What is returned is the only copy of the secret.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`].
+    pub fn create(&self, name: &str) -> Result<ApiKey, KeyError> {
+        if name.is_empty() || name.len() > limits::LABEL_BYTES_MAX || name.chars().any(char::is_control) {
+            return Err(KeyError::BadName);
+        }
+        let created = jiff::Timestamp::from_second(i64::try_from(Clock::start().now().value() / 1000).unwrap_or(0))
+            .unwrap_or_default();
+        let _lock = self.lock()?;
+        let mut keys = self.read()?.keys;
+        let key = loop {
+            let key = ApiKey::random().map_err(|error| self.failed(io::Error::other(error)))?;
+            if keys.iter().all(|stored| stored.id != *key.id()) {
+                break key;
+            }
+        };
+        let (id, digest) = (key.id().clone(), key.digest());
+        keys.push(StoredKey { id, name: name.to_owned(), created: created.to_string(), digest });
+        self.write(&keys)?;
+        Ok(key)
+    }
+
+    /// Makes a key worthless. Tells its name, or `None` if there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`].
+    pub fn revoke(&self, id: &KeyId) -> Result<Option<String>, KeyError> {
+        let _lock = self.lock()?;
+        let mut keys = self.read()?.keys;
+        let Some(place) = keys.iter().position(|stored| stored.id == *id) else { return Ok(None) };
+        let revoked = keys.remove(place);
+        self.write(&keys)?;
+        Ok(Some(revoked.name))
+    }
+
+    /// Reads the file again if it is not the one that was read last.
+    fn follow(&self, snapshot: &mut Snapshot) {
+        let stamp = match stamp(&self.file()) {
+            Ok(stamp) => stamp,
+            Err(error) => return tracing::error!("{}; the keys stay as they were", self.failed(error)),
+        };
+        if stamp == snapshot.stamp {
+            return;
+        }
+        match self.read() {
+            Ok(newer) => *snapshot = newer,
+            Err(error) => {
+                tracing::error!("{error}; until then the keys stay as they were");
+                // The same wrong content is told once; what the system refused may go well the next time.
+                if matches!(error, KeyError::Malformed { .. }) {
+                    snapshot.stamp = stamp;
+                }
+            }
+        }
+    }
+
+    fn read(&self) -> Result<Snapshot, KeyError> {
+        let path = self.file();
+        // The stamp first: if the file is replaced in between, the next look reads it again.
+        let stamp = stamp(&path).map_err(|error| self.failed(error))?;
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Snapshot::default()),
+            Err(error) => return Err(self.failed(error)),
+        };
+        let keys = parse(&text).map_err(|sentence| KeyError::Malformed { path, sentence })?;
+        Ok(Snapshot { stamp, keys })
+    }
+
+    fn write(&self, keys: &[StoredKey]) -> Result<(), KeyError> {
+        let key = keys.iter().map(KeyTable::from).collect();
+        let text = toml::to_string(&KeyFile { key }).map_err(|error| self.failed(io::Error::other(error)))?;
+        data_dir::write(&self.file(), format!("{HEADER}{text}").as_bytes(), Mode::Secret)
+            .map_err(|error| self.failed(error))
+    }
+
+    /// Two that change the keys at once take turns; the lock ends with the file that is returned.
+    fn lock(&self) -> Result<File, KeyError> {
+        data_dir::prepare(&self.data_dir)
+            .and_then(|()| data_dir::lock(&self.data_dir.join(LOCK)))
+            .map_err(|error| self.failed(error))
+    }
+
+    fn file(&self) -> PathBuf {
+        self.data_dir.join(FILE)
+    }
+
+    fn failed(&self, source: io::Error) -> KeyError {
+        KeyError::Io { path: self.file(), source }
+    }
+}
+
+fn stamp(path: &Path) -> io::Result<Option<Stamp>> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    #[cfg(unix)]
+    let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+    #[cfg(not(unix))]
+    let inode = 0;
+    Ok(Some(Stamp { modified: metadata.modified().ok(), bytes: metadata.len(), inode }))
+}
+
+fn parse(text: &str) -> Result<Vec<StoredKey>, String> {
+    let file: KeyFile = toml::from_str(text).map_err(|error| error.to_string())?;
+    file.key.into_iter().map(StoredKey::try_from).collect()
+}
+
+impl TryFrom<KeyTable> for StoredKey {
+    type Error = String;
+
+    fn try_from(table: KeyTable) -> Result<Self, String> {
+        let KeyTable { id, name, created, sha256 } = table;
+        let id = KeyId::parse(&id).ok_or_else(|| format!("`{id}` is not the id of a key"))?;
+        let digest = Digest::parse(&sha256).ok_or_else(|| format!("key {id} has no SHA-256 in hexadecimal"))?;
+        Ok(Self { id, name, created, digest })
+    }
+}
+
+impl From<&StoredKey> for KeyTable {
+    fn from(stored: &StoredKey) -> Self {
+        let StoredKey { id, name, created, digest } = stored;
+        Self { id: id.to_string(), name: name.clone(), created: created.clone(), sha256: digest.to_text() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(home: &tempfile::TempDir) -> KeyStore {
+        KeyStore::open(home.path().join("data")).expect("a store")
+    }
+
+    #[test]
+    fn a_directory_without_keys_knows_nobody_and_is_not_made() {
+        let home = tempfile::tempdir().expect("a directory");
+        let store = open(&home);
+        assert!(store.list().expect("a list").is_empty());
+        assert_eq!(store.verify(&ApiKey::random().expect("randomness").reveal()), None);
+        assert!(!home.path().join("data").exists());
+    }
+
+    #[test]
+    fn a_running_store_follows_what_another_process_changes() {
+        let home = tempfile::tempdir().expect("a directory");
+        let (broker, command) = (open(&home), open(&home));
+        let first = command.create("reporter").expect("a key");
+        assert_eq!(broker.verify(&first.reveal()).expect("known").key, "reporter".into());
+        let second = command.create("reporter").expect("a key");
+        assert!(broker.verify(&second.reveal()).is_some());
+        assert_eq!(command.revoke(first.id()).expect("revoked"), Some("reporter".to_owned()));
+        assert_eq!(broker.verify(&first.reveal()), None);
+        assert!(broker.verify(&second.reveal()).is_some());
+        assert_eq!(command.revoke(first.id()).expect("no error"), None);
+        fs::remove_file(broker.file()).expect("removed");
+        assert_eq!(broker.verify(&second.reveal()), None);
+    }
+
+    #[test]
+    fn the_right_id_with_another_secret_is_nobody() {
+        let home = tempfile::tempdir().expect("a directory");
+        let store = open(&home);
+        let key = store.create("reporter").expect("a key");
+        let other = ApiKey::random().expect("randomness").reveal();
+        let forged = format!("cb_{}_{}", key.id(), other.rsplit('_').next().expect("a secret"));
+        assert!(ApiKey::parse(&forged).is_some());
+        assert_eq!(store.verify(&forged), None);
+    }
+
+    #[test]
+    fn a_wrong_file_stops_the_start_and_leaves_a_running_store_as_it_was() {
+        let home = tempfile::tempdir().expect("a directory");
+        let store = open(&home);
+        let key = store.create("reporter").expect("a key").reveal();
+        assert!(store.verify(&key).is_some());
+        fs::write(store.file(), "[[key]]\nid = \"zz\"\n").expect("written");
+        assert!(store.verify(&key).is_some());
+        assert!(store.verify(&key).is_some());
+        let error = KeyStore::open(home.path().join("data")).expect_err("an error");
+        assert!(matches!(error, KeyError::Malformed { .. }), "{error}");
+    }
+
+    #[test]
+    fn the_file_has_no_secret_and_is_the_owners_alone() {
+        let home = tempfile::tempdir().expect("a directory");
+        let store = open(&home);
+        let key = store.create("reporter").expect("a key").reveal();
+        let text = fs::read_to_string(store.file()).expect("read");
+        assert!(!text.contains(key.rsplit('_').next().expect("a secret")));
+        assert!(text.contains("name = \"reporter\""));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(store.file()).expect("metadata").permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn keys_made_at_the_same_time_are_all_kept() {
+        let home = tempfile::tempdir().expect("a directory");
+        let store = open(&home);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..5).for_each(|_| drop(store.create("many").expect("a key"))));
+            }
+        });
+        assert_eq!(store.list().expect("a list").len(), 20);
+    }
+
+    #[test]
+    fn names_that_no_identity_can_have_are_refused() {
+        let home = tempfile::tempdir().expect("a directory");
+        let store = open(&home);
+        for name in ["", "a\nb", &"a".repeat(limits::LABEL_BYTES_MAX + 1)] {
+            assert!(matches!(store.create(name), Err(KeyError::BadName)));
+        }
+    }
+}

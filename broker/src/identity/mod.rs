@@ -1,0 +1,15 @@
+//! Who a peer is and what that allows: the door to keys, credentials and the access rules. It holds no logic.
+
+mod access;
+mod apikey;
+mod credential;
+mod keystore;
+mod refusal;
+mod who;
+
+pub use access::{may_publish, may_subscribe};
+pub use apikey::{ApiKey, KeyId};
+pub use credential::authenticate;
+pub use keystore::{KeyError, KeyStore, StoredKey};
+pub use refusal::Refusal;
+pub use who::Identity;

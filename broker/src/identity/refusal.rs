@@ -1,0 +1,23 @@
+//! A request that is refused: a class for programs and a sentence for people; never why a whole session ends.
+
+use std::borrow::Cow;
+
+use callboard_protocol::error::Class;
+
+/// Why a request was refused, and what to do next. The peer is at fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Refusal {
+    /// What programs match.
+    pub class: Class,
+    /// What people read: what is wrong, and what to do next. It never has a secret in it.
+    pub sentence: Cow<'static, str>,
+}
+
+impl Refusal {
+    /// A refusal.
+    #[must_use]
+    pub fn new(class: Class, sentence: impl Into<Cow<'static, str>>) -> Self {
+        Self { class, sentence: sentence.into() }
+    }
+}
