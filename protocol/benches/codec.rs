@@ -70,8 +70,10 @@ fn deframe(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("deframe");
     group.throughput(Throughput::Elements(FRAMES_A_READ as u64));
     for (name, read_bytes) in [("whole", stream.len()), ("reads_of_1200_bytes", 1200)] {
-        let chunks: Vec<Bytes> =
-            (0..stream.len()).step_by(read_bytes).map(|at| stream.slice(at..stream.len().min(at + read_bytes))).collect();
+        let chunks: Vec<Bytes> = (0..stream.len())
+            .step_by(read_bytes)
+            .map(|at| stream.slice(at..stream.len().min(at + read_bytes)))
+            .collect();
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let mut deframer = Deframer::new(BODY_BYTES_MAX);

@@ -1,0 +1,13 @@
+//! The golden vectors' Rust side: frames built by hand, their JSON description, and the files they are compared with.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+mod client;
+mod describe;
+mod files;
+mod server;
+
+pub(crate) use client::client_frames;
+pub(crate) use describe::{describe_client, describe_server};
+pub(crate) use files::{Malformed, Speaker, hex_of, line_of, malformed_vectors, named_vectors, names_file};
+pub(crate) use server::server_frames;
