@@ -154,3 +154,84 @@ fn decode<'a, F: Deserialize<'a> + Frame>(body: &'a [u8]) -> Result<F, DecodeErr
     }
     Ok(frame)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Goodbye, Publish};
+    use crate::integer::{RequestId, Sequence};
+    use crate::payload::PayloadRef;
+
+    fn publish(payload: &[u8]) -> ClientFrame<'_> {
+        ClientFrame::Publish(Publish {
+            request: RequestId::ZERO,
+            sequence: Sequence::ZERO,
+            channel: "a",
+            key: None,
+            payload: PayloadRef::binary(payload),
+        })
+    }
+
+    /// A payload that makes the body of `publish` have exactly `body_bytes`.
+    fn payload_for(body_bytes: usize) -> Vec<u8> {
+        let near = body_bytes.saturating_sub(16)..body_bytes;
+        vec![0; near.into_iter().find(|bytes| size(&publish(&vec![0; *bytes])) == body_bytes).expect("a near payload")]
+    }
+
+    #[test]
+    fn a_body_at_the_limit_goes_through_and_one_above_does_not() {
+        let mut out = BytesMut::from(&b"before"[..]);
+        let longest = payload_for(BODY_BYTES_MAX);
+        encode(&publish(&longest), &mut out).unwrap();
+        assert_eq!(out.len(), 6 + BODY_BYTES_MAX);
+        assert_eq!(decode_client(&out[6..]), Ok(publish(&longest)));
+        out.truncate(6);
+
+        let above = payload_for(BODY_BYTES_MAX + 1);
+        let error = EncodeError { bytes: BODY_BYTES_MAX + 1 };
+        assert_eq!(encode(&publish(&above), &mut out), Err(error));
+        assert_eq!(encode_stream(&publish(&above), &mut out), Err(error));
+        assert_eq!(out, b"before"[..], "a frame that is refused leaves nothing behind");
+        assert_eq!(
+            decode_client(&vec![0; BODY_BYTES_MAX + 1]),
+            Err(DecodeError::TooLong { bytes: BODY_BYTES_MAX + 1 }),
+            "the length is judged before the content"
+        );
+    }
+
+    #[test]
+    fn a_stream_has_the_shortest_length_before_each_body() {
+        for (body_bytes, prefix) in [
+            (127, &[0x7f][..]),
+            (128, &[0x80, 0x01]),
+            (16_383, &[0xff, 0x7f]),
+            (16_384, &[0x80, 0x80, 0x01]),
+            (BODY_BYTES_MAX, &[0x80, 0x80, 0x40]),
+        ] {
+            let mut out = BytesMut::new();
+            encode_stream(&publish(&payload_for(body_bytes)), &mut out).unwrap();
+            assert_eq!(&out[..prefix.len()], prefix, "{body_bytes}");
+            assert_eq!(out.len(), prefix.len() + body_bytes);
+        }
+    }
+
+    #[test]
+    fn a_decoded_frame_points_into_its_body() {
+        let mut body = BytesMut::new();
+        encode(&publish(b"carried"), &mut body).unwrap();
+        let body = body.freeze();
+        let Ok(ClientFrame::Publish(frame)) = decode_client(&body) else { panic!("a publish") };
+        let payload = frame.payload.share(&body);
+        assert_eq!(payload.bytes().as_ptr(), body[body.len() - 7..].as_ptr(), "no byte is copied");
+        assert_eq!(payload, frame.payload.to_owned());
+    }
+
+    #[test]
+    fn frames_may_stand_one_behind_the_other_in_one_buffer() {
+        let goodbye = ServerFrame::Goodbye(Goodbye { code: 4000, sentence: "", retry_after: None });
+        let mut out = BytesMut::new();
+        encode_stream(&goodbye, &mut out).unwrap();
+        encode_stream(&goodbye, &mut out).unwrap();
+        assert_eq!(out, [5, 1, 0xa0, 0x1f, 0, 0, 5, 1, 0xa0, 0x1f, 0, 0][..]);
+    }
+}

@@ -169,3 +169,121 @@ impl FromServer {
         if answered > self.last_asked { Err(Violation::AnswerToNobody { request: answered }) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Answer, Goodbye, Hello, Logout, Ping, Pong, Publish, Welcome};
+    use crate::integer::{ConnectionId, Nonce, Sequence};
+    use crate::payload::PayloadRef;
+
+    const HELLO: ClientFrame<'static> =
+        ClientFrame::Hello(Hello { agent: "", instance: [0; 16], capabilities: 0, credential: None });
+    const GOODBYE: Goodbye<'static> = Goodbye { code: 4000, sentence: "", retry_after: None };
+    const WELCOME: ServerFrame<'static> = ServerFrame::Welcome(Welcome {
+        agent: "",
+        connection: ConnectionId::ZERO,
+        capabilities: 0,
+        payload_bytes_max: 0,
+        subscriptions_max: 0,
+        identity: None,
+    });
+
+    fn request(number: u64) -> RequestId {
+        RequestId::saturating(number)
+    }
+
+    fn logout(number: u64) -> ClientFrame<'static> {
+        ClientFrame::Logout(Logout { request: request(number) })
+    }
+
+    fn publish(number: u64) -> ClientFrame<'static> {
+        ClientFrame::Publish(Publish {
+            request: request(number),
+            sequence: Sequence::ZERO,
+            channel: "a",
+            key: None,
+            payload: PayloadRef::text(""),
+        })
+    }
+
+    fn ok(number: u64) -> ServerFrame<'static> {
+        ServerFrame::Ok { request: request(number), answer: Answer::Done }
+    }
+
+    fn failed(number: u64) -> ServerFrame<'static> {
+        let failed = crate::frame::Failed { request: request(number), code: 500, class: "", sentence: "", data: None };
+        ServerFrame::Failed(failed)
+    }
+
+    /// The verdicts about what a client says.
+    fn heard_from_client(frames: &[ClientFrame<'_>]) -> Vec<Result<(), Violation>> {
+        let mut judge = FromClient::default();
+        frames.iter().map(|frame| judge.handle(frame)).collect()
+    }
+
+    /// The verdicts about what a broker says after request `asked` was made.
+    fn heard_from_server(asked: u64, frames: &[ServerFrame<'_>]) -> Vec<Result<(), Violation>> {
+        let mut judge = FromServer::default();
+        judge.asked(request(asked));
+        frames.iter().map(|frame| judge.handle(frame)).collect()
+    }
+
+    #[test]
+    fn a_session_opens_with_hello_and_welcome() {
+        let pong = ClientFrame::Pong(Pong { nonce: Nonce::ZERO });
+        assert_eq!(heard_from_client(&[pong]), [Err(Violation::NotOpen)]);
+        assert_eq!(heard_from_client(&[HELLO, pong]), [Ok(()), Ok(())]);
+        let ping = ServerFrame::Ping(Ping { nonce: Nonce::ZERO });
+        assert_eq!(heard_from_server(0, &[ping]), [Err(Violation::NotOpen)]);
+        assert_eq!(heard_from_server(0, &[WELCOME, ping]), [Ok(()), Ok(())]);
+    }
+
+    #[test]
+    fn a_session_opens_once() {
+        assert_eq!(heard_from_client(&[HELLO, HELLO]), [Ok(()), Err(Violation::OpenedTwice)]);
+        assert_eq!(heard_from_server(0, &[WELCOME, WELCOME]), [Ok(()), Err(Violation::OpenedTwice)]);
+    }
+
+    #[test]
+    fn nothing_follows_goodbye_which_may_come_first() {
+        let goodbye = ClientFrame::Goodbye(GOODBYE);
+        assert_eq!(heard_from_client(&[goodbye, HELLO]), [Ok(()), Err(Violation::AfterGoodbye)]);
+        assert_eq!(heard_from_client(&[HELLO, goodbye, goodbye])[2], Err(Violation::AfterGoodbye));
+        let goodbye = ServerFrame::Goodbye(GOODBYE);
+        assert_eq!(heard_from_server(0, &[goodbye, WELCOME]), [Ok(()), Err(Violation::AfterGoodbye)]);
+    }
+
+    #[test]
+    fn request_numbers_ascend_from_one_with_gaps_where_the_client_likes() {
+        assert_eq!(heard_from_client(&[HELLO, logout(1), publish(7), logout(900)]), [Ok(()); 4]);
+        for (second, last) in [(7, 7), (6, 7), (0, 7)] {
+            let error = Violation::RequestNotAscending { request: request(second), last: request(last) };
+            assert_eq!(heard_from_client(&[HELLO, logout(last), logout(second)])[2], Err(error));
+        }
+        let error = Violation::RequestNotAscending { request: request(0), last: request(0) };
+        assert_eq!(heard_from_client(&[HELLO, logout(0)])[1], Err(error), "0 is no request's number");
+    }
+
+    #[test]
+    fn a_publish_that_wants_no_answer_does_not_count_as_a_request() {
+        assert_eq!(heard_from_client(&[HELLO, logout(3), publish(0), publish(0), logout(4)]), [Ok(()); 5]);
+        assert_eq!(request_of(&publish(0)), None);
+        assert_eq!(request_of(&publish(4)), Some(request(4)));
+    }
+
+    #[test]
+    fn only_requests_that_were_made_are_answered() {
+        assert_eq!(heard_from_server(2, &[WELCOME, ok(2), failed(1), failed(0)]), [Ok(()); 4]);
+        for (answer, number) in [(ok(3), 3), (failed(3), 3), (ok(0), 0)] {
+            let error = Violation::AnswerToNobody { request: request(number) };
+            assert_eq!(heard_from_server(2, &[WELCOME, answer])[1], Err(error));
+        }
+    }
+
+    #[test]
+    fn a_session_that_was_violated_takes_nothing_more() {
+        assert_eq!(heard_from_client(&[logout(1), HELLO])[1], Err(Violation::AfterGoodbye));
+        assert_eq!(heard_from_server(0, &[WELCOME, ok(1), failed(0)])[2], Err(Violation::AfterGoodbye));
+    }
+}

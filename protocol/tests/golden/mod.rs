@@ -1,6 +1,6 @@
 //! The golden vectors' Rust side: frames built by hand, their JSON description, and the files they are compared with.
 
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 
 mod client;
 mod describe;
