@@ -1,3 +1,20 @@
-//! Callboard broker.
+//! Callboard's broker: a real-time message bus built of actors. Each connection is one, and each channel.
+//!
+//! [`Broker::start`] runs one in this process; the binary `callboard` is a command line around it. ARCHITECTURE.md
+//! draws the house, PROTOCOL.md says what goes over the wire.
+
+mod broker;
+mod channel;
+mod clock;
 pub mod config;
+mod connection;
+mod data_dir;
 pub mod defaults;
+mod directory;
+mod door;
+pub mod identity;
+pub mod tls;
+
+pub use broker::{Broker, StartError};
+pub use config::Config;
+pub use door::BindError;

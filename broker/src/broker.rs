@@ -1,0 +1,164 @@
+//! The broker: every step of its start in order, and of its end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use callboard_client::Fingerprint;
+use callboard_protocol::Millis;
+use callboard_protocol::close::Code;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+
+use crate::channel::Input;
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, Drain as DrainConfig};
+use crate::connection::{Drain, End, Ending, Registry, Rules};
+use crate::directory::Directory;
+use crate::door::{BindError, Local, Quic};
+use crate::identity::{KeyError, KeyStore};
+use crate::tls::{self, TlsError};
+
+/// How often one shard of the directory forgets what is too old; all of it is swept about every six seconds.
+const SWEEP_EVERY: Duration = Duration::from_millis(100);
+
+/// Why the broker did not start. Each sentence says what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration contradicts itself or is not safe.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The certificate cannot be had.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The API keys cannot be read.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A door cannot open.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+}
+
+/// A running broker. Dropping it ends it at once; [`Broker::drain`] ends it well.
+#[derive(Debug)]
+pub struct Broker {
+    quic: Quic,
+    directory: Arc<Directory>,
+    registry: Arc<Registry>,
+    fingerprint: Fingerprint,
+    drain: DrainConfig,
+    /// The sweep; ends with the broker.
+    _tasks: JoinSet<()>,
+}
+
+impl Broker {
+    /// Starts a broker: checks the configuration, finds the certificate and the keys, then opens the door.
+    ///
+    /// # Errors
+    ///
+    /// What is missing or wrong; nothing is left running then.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        config.check()?;
+        let certificate = tls::identity(&config)?;
+        let tls = tls::server_config(&certificate)?;
+        let rules = Rules {
+            keys: KeyStore::open(&config.data_dir)?,
+            anonymous_publish: config.may_publish_anonymously(),
+            payload_bytes_max: config.payload_bytes_max,
+            subscriptions_max: config.subscriptions_max,
+        };
+        let config = Arc::new(config);
+        let directory = Arc::new(Directory::new(Clock::start(), Arc::clone(&config)));
+        let registry = Arc::new(Registry::new());
+        let local = Local {
+            directory: Arc::clone(&directory),
+            registry: Arc::clone(&registry),
+            rules: Arc::new(rules),
+            outbox: config.outbox,
+        };
+        let quic = Quic::open(&config, tls, Arc::new(local))?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(sweep(Arc::clone(&directory)));
+        Ok(Self { quic, directory, registry, fingerprint: certificate.fingerprint, drain: config.drain, _tasks: tasks })
+    }
+
+    /// Where the QUIC door listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.quic.address()
+    }
+
+    /// The fingerprint of the certificate that the doors show.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// Ends the broker well: takes no new connection, reads nothing more, lets the channels hand out and answer what
+    /// was read, tells each client when to come back, and waits for the outboxes, all within the drain deadline.
+    pub async fn drain(mut self) {
+        let deadline = Instant::now() + self.drain.deadline;
+        self.quic.stop_accepting();
+        let _ = timeout_at(deadline, self.settle()).await;
+        let _ = timeout_at(deadline, self.say_goodbye()).await;
+        self.quic.close();
+        let _ = timeout_at(deadline, self.quic.wait_idle()).await;
+    }
+
+    /// Waits until everything that was read is with its channel, and every channel has handed it out.
+    async fn settle(&self) {
+        let (done, settled) = mpsc::channel(1);
+        for connection in self.registry.all() {
+            // One that is over already has nothing left to hand over.
+            let _ = connection.tell(Drain { done: done.clone() }).await;
+        }
+        until_dropped(done, settled).await;
+        let (done, settled) = mpsc::channel(1);
+        for mut slot in self.directory.awake() {
+            self.directory.send_when_there_is_room(&mut slot, Input::Quiesce(done.clone())).await;
+        }
+        until_dropped(done, settled).await;
+    }
+
+    /// Tells each connection when to come back, and waits until all are over.
+    async fn say_goodbye(&self) {
+        let connections = self.registry.all();
+        let count = u64::try_from(connections.len()).unwrap_or(u64::MAX).max(1);
+        let spread_ms = u64::try_from(self.drain.spread.as_millis()).unwrap_or(u64::MAX);
+        for (place, connection) in (0_u64..).zip(connections) {
+            let retry_after = Millis::saturating(spread_ms.saturating_mul(place) / count);
+            let ending = Ending { retry_after: Some(retry_after), ..Ending::plain(Code::ShuttingDown) };
+            let _ = connection.tell(End(ending)).await;
+        }
+        let mut count = self.registry.count();
+        let _ = count.wait_for(|open| *open == 0).await;
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.quic.close();
+        for connection in self.registry.all() {
+            connection.kill();
+        }
+        for slot in self.directory.awake() {
+            slot.kill();
+        }
+    }
+}
+
+async fn until_dropped(last: mpsc::Sender<()>, mut all: mpsc::Receiver<()>) {
+    drop(last);
+    while all.recv().await.is_some() {}
+}
+
+async fn sweep(directory: Arc<Directory>) {
+    let mut ticks = interval(SWEEP_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    for shard in 0_usize.. {
+        ticks.tick().await;
+        directory.sweep(shard);
+    }
+}

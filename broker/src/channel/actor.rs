@@ -1,0 +1,221 @@
+//! One run of a channel: a thin shell that coalesces what waits in the mailbox, hands it out, and lays the channel down when idle.
+
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use callboard_protocol::Millis;
+use callboard_protocol::close::Code;
+use kameo::actor::{ActorRef, Spawn, WeakActorRef};
+use kameo::error::{ActorStopReason, PanicError};
+use kameo::mailbox::{self, MailboxReceiver, Signal};
+use kameo::message::{BoxMessage, Context as Turn, Message};
+use tokio::sync::Notify;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::chunk::Open;
+use super::messages::{Input, Party};
+use super::slot::Slot;
+use super::state::{Answers, State};
+use crate::config;
+use crate::connection::Ending;
+use crate::defaults::CHANNEL_MAILBOX;
+use crate::directory::{self, Directory};
+
+/// Members that are handed a chunk between two chances for other actors to run.
+const MEMBERS_A_TURN: usize = 1024;
+
+/// A channel that is awake.
+pub(crate) struct Actor {
+    slot: Arc<Slot>,
+    directory: Arc<Directory>,
+    bounds: config::History,
+    /// Taken only when the channel is laid down, which is the last thing a run does.
+    state: Option<State>,
+    open: Open,
+    answers: Answers,
+    /// Whose input is being handled: if the handler panics, that session is told to come back and ask again.
+    in_hand: Option<Arc<Party>>,
+    now: Millis,
+    room: Arc<Notify>,
+    idle: Pin<Box<Sleep>>,
+    /// Whether anything came since the idle timer was set.
+    busy: bool,
+}
+
+impl Actor {
+    /// Starts a run of the channel.
+    pub(super) fn wake(slot: Arc<Slot>, state: State, directory: Arc<Directory>, room: Arc<Notify>) -> ActorRef<Self> {
+        let args = Self {
+            bounds: directory.history_of(slot.name()),
+            idle: Box::pin(sleep(directory.channel_idle())),
+            now: directory.now(),
+            slot,
+            directory,
+            state: Some(state),
+            open: Open::default(),
+            answers: Answers::default(),
+            in_hand: None,
+            room,
+            busy: true,
+        };
+        Self::spawn_with_mailbox(args, mailbox::bounded(CHANNEL_MAILBOX))
+    }
+
+    fn state(&mut self) -> &mut State {
+        self.state.as_mut().expect("a run has its state until it lays the channel down, and then it ends")
+    }
+
+    async fn handle_input(&mut self, input: Input) {
+        self.now = self.directory.now();
+        if let Input::Publish(batch) = &input {
+            self.in_hand = Some(Arc::clone(&batch.from));
+            let (id, now) = (self.slot.id(), self.now);
+            let state = self.state.as_mut().expect("a run has its state until it lays the channel down");
+            state.publish(id, batch, now, &mut self.open, &mut self.answers);
+            if self.open.is_full() {
+                self.flush().await;
+            }
+            self.in_hand = None;
+            return;
+        }
+        // Whoever joins, leaves or pulls does so between messages, so what was taken goes out first.
+        self.flush().await;
+        let (slot, now, bounds) = (Arc::clone(&self.slot), self.now, self.bounds);
+        match input {
+            Input::Publish(_) | Input::Quiesce(_) => {}
+            Input::Join(join) => {
+                self.in_hand = Some(Arc::clone(&join.party));
+                self.state().join(&slot, join, now, &bounds);
+            }
+            Input::Leave(leave) => {
+                self.in_hand = Some(Arc::clone(&leave.party));
+                self.state().leave(leave);
+            }
+            Input::Pull(pull) => self.state().pull(&slot, pull),
+        }
+        self.in_hand = None;
+    }
+
+    /// Hands out what was taken, then remembers it, then answers those who published it.
+    async fn flush(&mut self) {
+        if let Some(chunk) = self.open.seal() {
+            let id = self.slot.id();
+            let mut next = Some(0);
+            while let Some(from) = next {
+                next = self.state().deliver(id, &chunk, from, MEMBERS_A_TURN);
+                if next.is_some() {
+                    tokio::task::yield_now().await;
+                }
+            }
+            let (now, bounds) = (self.now, self.bounds);
+            self.state().remember(chunk, now, &bounds);
+        }
+        if !self.answers.is_empty() {
+            let state = self.state.as_ref().expect("a run has its state until it lays the channel down");
+            state.answer(&mut self.answers);
+        }
+    }
+
+    /// When the idle timer rings: lays the channel down if nothing came since it was set.
+    fn lay_down_if_idle(&mut self, mailbox: &MailboxReceiver<Self>) -> bool {
+        if self.busy {
+            self.busy = false;
+            let again = Instant::now() + self.directory.channel_idle();
+            self.idle.as_mut().reset(again);
+            return false;
+        }
+        let laid_down = self.slot.lay_down(&mut self.state, || mailbox.is_empty());
+        if laid_down {
+            self.directory.retire_if_empty(&self.slot);
+        }
+        laid_down
+    }
+}
+
+impl kameo::Actor for Actor {
+    type Args = Self;
+    type Error = Infallible;
+
+    async fn on_start(args: Self, _: ActorRef<Self>) -> Result<Self, Infallible> {
+        Ok(args)
+    }
+
+    /// The next input; before it waits for one, what was taken is handed out.
+    async fn next(
+        &mut self,
+        _: WeakActorRef<Self>,
+        mailbox: &mut MailboxReceiver<Self>,
+    ) -> Result<Option<Signal<Self>>, Infallible> {
+        if let Ok(signal) = mailbox.try_recv() {
+            if mailbox.len() == CHANNEL_MAILBOX / 2 {
+                self.room.notify_waiters();
+            }
+            self.busy = true;
+            return Ok(Some(signal));
+        }
+        self.flush().await;
+        self.room.notify_waiters();
+        loop {
+            tokio::select! {
+                biased;
+                signal = mailbox.recv() => {
+                    self.busy = true;
+                    return Ok(signal);
+                }
+                () = &mut self.idle => {
+                    if self.lay_down_if_idle(mailbox) {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A fault leaves this epoch in doubt: the members are kept and told, and the next publish starts another run.
+    async fn on_panic(
+        &mut self,
+        _: WeakActorRef<Self>,
+        fault: PanicError,
+    ) -> Result<ControlFlow<ActorStopReason>, Infallible> {
+        tracing::error!(channel = %self.slot.name(), %fault, "a channel panicked; it goes on in another epoch");
+        if let Some(party) = self.in_hand.take() {
+            party.outbox.end(Ending::plain(Code::Internal));
+        }
+        self.answers.abandon();
+        if let Some(state) = &mut self.state {
+            state.reset(self.slot.id(), directory::draw_epoch());
+        }
+        self.slot.lay_down(&mut self.state, || true);
+        Ok(ControlFlow::Break(ActorStopReason::Panicked(fault)))
+    }
+
+    /// What a run did not handle is routed again, to the next run.
+    async fn on_undelivered(
+        &mut self,
+        _: ActorStopReason,
+        undelivered: Vec<BoxMessage<Self>>,
+    ) -> Result<(), Infallible> {
+        for message in undelivered {
+            if let Ok(input) = message.as_any().downcast::<Input>() {
+                self.directory.send_when_there_is_room(&mut self.slot, *input).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn on_stop(&mut self, _: WeakActorRef<Self>, _: ActorStopReason) -> Result<(), Infallible> {
+        // Whoever waited for room in this run finds the next one.
+        self.room.notify_waiters();
+        Ok(())
+    }
+}
+
+impl Message<Input> for Actor {
+    type Reply = ();
+
+    async fn handle(&mut self, input: Input, _: &mut Turn<Self, ()>) {
+        self.handle_input(input).await;
+    }
+}

@@ -1,0 +1,154 @@
+//! Frames of one channel, encoded once and shared by all who get them; cut only on frame borders.
+
+use bytes::{Bytes, BytesMut};
+use callboard_protocol::codec::{EncodeError, encode_stream};
+use callboard_protocol::frame::{Message, ServerFrame, Skipped};
+use callboard_protocol::{ChannelId, Offset};
+
+use super::messages::Instance;
+
+/// A chunk is flushed when it has this many bytes: past it batching gains nothing, and each subscriber's outbox would
+/// move in leaps.
+pub(crate) const CHUNK_BYTES: usize = 16 << 10;
+
+/// Where one frame of a chunk ends, and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    end: u32,
+    instance: Instance,
+}
+
+/// Messages that were taken and not yet handed out.
+#[derive(Debug, Default)]
+pub(crate) struct Open {
+    buffer: BytesMut,
+    marks: Vec<Mark>,
+    first: Offset,
+    /// The size of the last chunk, which is a good guess at the next one's.
+    expected_bytes: usize,
+}
+
+impl Open {
+    /// Appends a message.
+    pub(crate) fn append(&mut self, message: &Message<'_>, instance: Instance) -> Result<(), EncodeError> {
+        if self.buffer.capacity() == 0 {
+            self.buffer.reserve(self.expected_bytes);
+        }
+        encode_stream(&ServerFrame::Message(*message), &mut self.buffer)?;
+        if self.marks.is_empty() {
+            self.first = message.offset;
+        }
+        self.marks.push(Mark { end: to_u32(self.buffer.len()), instance });
+        Ok(())
+    }
+
+    /// Whether it is time to flush before the mailbox is empty.
+    pub(crate) fn is_full(&self) -> bool {
+        self.buffer.len() >= CHUNK_BYTES
+    }
+
+    /// Seals what was appended; `None` if nothing was.
+    pub(crate) fn seal(&mut self) -> Option<Chunk> {
+        if self.marks.is_empty() {
+            return None;
+        }
+        self.expected_bytes = self.buffer.len().min(CHUNK_BYTES);
+        // A buffer of its own for each chunk: a history that keeps one message then keeps no other's memory.
+        let frames = std::mem::take(&mut self.buffer).freeze();
+        let marks = std::mem::take(&mut self.marks);
+        Some(Chunk { frames, marks: marks.into_boxed_slice(), first: self.first })
+    }
+}
+
+fn to_u32(bytes: usize) -> u32 {
+    u32::try_from(bytes).expect("a chunk is flushed at 16 KiB and one more body is at most a mebibyte")
+}
+
+/// Consecutive messages of one channel and epoch, encoded for a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chunk {
+    frames: Bytes,
+    marks: Box<[Mark]>,
+    first: Offset,
+}
+
+impl Chunk {
+    /// How many messages.
+    pub(crate) fn messages(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// The first one's offset.
+    pub(crate) fn first(&self) -> Offset {
+        self.first
+    }
+
+    /// The last one's offset.
+    pub(crate) fn last(&self) -> Offset {
+        self.offset_at(self.marks.len().saturating_sub(1))
+    }
+
+    /// All of it, encoded.
+    pub(crate) fn frames(&self) -> &Bytes {
+        &self.frames
+    }
+
+    /// Whether a message of this publisher is among them.
+    pub(crate) fn has(&self, instance: Instance) -> bool {
+        self.marks.iter().any(|mark| mark.instance == instance)
+    }
+
+    /// The encoded messages from the offset `from` on, for a reader who gets everything; shares the memory.
+    pub(crate) fn since(&self, from: Offset) -> Bytes {
+        self.frames.slice(self.start_of(self.index_of(from))..)
+    }
+
+    /// The encoded messages from `from` on for a reader who does not get those of `own`: runs of other messages share
+    /// the memory, each run of own ones is one `Skipped` frame. Gives the pieces and how many frames each has.
+    pub(crate) fn since_without(&self, from: Offset, own: Instance, channel: ChannelId) -> Vec<(Bytes, usize)> {
+        let mut pieces = Vec::new();
+        let mut index = self.index_of(from);
+        while index < self.marks.len() {
+            let is_own = self.marks[index].instance == own;
+            let run = self.marks[index..].iter().take_while(|mark| (mark.instance == own) == is_own).count();
+            let after = index + run;
+            if is_own {
+                pieces.push((skipped(channel, self.offset_at(after - 1)), 1));
+            } else {
+                pieces.push((self.frames.slice(self.start_of(index)..self.start_of(after)), run));
+            }
+            index = after;
+        }
+        pieces
+    }
+
+    /// Forgets the first messages, this many of them at most. The memory is kept until the last is forgotten.
+    pub(crate) fn forget_first(&mut self, messages: usize) {
+        let messages = messages.min(self.marks.len());
+        let bytes = self.start_of(messages);
+        self.first = self.offset_at(messages);
+        self.frames = self.frames.slice(bytes..);
+        let cut = to_u32(bytes);
+        self.marks = self.marks[messages..].iter().map(|mark| Mark { end: mark.end - cut, ..*mark }).collect();
+    }
+
+    fn index_of(&self, offset: Offset) -> usize {
+        let index = offset.value().saturating_sub(self.first.value());
+        usize::try_from(index).map_or(self.marks.len(), |index| index.min(self.marks.len()))
+    }
+
+    fn offset_at(&self, index: usize) -> Offset {
+        Offset::saturating(self.first.value() + index as u64)
+    }
+
+    fn start_of(&self, index: usize) -> usize {
+        if index == 0 { 0 } else { self.marks[index - 1].end as usize }
+    }
+}
+
+fn skipped(channel: ChannelId, through: Offset) -> Bytes {
+    let mut frame = BytesMut::new();
+    encode_stream(&ServerFrame::Skipped(Skipped { channel, through }), &mut frame)
+        .expect("a frame of two integers fits any body");
+    frame.freeze()
+}

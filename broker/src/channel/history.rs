@@ -1,0 +1,88 @@
+//! What a channel remembers: the chunks that were handed out, bounded by count, bytes and age.
+
+use std::collections::VecDeque;
+
+use callboard_protocol::{Millis, Offset};
+
+use super::chunk::Chunk;
+use crate::config;
+
+/// The chunks still remembered, oldest first, without a hole between them.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    chunks: VecDeque<(Millis, Chunk)>,
+    messages: usize,
+    bytes: usize,
+}
+
+impl History {
+    /// Remembers a chunk that was handed out at `now`, and forgets what passes a bound.
+    pub(crate) fn push(&mut self, chunk: Chunk, now: Millis, bounds: &config::History) {
+        if bounds.messages == 0 || bounds.bytes == 0 {
+            return;
+        }
+        self.messages += chunk.messages();
+        self.bytes += chunk.frames().len();
+        self.chunks.push_back((now, chunk));
+        while self.messages > bounds.messages || self.bytes > bounds.bytes {
+            let excess = self.messages.saturating_sub(bounds.messages).max(1);
+            self.forget(excess);
+        }
+        self.expire(now, bounds);
+    }
+
+    /// Forgets what is older than its age.
+    pub(crate) fn expire(&mut self, now: Millis, bounds: &config::History) {
+        let age_ms = u64::try_from(bounds.age.as_millis()).unwrap_or(u64::MAX);
+        while let Some((taken, chunk)) = self.chunks.front()
+            && now.value().saturating_sub(taken.value()) >= age_ms
+        {
+            let messages = chunk.messages();
+            self.forget(messages);
+        }
+    }
+
+    /// Forgets up to `messages` of the oldest chunk.
+    fn forget(&mut self, messages: usize) {
+        let Some((_, chunk)) = self.chunks.front_mut() else { return };
+        let (had, bytes) = (chunk.messages(), chunk.frames().len());
+        if messages >= had {
+            self.chunks.pop_front();
+            self.messages -= had;
+            self.bytes -= bytes;
+            if self.chunks.is_empty() {
+                self.chunks = VecDeque::new();
+            }
+        } else {
+            chunk.forget_first(messages);
+            self.messages -= messages;
+            self.bytes -= bytes - chunk.frames().len();
+        }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// How many messages are remembered.
+    pub(crate) fn messages(&self) -> usize {
+        self.messages
+    }
+
+    /// Whether nothing is remembered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages == 0
+    }
+
+    /// The oldest message's offset; `None` when nothing is remembered.
+    pub(crate) fn first(&self) -> Option<Offset> {
+        self.chunks.front().map(|(_, chunk)| chunk.first())
+    }
+
+    /// The chunks that have the message at `from` or a later one, oldest first.
+    pub(crate) fn since(&self, from: Offset) -> impl Iterator<Item = &Chunk> {
+        let start = self.chunks.partition_point(|(_, chunk)| chunk.last() < from);
+        self.chunks.range(start..).map(|(_, chunk)| chunk)
+    }
+}

@@ -1,0 +1,98 @@
+//! What a channel is told. All of it goes through its slot, which knows whether the channel is awake.
+
+use std::sync::Arc;
+
+use callboard_protocol::frame::{Start, SubscribeOptions};
+use callboard_protocol::{ConnectionId, Offset, Payload, RequestId, Sequence};
+use tokio::sync::mpsc;
+
+use crate::connection::{Gate, Outbox};
+
+/// A publisher's 128 random bits, the same over all reconnections of one client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Instance(pub(crate) [u8; 16]);
+
+/// Who a session is to a channel: made when the session opens and when its identity changes, shared by its requests.
+#[derive(Debug)]
+pub(crate) struct Party {
+    /// The connection.
+    pub(crate) connection: ConnectionId,
+    /// The client behind it, over reconnections.
+    pub(crate) instance: Instance,
+    /// The identity's key, which messages carry; `None` is anonymous.
+    pub(crate) key: Option<Arc<str>>,
+    /// Where answers and deliveries go.
+    pub(crate) outbox: Arc<Outbox>,
+}
+
+/// One thing for a channel to do.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Take messages.
+    Publish(Batch),
+    /// Take a member.
+    Join(Join),
+    /// Let a member go.
+    Leave(Leave),
+    /// Give a replaying member what came after what it has.
+    Pull(Pull),
+    /// Do nothing; that it is dropped tells that everything before it was handled.
+    Quiesce(mpsc::Sender<()>),
+}
+
+/// What one read of one session brought for one channel.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// Who publishes.
+    pub(crate) from: Arc<Party>,
+    /// The messages, in order.
+    pub(crate) publications: Vec<Publication>,
+}
+
+/// A message to be.
+#[derive(Debug)]
+pub(crate) struct Publication {
+    /// Its request's number; zero wants no answer.
+    pub(crate) request: RequestId,
+    /// Its number among its publisher's; zero is none.
+    pub(crate) sequence: Sequence,
+    /// Its key.
+    pub(crate) key: Option<Box<str>>,
+    /// What it says.
+    pub(crate) payload: Payload,
+}
+
+/// A subscription to be.
+#[derive(Debug)]
+pub(crate) struct Join {
+    /// Who subscribes.
+    pub(crate) party: Arc<Party>,
+    /// Its request's number.
+    pub(crate) request: RequestId,
+    /// Where to begin.
+    pub(crate) start: Start,
+    /// Further wishes.
+    pub(crate) options: SubscribeOptions,
+    /// The membership's gate.
+    pub(crate) gate: Arc<Gate>,
+}
+
+/// The end of a subscription.
+#[derive(Debug)]
+pub(crate) struct Leave {
+    /// Who leaves.
+    pub(crate) party: Arc<Party>,
+    /// The request to answer; `None` when the session is over.
+    pub(crate) request: Option<RequestId>,
+}
+
+/// The wish of a replaying member for more.
+#[derive(Debug)]
+pub(crate) struct Pull {
+    /// Who replays.
+    pub(crate) connection: ConnectionId,
+    /// The last offset it has.
+    pub(crate) after: Offset,
+    /// The membership's gate: tells this membership from a later one of the same connection.
+    pub(crate) gate: Arc<Gate>,
+}

@@ -1,0 +1,17 @@
+//! A channel: an actor while something happens to it, a slot in the directory while it sleeps.
+//!
+//! [`State`](state::State) is what lives as long as the channel; [`Slot`] is the only way to it; [`Actor`](actor) is
+//! one run of it. Everything that one session is told of a channel goes into that session's outbox.
+
+mod actor;
+mod chunk;
+mod history;
+mod messages;
+mod replay;
+mod slot;
+mod state;
+mod window;
+
+pub(crate) use messages::{Batch, Input, Instance, Join, Leave, Party, Publication};
+pub(crate) use replay::Replay;
+pub(crate) use slot::{Sent, Slot};

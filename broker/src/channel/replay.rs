@@ -1,0 +1,43 @@
+//! Part of a history on its way to one session, held by the session's writer and pulled as the socket takes it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use callboard_protocol::{ConnectionId, Offset};
+
+use super::messages::{Input, Pull};
+use super::slot::Slot;
+use crate::connection::Gate;
+
+/// Encoded messages of one channel up to some offset, and where to ask for what came after it.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    pub(super) slot: Arc<Slot>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) connection: ConnectionId,
+    pub(super) pieces: VecDeque<Bytes>,
+    pub(super) through: Offset,
+}
+
+impl Replay {
+    /// The next piece; `None` at the end, or as soon as the membership is over.
+    pub(crate) fn take(&mut self) -> Option<Bytes> {
+        if self.gate.is_open() { self.pieces.pop_front() } else { None }
+    }
+
+    /// Whether nothing is left to take.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty() || !self.gate.is_open()
+    }
+
+    /// What to ask the channel once all is taken: for more, or to be a live member from here on. `None` when the
+    /// membership is over.
+    pub(crate) fn finish(self) -> Option<(Arc<Slot>, Input)> {
+        if !self.gate.is_open() {
+            return None;
+        }
+        let pull = Pull { connection: self.connection, after: self.through, gate: self.gate };
+        Some((self.slot, Input::Pull(pull)))
+    }
+}

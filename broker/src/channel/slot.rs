@@ -1,0 +1,174 @@
+//! The directory's entry for a channel: the only way to it, and what remains of it while it sleeps.
+
+use std::sync::Arc;
+
+use callboard_protocol::{ChannelId, ChannelName, Epoch};
+use kameo::actor::ActorRef;
+use kameo::error::SendError;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::actor::Actor;
+use super::messages::Input;
+use super::state::State;
+use crate::directory::Directory;
+
+/// A channel's place in the directory.
+///
+/// Every input passes its lock, so that none can reach an actor that has just fallen asleep.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    id: ChannelId,
+    name: ChannelName,
+    phase: Mutex<Phase>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Asleep(State),
+    Awake(Run),
+    /// Out of the directory; whoever still holds this slot must ask there again.
+    Retired,
+}
+
+/// One run of the channel's actor.
+#[derive(Debug)]
+struct Run {
+    actor: ActorRef<Actor>,
+    room: Arc<Notify>,
+}
+
+/// What became of an input.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    /// The channel has it.
+    Taken,
+    /// The channel's mailbox is full. Try again when `room` notifies.
+    Full {
+        /// The input.
+        input: Input,
+        /// Notified when there is room.
+        room: Arc<Notify>,
+    },
+    /// The slot is out of the directory.
+    Retired(Input),
+}
+
+impl Slot {
+    /// A channel that was just born, asleep.
+    pub(crate) fn new(id: ChannelId, name: ChannelName, epoch: Epoch) -> Arc<Self> {
+        Arc::new(Self { id, name, phase: Mutex::new(Phase::Asleep(State::new(epoch))) })
+    }
+
+    /// The channel's number.
+    pub(crate) fn id(&self) -> ChannelId {
+        self.id
+    }
+
+    /// The channel's name.
+    pub(crate) fn name(&self) -> &ChannelName {
+        &self.name
+    }
+
+    /// Gives the channel something to do. A sleeping channel does small things where it lies; a publish wakes it.
+    pub(crate) fn send(self: &Arc<Self>, input: Input, directory: &Arc<Directory>) -> Sent {
+        let mut phase = self.phase.lock();
+        match &mut *phase {
+            Phase::Retired => Sent::Retired(input),
+            Phase::Awake(run) => {
+                let sent = run.send(input);
+                if matches!(sent, Sent::Retired(_)) {
+                    *phase = Phase::Retired;
+                }
+                sent
+            }
+            Phase::Asleep(state) => match input {
+                Input::Publish(_) => {
+                    let state = std::mem::replace(state, State::new(Epoch::ZERO));
+                    let run = Run::start(self, state, directory);
+                    let sent = run.send(input);
+                    *phase = Phase::Awake(run);
+                    sent
+                }
+                Input::Join(join) => {
+                    state.join(self, join, directory.now(), &directory.history_of(&self.name));
+                    Sent::Taken
+                }
+                Input::Leave(leave) => {
+                    state.leave(leave);
+                    Sent::Taken
+                }
+                Input::Pull(pull) => {
+                    state.pull(self, pull);
+                    Sent::Taken
+                }
+                Input::Quiesce(_) => Sent::Taken,
+            },
+        }
+    }
+
+    /// Lays the channel to sleep unless `is_idle` says that something came in the meantime; asked under the lock that
+    /// every input passes.
+    pub(super) fn lay_down(&self, state: &mut Option<State>, is_idle: impl FnOnce() -> bool) -> bool {
+        let mut phase = self.phase.lock();
+        if !is_idle() {
+            return false;
+        }
+        match state.take() {
+            Some(state) => *phase = Phase::Asleep(state),
+            None => return false,
+        }
+        true
+    }
+
+    /// Forgets what is too old if the channel sleeps, and retires it if nothing is left. Asked by the directory under
+    /// the lock of its entry.
+    pub(crate) fn retire_if_empty(&self, directory: &Directory) -> bool {
+        let mut phase = self.phase.lock();
+        match &mut *phase {
+            Phase::Retired => true,
+            Phase::Awake(_) => false,
+            Phase::Asleep(state) => {
+                state.expire(directory.now(), &directory.history_of(&self.name));
+                let empty = state.is_empty();
+                if empty {
+                    *phase = Phase::Retired;
+                }
+                empty
+            }
+        }
+    }
+
+    /// Whether the channel is awake.
+    pub(crate) fn is_awake(&self) -> bool {
+        matches!(*self.phase.lock(), Phase::Awake(_))
+    }
+
+    /// Ends the channel's actor, if there is one, where it stands: for a broker that is going away.
+    pub(crate) fn kill(&self) {
+        if let Phase::Awake(run) = std::mem::replace(&mut *self.phase.lock(), Phase::Retired) {
+            run.actor.kill();
+        }
+    }
+}
+
+impl Run {
+    fn start(slot: &Arc<Slot>, state: State, directory: &Arc<Directory>) -> Self {
+        let room = Arc::new(Notify::new());
+        let actor = Actor::wake(Arc::clone(slot), state, Arc::clone(directory), Arc::clone(&room));
+        Self { actor, room }
+    }
+
+    fn send(&self, input: Input) -> Sent {
+        match self.actor.tell(input).try_send() {
+            Ok(()) => Sent::Taken,
+            Err(SendError::MailboxFull(input)) => Sent::Full { input, room: Arc::clone(&self.room) },
+            // An actor that ends lays its channel down first; one that could not is given up with its slot.
+            Err(SendError::ActorNotRunning(input) | SendError::ActorRestarting(input)) => Sent::Retired(input),
+            Err(SendError::HandlerError(never)) => match never {},
+            Err(SendError::ActorStopped | SendError::Timeout(_)) => {
+                unreachable!("a tell that does not wait gives its message back or takes it")
+            }
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! A channel's members, position and history: a plain struct that is told things and fills outboxes; never waits.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use callboard_protocol::close::Code;
+use callboard_protocol::codec::encode_stream;
+use callboard_protocol::frame::{Answer, Message, Reset, ServerFrame, Start, SubscribeOptions, Subscribed};
+use callboard_protocol::{ChannelId, ConnectionId, Epoch, Millis, Offset, Position, RequestId, Sequence};
+use indexmap::IndexMap;
+
+use super::chunk::{Chunk, Open};
+use super::history::History;
+use super::messages::{Batch, Instance, Join, Leave, Party, Publication, Pull};
+use super::replay::Replay;
+use super::slot::Slot;
+use super::window::Window;
+use crate::config;
+use crate::connection::{Ending, Gate, Outbox};
+
+/// What lives as long as the channel, awake or asleep.
+#[derive(Debug)]
+pub(crate) struct State {
+    epoch: Epoch,
+    head: Offset,
+    members: IndexMap<ConnectionId, Member>,
+    history: History,
+    window: Window,
+}
+
+#[derive(Debug)]
+struct Member {
+    outbox: Arc<Outbox>,
+    gate: Arc<Gate>,
+    /// The publisher whose messages this member does not get.
+    without: Option<Instance>,
+    /// Whether the member still reads history; what is published meanwhile it will find there.
+    replaying: bool,
+}
+
+/// Answers to publishes, which go out behind the chunk that they are about.
+#[derive(Debug, Default)]
+pub(crate) struct Answers(Vec<(Arc<Party>, RequestId, Offset)>);
+
+impl Answers {
+    /// Whether nobody waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Ends the sessions that wait: what they asked for is in doubt, and they ask again when they come back.
+    pub(crate) fn abandon(&mut self) {
+        for (party, ..) in self.0.drain(..) {
+            party.outbox.end(Ending::plain(Code::Internal));
+        }
+    }
+}
+
+impl State {
+    /// A channel that was just born.
+    pub(crate) fn new(epoch: Epoch) -> Self {
+        Self {
+            epoch,
+            head: Offset::ZERO,
+            members: IndexMap::new(),
+            history: History::default(),
+            window: Window::default(),
+        }
+    }
+
+    /// Where the channel stands.
+    pub(crate) fn position(&self) -> Position {
+        Position { epoch: self.epoch, offset: self.head }
+    }
+
+    /// Whether the channel may be forgotten.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.is_empty() && self.history.is_empty() && self.window.is_empty()
+    }
+
+    /// Forgets what is too old.
+    pub(crate) fn expire(&mut self, now: Millis, bounds: &config::History) {
+        self.history.expire(now, bounds);
+        self.window.expire(now);
+    }
+
+    /// Takes messages: each gets the next offset and is encoded to the end of `open`, unless it was stored before.
+    pub(crate) fn publish(
+        &mut self,
+        id: ChannelId,
+        batch: &Batch,
+        now: Millis,
+        open: &mut Open,
+        answers: &mut Answers,
+    ) {
+        let Batch { from, publications } = batch;
+        for publication in publications {
+            let offset = self.store(id, from, publication, now, open);
+            if publication.request != RequestId::ZERO {
+                answers.0.push((Arc::clone(from), publication.request, offset));
+            }
+        }
+    }
+
+    fn store(
+        &mut self,
+        id: ChannelId,
+        from: &Party,
+        publication: &Publication,
+        now: Millis,
+        open: &mut Open,
+    ) -> Offset {
+        let Publication { sequence, key, payload, .. } = publication;
+        if *sequence != Sequence::ZERO
+            && let Some(stored) = self.window.find(from.instance, *sequence)
+        {
+            return stored;
+        }
+        let offset = self.head.next();
+        let message = Message {
+            channel: id,
+            offset,
+            published: now,
+            publisher: from.key.as_deref(),
+            key: key.as_deref(),
+            payload: payload.borrowed(),
+        };
+        open.append(&message, from.instance).expect("the session admits no payload, key or name that fits no body");
+        self.head = offset;
+        if *sequence != Sequence::ZERO {
+            self.window.insert(from.instance, *sequence, offset, now);
+        }
+        offset
+    }
+
+    /// Hands a chunk to up to `count` members from the `from`th on. Gives the place of the next member, or `None`
+    /// after the last.
+    pub(crate) fn deliver(&mut self, id: ChannelId, chunk: &Chunk, from: usize, count: usize) -> Option<usize> {
+        let mut index = from;
+        let mut left = count;
+        while left > 0 {
+            let (_, member) = self.members.get_index(index)?;
+            if !member.replaying && member.deliver(id, chunk).is_err() {
+                // The session is over: its place is taken by the last member, who is next.
+                self.members.swap_remove_index(index);
+            } else {
+                index += 1;
+            }
+            left -= 1;
+        }
+        Some(index)
+    }
+
+    /// Remembers a chunk that every member was handed.
+    pub(crate) fn remember(&mut self, chunk: Chunk, now: Millis, bounds: &config::History) {
+        self.history.push(chunk, now, bounds);
+    }
+
+    /// Answers the publishers of a chunk that every member was handed.
+    pub(crate) fn answer(&self, answers: &mut Answers) {
+        let mut rest = answers.0.drain(..).peekable();
+        while let Some((party, request, offset)) = rest.next() {
+            let mut frames = BytesMut::new();
+            let mut count = 1;
+            published(&mut frames, request, Position { epoch: self.epoch, offset });
+            while let Some((_, request, offset)) = rest.next_if(|(next, ..)| Arc::ptr_eq(next, &party)) {
+                published(&mut frames, request, Position { epoch: self.epoch, offset });
+                count += 1;
+            }
+            // A session that is over needs no answer.
+            let _ = party.outbox.answer(frames.freeze(), count);
+        }
+    }
+
+    /// Takes a member and answers its request; what it asked for of the history follows.
+    pub(crate) fn join(&mut self, slot: &Arc<Slot>, join: Join, now: Millis, bounds: &config::History) {
+        self.history.expire(now, bounds);
+        let Join { party, request, start, options, gate } = join;
+        let (next, recovered) = self.begin(start);
+        let answer = Answer::Subscribed(Subscribed { channel: slot.id(), position: self.position(), next, recovered });
+        let mut frame = BytesMut::new();
+        encode(&ServerFrame::Ok { request, answer }, &mut frame);
+        if party.outbox.answer(frame.freeze(), 1).is_err() {
+            return;
+        }
+        let without = options.contains(SubscribeOptions::EXCLUDE_OWN).then_some(party.instance);
+        let mut member = Member { outbox: Arc::clone(&party.outbox), gate, without, replaying: false };
+        if next <= self.head {
+            member.replaying = true;
+            if member.outbox.replay(self.replay(slot, party.connection, &member, next)).is_err() {
+                return;
+            }
+        }
+        self.members.insert(party.connection, member);
+    }
+
+    /// The first offset that a subscription gets, and whether nothing is missing before it.
+    fn begin(&self, start: Start) -> (Offset, bool) {
+        let live = self.head.next();
+        match start {
+            Start::Live => (live, true),
+            Start::Rewind(wanted) => {
+                let messages = self.history.messages().min(wanted as usize) as u64;
+                (Offset::saturating(live.value() - messages), true)
+            }
+            Start::Recover(position) => {
+                let next = position.offset.next();
+                let oldest = self.history.first().unwrap_or(live);
+                // PROTOCOL.md, "Recovery": every missed message, or `recovered: false`; never a part.
+                let whole = position.epoch == self.epoch && position.offset <= self.head && next >= oldest;
+                if whole { (next, true) } else { (live, false) }
+            }
+        }
+    }
+
+    /// The remembered messages from `next` on, for `member`.
+    fn replay(&self, slot: &Arc<Slot>, connection: ConnectionId, member: &Member, next: Offset) -> Replay {
+        let mut pieces: VecDeque<Bytes> = VecDeque::new();
+        for chunk in self.history.since(next) {
+            match member.without.filter(|own| chunk.has(*own)) {
+                None => pieces.push_back(chunk.since(next)),
+                Some(own) => {
+                    pieces.extend(chunk.since_without(next, own, slot.id()).into_iter().map(|(piece, _)| piece));
+                }
+            }
+        }
+        Replay { slot: Arc::clone(slot), gate: Arc::clone(&member.gate), connection, pieces, through: self.head }
+    }
+
+    /// Gives a replaying member what came while it read, or makes it a live one if nothing did.
+    pub(crate) fn pull(&mut self, slot: &Arc<Slot>, pull: Pull) {
+        let Pull { connection, after, gate } = pull;
+        let Some(member) = self.members.get(&connection).filter(|member| Arc::ptr_eq(&member.gate, &gate)) else {
+            return;
+        };
+        let next = after.next();
+        if next > self.head {
+            self.members[&connection].replaying = false;
+        } else if self.history.first().is_some_and(|oldest| oldest <= next) {
+            // A session that is over is found by the next delivery.
+            let _ = member.outbox.replay(self.replay(slot, connection, member, next));
+        } else {
+            // The history was overtaken: even pulled, this reader is slower than the channel.
+            member.outbox.end(Ending::plain(Code::TooSlow));
+        }
+    }
+
+    /// Lets a member go and answers its request.
+    pub(crate) fn leave(&mut self, leave: Leave) {
+        let Leave { party, request } = leave;
+        self.members.swap_remove(&party.connection);
+        if self.members.is_empty() {
+            self.members = IndexMap::new();
+        }
+        if let Some(request) = request {
+            let mut frame = BytesMut::new();
+            encode(&ServerFrame::Ok { request, answer: Answer::Done }, &mut frame);
+            // A session that is over needs no answer.
+            let _ = party.outbox.answer(frame.freeze(), 1);
+        }
+    }
+
+    /// Begins another epoch after a fault left the old one in doubt: members stay and are told, the rest is forgotten.
+    pub(crate) fn reset(&mut self, id: ChannelId, epoch: Epoch) {
+        self.epoch = epoch;
+        self.head = Offset::ZERO;
+        self.history.clear();
+        self.window.clear();
+        let mut frame = BytesMut::new();
+        encode(&ServerFrame::Reset(Reset { channel: id, position: self.position() }), &mut frame);
+        let frame = frame.freeze();
+        self.members.retain(|_, member| {
+            if member.replaying {
+                // What it still has to pull is of the old epoch: only a new session can tell the two apart.
+                member.outbox.end(Ending::plain(Code::Internal));
+                return false;
+            }
+            member.outbox.deliver(&member.gate, &frame, 1).is_ok()
+        });
+    }
+}
+
+impl Member {
+    fn deliver(&self, id: ChannelId, chunk: &Chunk) -> Result<(), crate::connection::Ended> {
+        match self.without.filter(|own| chunk.has(*own)) {
+            None => self.outbox.deliver(&self.gate, chunk.frames(), chunk.messages()),
+            Some(own) => chunk
+                .since_without(chunk.first(), own, id)
+                .iter()
+                .try_for_each(|(piece, messages)| self.outbox.deliver(&self.gate, piece, *messages)),
+        }
+    }
+}
+
+fn published(out: &mut BytesMut, request: RequestId, position: Position) {
+    encode(&ServerFrame::Ok { request, answer: Answer::Published(position) }, out);
+}
+
+fn encode(frame: &ServerFrame<'_>, out: &mut BytesMut) {
+    encode_stream(frame, out).expect("a frame of integers fits any body");
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

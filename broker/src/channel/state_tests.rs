@@ -1,0 +1,323 @@
+//! A channel's state against a model: any order of publishes, joins, leaves, flushes, reads and pulls.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use callboard_protocol::codec::decode_server;
+use callboard_protocol::deframe::Deframer;
+use callboard_protocol::limits::BODY_BYTES_MAX;
+use callboard_protocol::{ChannelName, Payload};
+use proptest::prelude::*;
+
+use super::*;
+use crate::channel::Input;
+use crate::connection::Writer;
+
+const HISTORY_MESSAGES: usize = 8;
+const OUTBOX_MESSAGES: usize = 12;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Publish { instance: u8, count: u8, sequence: Option<u8> },
+    Join { instance: u8, start: Begin, exclude_own: bool },
+    Leave { member: usize },
+    Flush { turn: usize },
+    Read { member: usize },
+}
+
+#[derive(Debug, Clone)]
+enum Begin {
+    Live,
+    Rewind(u32),
+    Back(u64),
+    Elsewhere,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let begin = prop_oneof![
+        Just(Begin::Live),
+        (0..12_u32).prop_map(Begin::Rewind),
+        (0..12_u64).prop_map(Begin::Back),
+        Just(Begin::Elsewhere)
+    ];
+    let step = prop_oneof![
+        4 => (0..3_u8, 1..4_u8, prop::option::of(0..6_u8))
+            .prop_map(|(instance, count, sequence)| Step::Publish { instance, count, sequence }),
+        2 => (0..3_u8, begin, any::<bool>())
+            .prop_map(|(instance, start, exclude_own)| Step::Join { instance, start, exclude_own }),
+        1 => (0..8_usize).prop_map(|member| Step::Leave { member }),
+        3 => (1..4_usize).prop_map(|turn| Step::Flush { turn }),
+        3 => (0..8_usize).prop_map(|member| Step::Read { member }),
+    ];
+    prop::collection::vec(step, 1..80)
+}
+
+/// One subscriber: reads its outbox as its client would and checks every rule of a subscription.
+struct Reader {
+    party: Arc<Party>,
+    gate: Arc<Gate>,
+    exclude_own: bool,
+    writer: Writer,
+    deframer: Deframer,
+    expected: Option<u64>,
+}
+
+struct World {
+    slot: Arc<Slot>,
+    state: State,
+    open: Open,
+    answers: Answers,
+    bounds: config::History,
+    readers: BTreeMap<u64, Reader>,
+    joined: u64,
+    requests: u64,
+    /// Every message by offset, from 1: whose it is and what it says.
+    log: Vec<(u8, String)>,
+    stored: BTreeMap<(u8, u8), u64>,
+}
+
+fn instance(number: u8) -> Instance {
+    Instance([number + 1; 16])
+}
+
+impl World {
+    fn new() -> Self {
+        let epoch = Epoch::saturating(77);
+        Self {
+            slot: Slot::new(ChannelId::saturating(1), ChannelName::parse("a/b").unwrap(), epoch),
+            state: State::new(epoch),
+            open: Open::default(),
+            answers: Answers::default(),
+            bounds: config::History { messages: HISTORY_MESSAGES, bytes: 1 << 20, age: Duration::from_secs(60) },
+            readers: BTreeMap::new(),
+            joined: 0,
+            requests: 0,
+            log: Vec::new(),
+            stored: BTreeMap::new(),
+        }
+    }
+
+    fn party(&mut self, number: u8) -> Arc<Party> {
+        self.joined += 1;
+        let bounds = config::Outbox { messages: OUTBOX_MESSAGES, bytes: 1 << 20 };
+        Arc::new(Party {
+            connection: ConnectionId::saturating(self.joined),
+            instance: instance(number),
+            key: None,
+            outbox: Arc::new(Outbox::new(bounds)),
+        })
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Publish { instance, count, sequence } => self.publish(instance, count, sequence),
+            Step::Join { instance, start, exclude_own } => self.join(instance, &start, exclude_own),
+            Step::Leave { member } => self.leave(member),
+            Step::Flush { turn } => self.flush(turn),
+            Step::Read { member } => {
+                if let Some(id) = self.nth(member) {
+                    self.read(id);
+                }
+            }
+        }
+    }
+
+    fn nth(&self, member: usize) -> Option<u64> {
+        self.readers.keys().nth(member % self.readers.len().max(1)).copied()
+    }
+
+    fn publish(&mut self, number: u8, count: u8, sequence: Option<u8>) {
+        let from = self.party(number);
+        let mut publications = Vec::new();
+        for index in 0..count {
+            // Only the first of a batch carries an id, so that ids come again and are known.
+            let sequence = sequence.filter(|_| index == 0);
+            let text = format!("{}", self.log.len());
+            match sequence.map(|sequence| self.stored.entry((number, sequence))) {
+                Some(std::collections::btree_map::Entry::Occupied(_)) => {}
+                entry => {
+                    self.log.push((number, text.clone()));
+                    if let Some(entry) = entry {
+                        entry.or_insert(self.log.len() as u64);
+                    }
+                }
+            }
+            self.requests += 1;
+            publications.push(Publication {
+                request: RequestId::saturating(self.requests),
+                sequence: sequence.map_or(Sequence::ZERO, |sequence| Sequence::saturating(u64::from(sequence) + 1)),
+                key: None,
+                payload: Payload::text(text),
+            });
+        }
+        let batch = Batch { from, publications };
+        self.state.publish(self.slot.id(), &batch, Millis::ZERO, &mut self.open, &mut self.answers);
+        assert_eq!(self.state.position().offset.value(), self.log.len() as u64, "stored once each");
+    }
+
+    fn flush(&mut self, turn: usize) {
+        if let Some(chunk) = self.open.seal() {
+            let mut next = Some(0);
+            while let Some(from) = next {
+                next = self.state.deliver(self.slot.id(), &chunk, from, turn);
+            }
+            self.state.remember(chunk, Millis::ZERO, &self.bounds);
+        }
+        let asked: Vec<_> = self.answers.0.iter().map(|(party, request, _)| (Arc::clone(party), *request)).collect();
+        self.state.answer(&mut self.answers);
+        for (party, request) in asked {
+            let answers = answers_in(&party.outbox);
+            assert!(answers.is_empty() || answers.contains(&request), "a publish is answered");
+        }
+    }
+
+    fn join(&mut self, number: u8, start: &Begin, exclude_own: bool) {
+        self.flush(8);
+        let head = self.log.len() as u64;
+        let kept = head.min(HISTORY_MESSAGES as u64);
+        let epoch = self.state.epoch;
+        let at = |offset| Position { epoch, offset: Offset::saturating(offset) };
+        let (start, next, recovered) = match start {
+            Begin::Live => (Start::Live, head + 1, true),
+            Begin::Rewind(wanted) => (Start::Rewind(*wanted), head + 1 - kept.min(u64::from(*wanted)), true),
+            Begin::Back(by) if *by <= head && *by <= kept => (Start::Recover(at(head - by)), head - by + 1, true),
+            Begin::Back(by) => (Start::Recover(at(head.saturating_sub(*by))), head + 1, false),
+            Begin::Elsewhere => {
+                (Start::Recover(Position { epoch: Epoch::saturating(1), offset: Offset::ZERO }), head + 1, false)
+            }
+        };
+        // One that goes back further than the channel is old asks for its first message, which may still be there.
+        let (next, recovered) = match start {
+            Start::Recover(position) if position.epoch == epoch && head - position.offset.value() <= kept => {
+                (position.offset.value() + 1, true)
+            }
+            _ => (next, recovered),
+        };
+        let party = self.party(number);
+        let gate = Arc::new(Gate::default());
+        let options = if exclude_own { SubscribeOptions::EXCLUDE_OWN } else { SubscribeOptions::NONE };
+        let request = RequestId::saturating(1);
+        let join = Join { party: Arc::clone(&party), request, start, options, gate: Arc::clone(&gate) };
+        self.state.join(&self.slot, join, Millis::ZERO, &self.bounds);
+        let mut reader = Reader {
+            party,
+            gate,
+            exclude_own,
+            writer: Writer::default(),
+            deframer: Deframer::new(BODY_BYTES_MAX),
+            expected: None,
+        };
+        // The answer is what every test of the subscription starts from.
+        reader.writer.fill(&reader.party.outbox);
+        let body = reader.next_body().expect("a subscribe is answered at once");
+        let ServerFrame::Ok { answer: Answer::Subscribed(answer), .. } = decode_server(&body).unwrap() else {
+            panic!("the answer comes before any delivery");
+        };
+        assert_eq!((answer.position.offset.value(), answer.next.value(), answer.recovered), (head, next, recovered));
+        reader.expected = Some(next);
+        self.readers.insert(self.joined, reader);
+    }
+
+    fn leave(&mut self, member: usize) {
+        let Some(id) = self.nth(member) else { return };
+        self.flush(8);
+        let reader = self.readers.remove(&id).unwrap();
+        reader.gate.shut();
+        self.state.leave(Leave { party: Arc::clone(&reader.party), request: None });
+        assert!(!self.state.members.contains_key(&reader.party.connection));
+    }
+
+    /// Reads what one member has, and hands its pulls over.
+    fn read(&mut self, id: u64) {
+        loop {
+            let reader = self.readers.get_mut(&id).expect("only leaving takes a reader away");
+            reader.check(&self.log);
+            reader.writer.fill(&reader.party.outbox);
+            reader.check(&self.log);
+            let pulls = reader.writer.take_finished();
+            if pulls.is_empty() && !reader.writer.is_replaying() {
+                return;
+            }
+            for replay in pulls {
+                if let Some((_, Input::Pull(pull))) = replay.finish() {
+                    self.flush(8);
+                    self.state.pull(&self.slot, pull);
+                }
+            }
+        }
+    }
+}
+
+impl Reader {
+    fn next_body(&mut self) -> Option<Bytes> {
+        for chunk in self.writer.chunks().drain(..) {
+            self.deframer.handle_bytes(chunk);
+        }
+        self.deframer.poll_body().expect("what the broker writes can be cut")
+    }
+
+    fn check(&mut self, log: &[(u8, String)]) {
+        while let Some(body) = self.next_body() {
+            let expected = self.expected.expect("a reader is made with its answer");
+            let own = self.exclude_own.then_some(self.party.instance);
+            match decode_server(&body).expect("what the broker writes can be decoded") {
+                ServerFrame::Message(message) => {
+                    assert_eq!(message.offset.value(), expected, "offsets are dense");
+                    let (publisher, text) = &log[usize::try_from(expected).unwrap() - 1];
+                    assert_eq!(message.payload.bytes(), text.as_bytes(), "the same offset is the same message");
+                    assert_ne!(Some(instance(*publisher)), own, "own messages are left out");
+                    self.expected = Some(expected + 1);
+                }
+                ServerFrame::Skipped(skipped) => {
+                    let through = skipped.through.value();
+                    for offset in expected..=through {
+                        let (publisher, _) = &log[usize::try_from(offset).unwrap() - 1];
+                        assert_eq!(Some(instance(*publisher)), own, "only own messages are skipped");
+                    }
+                    assert!(through >= expected, "a skip goes forward");
+                    self.expected = Some(through + 1);
+                }
+                other => panic!("a subscriber was sent {other:?}"),
+            }
+        }
+    }
+}
+
+fn answers_in(outbox: &Outbox) -> Vec<RequestId> {
+    let mut writer = Writer::default();
+    writer.fill(outbox);
+    let mut deframer = Deframer::new(BODY_BYTES_MAX);
+    for chunk in writer.chunks().drain(..) {
+        deframer.handle_bytes(chunk);
+    }
+    let mut requests = Vec::new();
+    while let Ok(Some(body)) = deframer.poll_body() {
+        if let ServerFrame::Ok { request, .. } = decode_server(&body).unwrap() {
+            requests.push(request);
+        }
+    }
+    requests
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_member_gets_every_message_once_in_order_or_is_told_to_come_back(steps in steps()) {
+        let mut world = World::new();
+        for step in steps {
+            world.step(step);
+            prop_assert!(world.state.history.messages() <= HISTORY_MESSAGES);
+        }
+        world.flush(8);
+        let head = world.log.len() as u64;
+        let ids: Vec<u64> = world.readers.keys().copied().collect();
+        for id in ids {
+            world.read(id);
+            let reader = &world.readers[&id];
+            let caught_up = reader.expected == Some(head + 1);
+            let told = reader.party.outbox.ending().is_some_and(|(ending, _)| ending.code == Code::TooSlow);
+            prop_assert!(caught_up != told, "caught up: {caught_up}, told to come back: {told}");
+        }
+    }
+}

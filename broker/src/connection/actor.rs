@@ -1,0 +1,334 @@
+//! The owner of one QUIC session's socket: reads frames into the session, writes the outbox to the stream, ends both.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use callboard_protocol::ConnectionId;
+use callboard_protocol::close::Code;
+use callboard_protocol::codec::{decode_client, encode_stream};
+use callboard_protocol::deframe::{DeframeError, Deframer};
+use callboard_protocol::frame::{Goodbye, ServerFrame};
+use callboard_protocol::limits::BODY_BYTES_MAX;
+use kameo::actor::{ActorRef, Spawn, WeakActorRef};
+use kameo::error::{ActorStopReason, PanicError};
+use kameo::mailbox::{self, MailboxReceiver, Signal};
+use kameo::message::{Context as Turn, Message};
+use quinn::{ReadError, RecvStream, SendStream, VarInt, WriteError};
+use tokio::sync::mpsc;
+use tokio::time::{Sleep, sleep, timeout};
+
+use super::messages::{Drain, End};
+use super::outbox::{Ending, Outbox};
+use super::registry::Registry;
+use super::session::Session;
+use super::writer::Writer;
+
+/// Signals that may wait for a connection: the broker tells it to drain and to end, and no more.
+const MAILBOX: usize = 8;
+
+/// Chunks taken from the stream in one read: about 38 KiB of full datagrams.
+const CHUNKS_A_READ: usize = 32;
+
+/// How long a session that ends may take to send what is left and have it acknowledged, unless the broker is draining.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A session's stream and the connection that it is on.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    /// The connection; closed when the session is over, as it has no other yet.
+    pub(crate) connection: quinn::Connection,
+    /// What the broker says.
+    pub(crate) send: SendStream,
+    /// What the client says.
+    pub(crate) recv: RecvStream,
+}
+
+/// How long a session waits for what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Until `Hello` has come.
+    pub(crate) hello: Duration,
+    /// Until everything is out after the broker began to drain.
+    pub(crate) drain: Duration,
+}
+
+/// One connection at the QUIC door.
+pub(crate) struct Actor {
+    id: ConnectionId,
+    session: Session,
+    outbox: Arc<Outbox>,
+    socket: Socket,
+    registry: Arc<Registry>,
+    patience: Patience,
+    deframer: Deframer,
+    writer: Writer,
+    /// Whether the stream is still read.
+    reading: bool,
+    /// Set when the session is to end: nothing is read any more, and what is left goes out.
+    ending: bool,
+    /// When to give up waiting: for `Hello` first, for the end of the writing last.
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Dropped when all that was read is handed over.
+    draining: Option<mpsc::Sender<()>>,
+}
+
+/// What woke a connection.
+enum News {
+    Signal(Option<Signal<Actor>>),
+    Written(Result<(), WriteError>),
+    Outbox,
+    Room,
+    Read(Result<Option<usize>, ReadError>),
+    Timer,
+}
+
+impl Actor {
+    /// Starts a connection that owns `socket`.
+    pub(crate) fn start(
+        id: ConnectionId,
+        session: Session,
+        socket: Socket,
+        registry: Arc<Registry>,
+        patience: Patience,
+    ) {
+        let actor = Self {
+            id,
+            outbox: Arc::clone(session.outbox()),
+            session,
+            socket,
+            registry: Arc::clone(&registry),
+            patience,
+            deframer: Deframer::new(BODY_BYTES_MAX),
+            writer: Writer::default(),
+            reading: true,
+            ending: false,
+            timer: Some(Box::pin(sleep(patience.hello))),
+            draining: None,
+        };
+        let prepared = Self::prepare_with_mailbox(mailbox::bounded(MAILBOX));
+        // Before it runs, so that it cannot be over before it is known.
+        registry.insert(id, prepared.actor_ref().clone());
+        prepared.spawn(actor);
+    }
+
+    /// Waits for the next thing to do. Whatever is not chosen loses nothing by being dropped.
+    async fn news(&mut self, mailbox: &mut MailboxReceiver<Self>, chunks: &mut [Bytes]) -> News {
+        let (hungry, unaware) = (!self.writer.is_pending() && !self.writer.is_replaying(), !self.ending);
+        let clear = self.session.is_clear();
+        tokio::select! {
+            biased;
+            signal = mailbox.recv() => News::Signal(signal),
+            written = write(&mut self.socket.send, self.writer.chunks()), if self.writer.is_pending() => {
+                News::Written(written)
+            }
+            () = poll_fn(|cx| self.outbox.poll_news(cx, hungry, unaware)) => News::Outbox,
+            () = std::future::ready(()), if !self.writer.is_pending() && self.writer.is_replaying() => News::Outbox,
+            () = self.session.room(), if !clear => News::Room,
+            read = self.socket.recv.read_chunks(chunks), if self.reading && clear => News::Read(read),
+            () = ring(&mut self.timer) => News::Timer,
+        }
+    }
+
+    /// Takes what the outbox has, once the socket took what came before. Gives the ending when everything is out.
+    fn fill(&mut self) -> Option<Ending> {
+        if !self.writer.is_pending() {
+            self.writer.fill(&self.outbox);
+            for replay in self.writer.take_finished() {
+                if let Some((slot, input)) = replay.finish() {
+                    self.session.send(slot, input);
+                }
+            }
+        }
+        let (ending, taken) = self.outbox.ending()?;
+        if !self.ending {
+            self.begin_ending(&ending);
+        }
+        (taken && !self.writer.is_pending()).then_some(ending)
+    }
+
+    fn begin_ending(&mut self, ending: &Ending) {
+        self.ending = true;
+        self.reading = false;
+        self.draining = None;
+        match ending.code {
+            // It does not read what it has: only the close itself can reach it.
+            Code::TooSlow => self.writer.clear(),
+            Code::ShuttingDown => self.timer = Some(Box::pin(sleep(self.patience.drain))),
+            _ => self.timer = Some(Box::pin(sleep(LINGER))),
+        }
+    }
+
+    /// Takes the frames out of what was read and hands them over.
+    fn take_frames(&mut self, chunks: &mut [Bytes]) {
+        for chunk in chunks {
+            self.deframer.handle_bytes(std::mem::take(chunk));
+        }
+        let verdict = self.take_bodies();
+        self.session.hand_over();
+        if let Err(ending) = verdict {
+            self.reading = false;
+            self.outbox.end(ending);
+        }
+        if self.session.is_open() && !self.ending {
+            self.timer = None;
+        }
+    }
+
+    fn take_bodies(&mut self) -> Result<(), Ending> {
+        while let Some(body) = self.deframer.poll_body().map_err(|error| {
+            let code = match error {
+                DeframeError::TooLong { .. } | DeframeError::LengthTooLong => Code::FrameTooLong,
+                _ => Code::Malformed,
+            };
+            Ending::because(code, error)
+        })? {
+            let frame = decode_client(&body).map_err(|error| Ending::because(Code::Malformed, error))?;
+            self.session.handle(&frame, &body)?;
+        }
+        Ok(())
+    }
+
+    /// The peer's half of the stream ended, one way or another.
+    fn stop_reading(&mut self, ended: Result<(), ReadError>) {
+        self.reading = false;
+        match ended {
+            // A client that ends its half without a word is done as well.
+            Ok(()) if !self.deframer.is_mid_frame() => self.outbox.end(Ending::plain(Code::Finished)),
+            Ok(()) => self.outbox.end(Ending::because(Code::Malformed, "the stream ended within a frame")),
+            Err(_) => self.outbox.abandon(Ending::plain(Code::Finished)),
+        }
+    }
+
+    /// Nothing that was read is left to hand over: a draining broker is told.
+    fn note_clear(&mut self) {
+        if self.session.is_clear() {
+            self.draining = None;
+        }
+    }
+
+    /// When the timer rings: the session was not opened in time, or what was left did not go out in time.
+    fn run_out_of_patience(&mut self) {
+        self.timer = None;
+        if self.ending {
+            self.writer.clear();
+            self.outbox.abandon(Ending::plain(Code::TooSlow));
+        } else {
+            self.outbox.end(Ending::plain(Code::HandshakeTimeout));
+        }
+    }
+
+    /// Says goodbye and closes. What the peer does not take in time is lost with the connection.
+    async fn close(&mut self, ending: &Ending) {
+        let Socket { connection, send, .. } = &mut self.socket;
+        let goodbye = async {
+            let mut frame = BytesMut::new();
+            let goodbye = ServerFrame::Goodbye(Goodbye {
+                code: ending.code.number(),
+                sentence: &ending.sentence,
+                retry_after: ending.retry_after,
+            });
+            encode_stream(&goodbye, &mut frame).expect("a sentence fits a body");
+            send.write_chunk(frame.freeze()).await.ok()?;
+            send.finish().ok()?;
+            send.stopped().await.ok()
+        };
+        // A reader that is too slow has no room for a goodbye either; it hears the code all the same.
+        let linger = if ending.code == Code::TooSlow { Duration::ZERO } else { LINGER };
+        let _ = timeout(linger, goodbye).await;
+        connection.close(VarInt::from(u32::from(ending.code.number())), ending.sentence.as_bytes());
+        tracing::debug!(connection = %self.id, code = ending.code.number(), "session ended");
+    }
+}
+
+/// Writes some of `chunks` and takes what was written from them. Dropped before it is ready, it has written nothing.
+async fn write(send: &mut SendStream, chunks: &mut VecDeque<Bytes>) -> Result<(), WriteError> {
+    let written = send.write_chunks(chunks.make_contiguous()).await?;
+    chunks.drain(..written.chunks);
+    Ok(())
+}
+
+/// Ready when the timer rings; never without one.
+async fn ring(timer: &mut Option<Pin<Box<Sleep>>>) {
+    match timer {
+        Some(timer) => timer.await,
+        None => std::future::pending().await,
+    }
+}
+
+impl kameo::Actor for Actor {
+    type Args = Self;
+    type Error = Infallible;
+
+    async fn on_start(args: Self, _: ActorRef<Self>) -> Result<Self, Infallible> {
+        Ok(args)
+    }
+
+    /// Serves the socket until a signal comes or the session is over.
+    async fn next(
+        &mut self,
+        _: WeakActorRef<Self>,
+        mailbox: &mut MailboxReceiver<Self>,
+    ) -> Result<Option<Signal<Self>>, Infallible> {
+        loop {
+            let mut chunks: [Bytes; CHUNKS_A_READ] = std::array::from_fn(|_| Bytes::new());
+            match self.news(mailbox, &mut chunks).await {
+                News::Signal(signal) => return Ok(signal),
+                News::Written(Ok(())) | News::Outbox => {}
+                News::Written(Err(_)) => {
+                    self.writer.clear();
+                    self.outbox.abandon(Ending::plain(Code::Finished));
+                }
+                News::Room => self.note_clear(),
+                News::Read(Ok(Some(count))) => self.take_frames(&mut chunks[..count]),
+                News::Read(Ok(None)) => self.stop_reading(Ok(())),
+                News::Read(Err(error)) => self.stop_reading(Err(error)),
+                News::Timer => self.run_out_of_patience(),
+            }
+            if let Some(ending) = self.fill() {
+                self.close(&ending).await;
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn on_panic(
+        &mut self,
+        _: WeakActorRef<Self>,
+        fault: PanicError,
+    ) -> Result<ControlFlow<ActorStopReason>, Infallible> {
+        tracing::error!(connection = %self.id, %fault, "a connection panicked; its session ends");
+        self.close(&Ending::plain(Code::Internal)).await;
+        Ok(ControlFlow::Break(ActorStopReason::Panicked(fault)))
+    }
+
+    async fn on_stop(&mut self, _: WeakActorRef<Self>, _: ActorStopReason) -> Result<(), Infallible> {
+        self.outbox.abandon(Ending::plain(Code::Finished));
+        self.writer.clear();
+        self.registry.remove(self.id);
+        Ok(())
+    }
+}
+
+impl Message<Drain> for Actor {
+    type Reply = ();
+
+    async fn handle(&mut self, drain: Drain, _: &mut Turn<Self, ()>) {
+        self.reading = false;
+        self.draining = Some(drain.done);
+        self.note_clear();
+    }
+}
+
+impl Message<End> for Actor {
+    type Reply = ();
+
+    async fn handle(&mut self, End(ending): End, _: &mut Turn<Self, ()>) {
+        self.outbox.end(ending);
+    }
+}

@@ -1,0 +1,21 @@
+//! A connection: one kameo actor that owns its socket, whichever door it came by.
+//!
+//! [`Session`] is the inlet that a door feeds with typed frames; [`Outbox`] is the one queue out; [`Actor`] is the
+//! QUIC door's owner of a socket.
+
+mod actor;
+mod messages;
+mod outbox;
+mod registry;
+mod session;
+mod state;
+mod writer;
+
+pub(crate) use actor::{Actor, Patience, Socket};
+pub(crate) use messages::{Drain, End};
+pub(crate) use outbox::{Ended, Ending, Gate, Outbox};
+pub(crate) use registry::Registry;
+pub(crate) use session::Session;
+pub(crate) use state::Rules;
+#[cfg(test)]
+pub(crate) use writer::Writer;

@@ -1,0 +1,202 @@
+//! The one bounded queue between everything the broker says and one session's socket. It never waits and never grows past its bounds.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use callboard_protocol::Millis;
+use callboard_protocol::close::Code;
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+
+use crate::channel::Replay;
+use crate::config;
+
+/// A membership's permission to be delivered to, held by the channel and by the session. Once shut it stays shut.
+#[derive(Debug, Default)]
+pub(crate) struct Gate(AtomicBool);
+
+impl Gate {
+    /// Lets nothing more through.
+    pub(crate) fn shut(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether deliveries may pass.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Why and how a session ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ending {
+    /// The code that the peer is told.
+    pub(crate) code: Code,
+    /// The sentence that goes with it.
+    pub(crate) sentence: Cow<'static, str>,
+    /// How long the peer should stay away.
+    pub(crate) retry_after: Option<Millis>,
+}
+
+impl Ending {
+    /// An ending with the registry's own sentence.
+    pub(crate) fn plain(code: Code) -> Self {
+        Self { code, sentence: code.sentence().into(), retry_after: None }
+    }
+
+    /// An ending with a more exact sentence.
+    pub(crate) fn because(code: Code, reason: impl std::fmt::Display) -> Self {
+        Self { code, sentence: format!("{}: {reason}", code.sentence()).into(), retry_after: None }
+    }
+}
+
+/// What waits in an outbox.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// Whole frames, encoded.
+    Frames(Bytes),
+    /// A replay to be pulled at the socket's pace from here on.
+    Replay(Replay),
+}
+
+/// The queue of what the broker says to one session.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    queue: Mutex<Queue>,
+    reader: AtomicWaker,
+    bounds: config::Outbox,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    pieces: VecDeque<(Piece, usize)>,
+    bytes: usize,
+    messages: usize,
+    ending: Option<Ending>,
+}
+
+/// The outbox takes nothing more: its session is over or about to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ended;
+
+/// Above this many places an emptied queue gives its memory back.
+const PLACES_KEPT: usize = 64;
+
+impl Outbox {
+    /// An empty outbox.
+    pub(crate) fn new(bounds: config::Outbox) -> Self {
+        Self { queue: Mutex::default(), reader: AtomicWaker::new(), bounds }
+    }
+
+    /// Queues a channel's frames unless the membership's gate is shut. A session that is so slow that they do not fit
+    /// is ended, and what it did not read is dropped: it recovers when it comes back.
+    pub(crate) fn deliver(&self, gate: &Gate, frames: &Bytes, messages: usize) -> Result<(), Ended> {
+        let mut queue = self.queue.lock();
+        if !gate.is_open() {
+            return if queue.ending.is_some() { Err(Ended) } else { Ok(()) };
+        }
+        self.put(&mut queue, frames.clone(), messages)
+    }
+
+    /// Queues answers and notices.
+    pub(crate) fn answer(&self, frames: Bytes, messages: usize) -> Result<(), Ended> {
+        self.put(&mut self.queue.lock(), frames, messages)
+    }
+
+    /// Queues a replay behind what waits already. It is outside the budget: its frames belong to the history.
+    pub(crate) fn replay(&self, replay: Replay) -> Result<(), Ended> {
+        let mut queue = self.queue.lock();
+        if queue.ending.is_some() {
+            return Err(Ended);
+        }
+        self.push(&mut queue, Piece::Replay(replay), 0);
+        Ok(())
+    }
+
+    /// Ends the session behind what waits already; nothing is taken after it. The first ending counts.
+    pub(crate) fn end(&self, ending: Ending) {
+        let mut queue = self.queue.lock();
+        if queue.ending.is_none() {
+            queue.ending = Some(ending);
+            self.reader.wake();
+        }
+    }
+
+    /// Ends the session and drops what waits: the socket is gone or does not read.
+    pub(crate) fn abandon(&self, ending: Ending) {
+        let mut queue = self.queue.lock();
+        queue.pieces = VecDeque::new();
+        (queue.bytes, queue.messages) = (0, 0);
+        queue.ending.get_or_insert(ending);
+        self.reader.wake();
+    }
+
+    fn put(&self, queue: &mut Queue, frames: Bytes, messages: usize) -> Result<(), Ended> {
+        if queue.ending.is_some() {
+            return Err(Ended);
+        }
+        if queue.bytes + frames.len() > self.bounds.bytes || queue.messages + messages > self.bounds.messages {
+            // Rule 7 of ARCHITECTURE.md: a full outbox is a decision, never an await and never unbounded memory.
+            queue.pieces = VecDeque::new();
+            (queue.bytes, queue.messages) = (0, 0);
+            queue.ending = Some(Ending::plain(Code::TooSlow));
+            self.reader.wake();
+            return Err(Ended);
+        }
+        queue.bytes += frames.len();
+        queue.messages += messages;
+        self.push(queue, Piece::Frames(frames), messages);
+        Ok(())
+    }
+
+    fn push(&self, queue: &mut Queue, piece: Piece, messages: usize) {
+        let was_empty = queue.pieces.is_empty();
+        queue.pieces.push_back((piece, messages));
+        if was_empty {
+            self.reader.wake();
+        }
+    }
+
+    /// Moves pieces to `sink` in order until `bytes` of them are moved, a replay was moved, or none is left.
+    pub(crate) fn drain(&self, bytes: usize, mut sink: impl FnMut(Piece)) {
+        let mut queue = self.queue.lock();
+        let mut moved = 0;
+        while moved < bytes {
+            let Some((piece, messages)) = queue.pieces.pop_front() else { break };
+            queue.messages -= messages;
+            let step = match &piece {
+                Piece::Frames(frames) => frames.len(),
+                Piece::Replay(_) => bytes,
+            };
+            if matches!(piece, Piece::Frames(_)) {
+                queue.bytes -= step;
+            }
+            moved += step;
+            sink(piece);
+        }
+        if queue.pieces.is_empty() && queue.pieces.capacity() > PLACES_KEPT {
+            queue.pieces = VecDeque::new();
+        }
+    }
+
+    /// How the session is to end, if it is, and whether everything before that was taken.
+    pub(crate) fn ending(&self) -> Option<(Ending, bool)> {
+        let queue = self.queue.lock();
+        queue.ending.clone().map(|ending| (ending, queue.pieces.is_empty()))
+    }
+
+    /// Ready when something can be taken and `hungry` says that it would be, or once the session is to end and `ending`
+    /// says that this is news.
+    pub(crate) fn poll_news(&self, cx: &mut Context<'_>, hungry: bool, ending: bool) -> Poll<()> {
+        self.reader.register(cx.waker());
+        let queue = self.queue.lock();
+        if hungry && !queue.pieces.is_empty() || ending && queue.ending.is_some() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}

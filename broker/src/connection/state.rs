@@ -1,0 +1,306 @@
+//! What the broker knows of one session and how it takes its frames: frame in, commands and answers out; never waits.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use callboard_protocol::close::Code;
+use callboard_protocol::codec::encode_stream;
+use callboard_protocol::error::Class;
+use callboard_protocol::frame::{
+    Answer, Authenticate, ClientFrame, Credential, Failed, Hello, Publish, ServerFrame, Subscribe, Unsubscribe, Welcome,
+};
+use callboard_protocol::limits::KEY_BYTES_MAX;
+use callboard_protocol::session::FromClient;
+use callboard_protocol::{ChannelName, ConnectionId, RequestId};
+
+use super::outbox::{Ending, Gate, Outbox};
+use crate::channel::{Batch, Input, Instance, Join, Leave, Party, Publication};
+use crate::identity::{self, Identity, KeyStore, Refusal};
+
+/// What holds for every session.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    /// Who has which API key.
+    pub(crate) keys: KeyStore,
+    /// Whether anonymous peers may publish.
+    pub(crate) anonymous_publish: bool,
+    /// Largest payload, in bytes.
+    pub(crate) payload_bytes_max: usize,
+    /// Subscriptions a session may have at once.
+    pub(crate) subscriptions_max: usize,
+}
+
+/// Something for a channel to do.
+#[derive(Debug)]
+pub(crate) struct Command {
+    /// The channel.
+    pub(crate) channel: ChannelName,
+    /// What it is to do.
+    pub(crate) input: Input,
+}
+
+/// Channels whose publish grant a session remembers. Past it the grants are asked for anew, which is only slower.
+const GRANTS_MAX: usize = 256;
+
+/// How many batches of one read are searched for one of the same channel.
+const BATCHES_SEARCHED: usize = 8;
+
+/// One session.
+#[derive(Debug)]
+pub(crate) struct State {
+    rules: Arc<Rules>,
+    gatekeeper: FromClient,
+    party: Arc<Party>,
+    identity: Option<Identity>,
+    subscriptions: HashMap<ChannelName, Arc<Gate>>,
+    /// Channels that this identity was found to be allowed to publish to.
+    grants: HashSet<ChannelName>,
+    open: bool,
+}
+
+impl State {
+    /// A session that has not said hello.
+    pub(crate) fn new(rules: Arc<Rules>, connection: ConnectionId, outbox: Arc<Outbox>) -> Self {
+        Self {
+            rules,
+            gatekeeper: FromClient::default(),
+            party: Arc::new(Party { connection, instance: Instance([0; 16]), key: None, outbox }),
+            identity: None,
+            subscriptions: HashMap::new(),
+            grants: HashSet::new(),
+            open: false,
+        }
+    }
+
+    /// Who the session is to channels.
+    pub(crate) fn party(&self) -> &Arc<Party> {
+        &self.party
+    }
+
+    /// Whether the session has said hello and was let in.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Takes a frame that was decoded from `body`. What channels have to do is appended to `commands`; answers that
+    /// need no channel are in the outbox.
+    ///
+    /// # Errors
+    ///
+    /// How the session ends, if it does.
+    pub(crate) fn handle(
+        &mut self,
+        frame: &ClientFrame<'_>,
+        body: &Bytes,
+        commands: &mut Vec<Command>,
+    ) -> Result<(), Ending> {
+        self.gatekeeper.handle(frame).map_err(|violation| Ending::because(Code::OutOfOrder, violation))?;
+        match frame {
+            ClientFrame::Hello(hello) => self.hello(hello)?,
+            ClientFrame::Goodbye(_) => return Err(Ending::plain(Code::Finished)),
+            // Only a door that pings waits for a pong.
+            ClientFrame::Pong(_) => {}
+            ClientFrame::Authenticate(frame) => self.authenticate(frame),
+            ClientFrame::Logout(frame) => {
+                self.become_known_as(None);
+                self.answer(frame.request, Answer::Identity(None));
+            }
+            ClientFrame::Subscribe(frame) => self.subscribe(frame, commands),
+            ClientFrame::Unsubscribe(frame) => self.unsubscribe(frame, commands),
+            ClientFrame::Publish(frame) => self.publish(frame, body, commands),
+            ClientFrame::Call(frame) => self.not_here(frame.request),
+            ClientFrame::Provide(frame) => self.not_here(frame.request),
+            ClientFrame::Withdraw(frame) => self.not_here(frame.request),
+            ClientFrame::Emit(frame) => self.not_here(frame.request),
+            // PROTOCOL.md, "Session": a provider returns only calls that it was handed.
+            ClientFrame::Return(_) => {
+                return Err(Ending::because(Code::OutOfOrder, "no call was handed to this session"));
+            }
+        }
+        Ok(())
+    }
+
+    fn hello(&mut self, hello: &Hello<'_>) -> Result<(), Ending> {
+        let identity = match &hello.credential {
+            None => None,
+            Some(credential) => Some(
+                self.verify(credential).map_err(|refusal| Ending::because(Code::BadCredential, &refusal.sentence))?,
+            ),
+        };
+        let Party { connection, outbox, .. } = &*self.party;
+        self.party = Arc::new(Party {
+            connection: *connection,
+            instance: Instance(hello.instance),
+            key: None,
+            outbox: Arc::clone(outbox),
+        });
+        self.become_known_as(identity);
+        self.open = true;
+        let welcome = Welcome {
+            agent: concat!("callboard/", env!("CARGO_PKG_VERSION")),
+            connection: self.party.connection,
+            capabilities: 0,
+            payload_bytes_max: u32::try_from(self.rules.payload_bytes_max).unwrap_or(u32::MAX),
+            subscriptions_max: u32::try_from(self.rules.subscriptions_max).unwrap_or(u32::MAX),
+            identity: self.identity.as_ref().map(Identity::borrowed),
+        };
+        self.say(&ServerFrame::Welcome(welcome));
+        Ok(())
+    }
+
+    fn authenticate(&mut self, frame: &Authenticate<'_>) {
+        match self.verify(&frame.credential) {
+            Ok(identity) => {
+                self.become_known_as(Some(identity));
+                let identity = self.identity.as_ref().map(Identity::borrowed);
+                self.answer(frame.request, Answer::Identity(identity));
+            }
+            Err(refusal) => self.refuse(frame.request, &refusal),
+        }
+    }
+
+    fn verify(&self, credential: &Credential<'_>) -> Result<Identity, Refusal> {
+        identity::authenticate(&self.rules.keys, *credential)
+    }
+
+    fn become_known_as(&mut self, identity: Option<Identity>) {
+        let Party { connection, instance, outbox, .. } = &*self.party;
+        let key = identity.as_ref().map(|identity| Arc::clone(&identity.key));
+        self.party = Arc::new(Party { connection: *connection, instance: *instance, key, outbox: Arc::clone(outbox) });
+        self.identity = identity;
+        self.grants.clear();
+    }
+
+    fn subscribe(&mut self, frame: &Subscribe<'_>, commands: &mut Vec<Command>) {
+        let name = match self.subscribable(frame.channel) {
+            Ok(name) => name,
+            Err(refusal) => return self.refuse(frame.request, &refusal),
+        };
+        let gate = Arc::new(Gate::default());
+        self.subscriptions.insert(name.clone(), Arc::clone(&gate));
+        let join = Join {
+            party: Arc::clone(&self.party),
+            request: frame.request,
+            start: frame.start,
+            options: frame.options,
+            gate,
+        };
+        commands.push(Command { channel: name, input: Input::Join(join) });
+    }
+
+    fn subscribable(&self, name: &str) -> Result<ChannelName, Refusal> {
+        let name = parse(name)?;
+        identity::may_subscribe(self.identity.as_ref(), &name)?;
+        if self.subscriptions.contains_key(&name) {
+            return Err(Refusal::new(
+                Class::AlreadySubscribed,
+                format!("this session is subscribed to `{name}` already; unsubscribe first to begin elsewhere"),
+            ));
+        }
+        let max = self.rules.subscriptions_max;
+        if self.subscriptions.len() >= max {
+            return Err(Refusal::new(
+                Class::TooManySubscriptions,
+                format!("a session has at most {max} subscriptions; unsubscribe from one first"),
+            ));
+        }
+        Ok(name)
+    }
+
+    fn unsubscribe(&mut self, frame: &Unsubscribe<'_>, commands: &mut Vec<Command>) {
+        let Some((name, gate)) = self.subscriptions.remove_entry(frame.channel) else {
+            return self.refuse(
+                frame.request,
+                &Refusal::new(Class::NotSubscribed, format!("this session is not subscribed to `{}`", frame.channel)),
+            );
+        };
+        gate.shut();
+        let leave = Leave { party: Arc::clone(&self.party), request: Some(frame.request) };
+        commands.push(Command { channel: name, input: Input::Leave(leave) });
+    }
+
+    fn publish(&mut self, frame: &Publish<'_>, body: &Bytes, commands: &mut Vec<Command>) {
+        let name = match self.publishable(frame) {
+            Ok(name) => name,
+            Err(refusal) => return self.refuse(frame.request, &refusal),
+        };
+        let publication = Publication {
+            request: frame.request,
+            sequence: frame.sequence,
+            key: frame.key.map(Into::into),
+            payload: frame.payload.share(body),
+        };
+        // Publishes to one channel are handed over as one, as long as nothing but publishes lies between them.
+        for command in commands.iter_mut().rev().take(BATCHES_SEARCHED) {
+            let Input::Publish(batch) = &mut command.input else { break };
+            if command.channel == name && Arc::ptr_eq(&batch.from, &self.party) {
+                batch.publications.push(publication);
+                return;
+            }
+        }
+        let batch = Batch { from: Arc::clone(&self.party), publications: vec![publication] };
+        commands.push(Command { channel: name, input: Input::Publish(batch) });
+    }
+
+    fn publishable(&mut self, frame: &Publish<'_>) -> Result<ChannelName, Refusal> {
+        let (bytes, max) = (frame.payload.bytes().len(), self.rules.payload_bytes_max);
+        if bytes > max {
+            return Err(Refusal::new(
+                Class::PayloadTooLarge,
+                format!("a payload has at most {max} bytes, this one has {bytes}; send a reference to it instead"),
+            ));
+        }
+        if frame.key.is_some_and(|key| key.len() > KEY_BYTES_MAX) {
+            return Err(Refusal::new(Class::BadRequest, format!("a message key has at most {KEY_BYTES_MAX} bytes")));
+        }
+        if let Some(name) = self.grants.get(frame.channel) {
+            return Ok(name.clone());
+        }
+        let name = parse(frame.channel)?;
+        identity::may_publish(self.identity.as_ref(), &name, self.rules.anonymous_publish)?;
+        if self.grants.len() >= GRANTS_MAX {
+            self.grants.clear();
+        }
+        self.grants.insert(name.clone());
+        Ok(name)
+    }
+
+    /// The commands that take the session out of every channel. Nothing is delivered from here on.
+    pub(crate) fn leave_all(&mut self) -> impl Iterator<Item = Command> {
+        let party = Arc::clone(&self.party);
+        self.subscriptions.drain().map(move |(channel, gate)| {
+            gate.shut();
+            Command { channel, input: Input::Leave(Leave { party: Arc::clone(&party), request: None }) }
+        })
+    }
+
+    fn not_here(&self, request: RequestId) {
+        self.refuse(request, &Refusal::new(Class::NotImplemented, "this broker has no services"));
+    }
+
+    fn refuse(&self, request: RequestId, refusal: &Refusal) {
+        self.say(&ServerFrame::Failed(Failed {
+            request,
+            code: refusal.class.code(),
+            class: refusal.class.name(),
+            sentence: &refusal.sentence,
+            data: None,
+        }));
+    }
+
+    fn answer(&self, request: RequestId, answer: Answer<'_>) {
+        self.say(&ServerFrame::Ok { request, answer });
+    }
+
+    fn say(&self, frame: &ServerFrame<'_>) {
+        let mut bytes = BytesMut::new();
+        encode_stream(frame, &mut bytes).expect("a sentence about a name of a bounded body fits a body");
+        // A session that is over is found by whoever reads its socket.
+        let _ = self.party.outbox.answer(bytes.freeze(), 1);
+    }
+}
+
+fn parse(name: &str) -> Result<ChannelName, Refusal> {
+    ChannelName::parse(name).map_err(|error| Refusal::new(Class::BadChannelName, error.to_string()))
+}

@@ -1,0 +1,96 @@
+//! What is on its way from an outbox to a socket: few contiguous chunks, small pieces copied together; never decoded.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use super::outbox::{Outbox, Piece};
+use crate::channel::Replay;
+
+/// What a writer takes from the outbox at once, in bytes: enough to keep the socket busy, little enough that what a
+/// slow reader has not taken still counts against its outbox.
+const FILL_BYTES: usize = 64 << 10;
+
+/// Pieces from this size on are passed on as they are, sharing the memory of all who get them; smaller ones are copied
+/// together, because quinn's send buffer searches its pieces one by one.
+const PIECE_BYTES_SHARED: usize = 4 << 10;
+
+/// The size of a chunk that small pieces are copied into.
+const CHUNK_BYTES: usize = 16 << 10;
+
+/// Chunks ready to be written, and the replays to be pulled beside the outbox.
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    chunks: VecDeque<Bytes>,
+    copied: BytesMut,
+    replays: VecDeque<Replay>,
+    finished: Vec<Replay>,
+}
+
+impl Writer {
+    /// Whether something is ready to be written.
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.chunks.is_empty()
+    }
+
+    /// Whether a replay is under way.
+    pub(crate) fn is_replaying(&self) -> bool {
+        !self.replays.is_empty()
+    }
+
+    /// The chunks to be written. Written ones are to be taken from the front.
+    pub(crate) fn chunks(&mut self) -> &mut VecDeque<Bytes> {
+        &mut self.chunks
+    }
+
+    /// Takes what the outbox and the replays have, up to about [`FILL_BYTES`] of each: so neither starves the other.
+    pub(crate) fn fill(&mut self, outbox: &Outbox) {
+        let mut replays = std::mem::take(&mut self.replays);
+        outbox.drain(FILL_BYTES, |piece| match piece {
+            Piece::Frames(frames) => self.put(frames),
+            Piece::Replay(replay) => replays.push_back(replay),
+        });
+        let mut left = FILL_BYTES;
+        while left > 0
+            && let Some(replay) = replays.front_mut()
+        {
+            match replay.take() {
+                Some(piece) => {
+                    left = left.saturating_sub(piece.len());
+                    self.put(piece);
+                }
+                None => self.finished.extend(replays.pop_front()),
+            }
+        }
+        self.replays = replays;
+        self.end_copied();
+    }
+
+    /// The replays whose last piece was taken since the last call.
+    pub(crate) fn take_finished(&mut self) -> Vec<Replay> {
+        std::mem::take(&mut self.finished)
+    }
+
+    /// Drops everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn put(&mut self, piece: Bytes) {
+        if piece.len() >= PIECE_BYTES_SHARED {
+            self.end_copied();
+            self.chunks.push_back(piece);
+            return;
+        }
+        if self.copied.len() + piece.len() > CHUNK_BYTES {
+            self.end_copied();
+        }
+        self.copied.extend_from_slice(&piece);
+    }
+
+    fn end_copied(&mut self) {
+        if !self.copied.is_empty() {
+            self.chunks.push_back(std::mem::take(&mut self.copied).freeze());
+        }
+    }
+}

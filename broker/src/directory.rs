@@ -1,0 +1,147 @@
+//! From names to channels: a sharded map of slots. Births and retirements happen here and nowhere else.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use callboard_protocol::limits::INTEGER_MAX;
+use callboard_protocol::{ChannelId, ChannelName, Epoch, Millis};
+use parking_lot::Mutex;
+
+use crate::channel::{Input, Sent, Slot};
+use crate::clock::Clock;
+use crate::config::{self, Config};
+
+/// Shards of the map: many more than cores, so that two lookups rarely meet.
+const SHARDS: usize = 64;
+
+/// Every channel that has members or something to remember.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    shards: Box<[Mutex<HashMap<ChannelName, Arc<Slot>>>]>,
+    hasher: RandomState,
+    last_id: AtomicU64,
+    clock: Clock,
+    config: Arc<Config>,
+}
+
+impl Directory {
+    /// An empty directory.
+    pub(crate) fn new(clock: Clock, config: Arc<Config>) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            last_id: AtomicU64::new(0),
+            clock,
+            config,
+        }
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// What the history of the channel `name` is bounded by.
+    pub(crate) fn history_of(&self, name: &ChannelName) -> config::History {
+        self.config.history_of(name)
+    }
+
+    /// How long a channel that nothing happens to stays awake.
+    pub(crate) fn channel_idle(&self) -> Duration {
+        self.config.channel_idle
+    }
+
+    /// The channel of this name, born if there is none.
+    pub(crate) fn slot(&self, name: &ChannelName) -> Arc<Slot> {
+        let mut shard = self.shard(name).lock();
+        if let Some(slot) = shard.get(name) {
+            return Arc::clone(slot);
+        }
+        let id = ChannelId::saturating(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
+        let slot = Slot::new(id, name.clone(), draw_epoch());
+        shard.insert(name.clone(), Arc::clone(&slot));
+        slot
+    }
+
+    /// Gives the channel of `slot` something to do. Gives the input back when its mailbox is full; if the slot was
+    /// retired meanwhile, `slot` becomes the one that the channel has now.
+    pub(crate) fn send(self: &Arc<Self>, slot: &mut Arc<Slot>, mut input: Input) -> Sent {
+        loop {
+            let is_leave = matches!(input, Input::Leave(_));
+            match slot.send(input, self) {
+                Sent::Retired(back) => {
+                    self.forget(slot);
+                    *slot = self.slot(slot.name());
+                    input = back;
+                }
+                sent => {
+                    if is_leave {
+                        self.retire_if_empty(slot);
+                    }
+                    return sent;
+                }
+            }
+        }
+    }
+
+    /// The same for a caller that may wait until there is room.
+    pub(crate) async fn send_when_there_is_room(self: &Arc<Self>, slot: &mut Arc<Slot>, mut input: Input) {
+        while let Sent::Full { input: back, room } = self.send(slot, input) {
+            let mut notified = pin!(room.notified());
+            // Listens before it tries again, so that room made in between is not missed.
+            notified.as_mut().enable();
+            let Sent::Full { input: back, room: now } = self.send(slot, back) else { return };
+            if Arc::ptr_eq(&room, &now) {
+                notified.await;
+            }
+            input = back;
+        }
+    }
+
+    /// Takes a slot out of the directory if its channel sleeps and nothing is left of it.
+    pub(crate) fn retire_if_empty(&self, slot: &Arc<Slot>) {
+        let mut shard = self.shard(slot.name()).lock();
+        if slot.retire_if_empty(self) && shard.get(slot.name()).is_some_and(|known| Arc::ptr_eq(known, slot)) {
+            shard.remove(slot.name());
+        }
+    }
+
+    fn forget(&self, slot: &Arc<Slot>) {
+        let mut shard = self.shard(slot.name()).lock();
+        if shard.get(slot.name()).is_some_and(|known| Arc::ptr_eq(known, slot)) {
+            shard.remove(slot.name());
+        }
+    }
+
+    /// Lets sleeping channels of one shard forget what is too old, and retires those with nothing left.
+    pub(crate) fn sweep(&self, shard: usize) {
+        let mut shard = self.shards[shard % SHARDS].lock();
+        shard.retain(|_, slot| !slot.retire_if_empty(self));
+        if shard.capacity() > 4 * shard.len() {
+            shard.shrink_to_fit();
+        }
+    }
+
+    /// The channels that are awake.
+    pub(crate) fn awake(&self) -> Vec<Arc<Slot>> {
+        let awake = |shard: &Mutex<HashMap<ChannelName, Arc<Slot>>>| -> Vec<Arc<Slot>> {
+            shard.lock().values().filter(|slot| slot.is_awake()).map(Arc::clone).collect()
+        };
+        self.shards.iter().flat_map(awake).collect()
+    }
+
+    fn shard(&self, name: &ChannelName) -> &Mutex<HashMap<ChannelName, Arc<Slot>>> {
+        let hash = self.hasher.hash_one(name);
+        &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or_default()]
+    }
+}
+
+/// Draws the name of a channel's new life: never zero.
+pub(crate) fn draw_epoch() -> Epoch {
+    let random = getrandom::u64().expect("the operating system gives random numbers");
+    Epoch::saturating(random % INTEGER_MAX + 1)
+}

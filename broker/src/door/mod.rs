@@ -1,0 +1,8 @@
+//! The ways in. Every door opens its sessions at the local door, so that limits and access are the same for all.
+
+mod local;
+mod quic;
+
+pub(crate) use local::Local;
+pub use quic::BindError;
+pub(crate) use quic::Quic;

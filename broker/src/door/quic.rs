@@ -1,0 +1,144 @@
+//! The QUIC door: accepts connections, opens a session on each one's first stream, and leaves the rest to its actor.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::crypto::rustls::QuicServerConfig;
+use quinn::{Endpoint, EndpointConfig, IdleTimeout, Incoming, TokioRuntime, TransportConfig, VarInt};
+use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::local::Local;
+use crate::config::Config;
+use crate::connection::{Actor, Patience, Socket};
+
+/// Sessions, that is streams, that a peer may have open on one connection.
+const SESSIONS_MAX: u32 = 1;
+
+/// Bytes that a peer may send before the broker took them: one read's worth for each of a few round trips.
+const RECEIVE_WINDOW: u32 = 256 << 10;
+
+/// Bytes that are sent and not acknowledged, for one connection. What waits longer waits in the outbox.
+const SEND_WINDOW: u64 = 512 << 10;
+
+/// What the kernel may hold for the one socket of all connections: a burst to thousands of subscribers.
+const SOCKET_BYTES: usize = 4 << 20;
+
+/// Why the door could not open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The address could not be bound.
+    #[error("cannot listen on {address} (UDP): {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The TLS configuration does not serve QUIC.
+    #[error("the TLS configuration does not serve QUIC: {0}")]
+    Tls(#[from] quinn::crypto::rustls::NoInitialCipherSuite),
+    /// The idle timeout is longer than QUIC can say.
+    #[error("an idle timeout of {0:?} is longer than QUIC can say")]
+    IdleTimeout(Duration),
+}
+
+/// An open QUIC door. Dropping it closes every connection at once.
+#[derive(Debug)]
+pub(crate) struct Quic {
+    endpoint: Endpoint,
+    address: SocketAddr,
+    /// The accept loop; ends with the door.
+    accepting: JoinSet<()>,
+}
+
+impl Quic {
+    /// Binds the socket and begins to accept.
+    pub(crate) fn open(config: &Config, tls: rustls::ServerConfig, local: Arc<Local>) -> Result<Self, BindError> {
+        let mut server = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
+        server.transport_config(Arc::new(transport(config)?));
+        let bind = |source| BindError::Bind { address: config.listen, source };
+        let socket = bind_socket(config.listen).map_err(bind)?;
+        let endpoint =
+            Endpoint::new(EndpointConfig::default(), Some(server), socket, Arc::new(TokioRuntime)).map_err(bind)?;
+        let address = endpoint.local_addr().map_err(bind)?;
+        let patience = Patience { hello: config.hello_timeout, drain: config.drain.deadline };
+        let mut accepting = JoinSet::new();
+        accepting.spawn(accept(endpoint.clone(), local, patience));
+        Ok(Self { endpoint, address, accepting })
+    }
+
+    /// Where the door listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no new connection from here on.
+    pub(crate) fn stop_accepting(&mut self) {
+        self.endpoint.set_server_config(None);
+        self.accepting.abort_all();
+    }
+
+    /// Waits until every connection is closed and its last packets are out.
+    pub(crate) async fn wait_idle(&self) {
+        self.endpoint.wait_idle().await;
+    }
+
+    /// Closes what is left.
+    pub(crate) fn close(&self) {
+        self.endpoint.close(VarInt::from_u32(0), b"");
+    }
+}
+
+fn transport(config: &Config) -> Result<TransportConfig, BindError> {
+    let idle = IdleTimeout::try_from(config.idle_timeout).map_err(|_| BindError::IdleTimeout(config.idle_timeout))?;
+    let mut transport = TransportConfig::default();
+    transport
+        .max_concurrent_bidi_streams(VarInt::from_u32(SESSIONS_MAX))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .stream_receive_window(VarInt::from_u32(RECEIVE_WINDOW))
+        .receive_window(VarInt::from_u32(RECEIVE_WINDOW))
+        .send_window(SEND_WINDOW)
+        .datagram_receive_buffer_size(None)
+        .max_idle_timeout(Some(idle));
+    Ok(transport)
+}
+
+fn bind_socket(address: SocketAddr) -> std::io::Result<UdpSocket> {
+    let socket = RawSocket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    // The kernel may grant less; the door works with that too, and loses a datagram earlier.
+    let _ = socket.set_recv_buffer_size(SOCKET_BYTES);
+    let _ = socket.set_send_buffer_size(SOCKET_BYTES);
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+async fn accept(endpoint: Endpoint, local: Arc<Local>, patience: Patience) {
+    let mut handshakes = JoinSet::new();
+    while let Some(incoming) = endpoint.accept().await {
+        handshakes.spawn(let_in(incoming, Arc::clone(&local), patience));
+        while handshakes.try_join_next().is_some() {}
+    }
+}
+
+/// Carries one handshake to its first stream, which is the session.
+async fn let_in(incoming: Incoming, local: Arc<Local>, patience: Patience) {
+    let peer = incoming.remote_address();
+    let handshake = async {
+        let connection = incoming.await?;
+        let (send, recv) = connection.accept_bi().await?;
+        Ok::<_, quinn::ConnectionError>(Socket { connection, send, recv })
+    };
+    match timeout(patience.hello, handshake).await {
+        Ok(Ok(socket)) => {
+            let (id, session) = local.open();
+            tracing::debug!(connection = %id, %peer, "session opened");
+            Actor::start(id, session, socket, Arc::clone(&local.registry), patience);
+        }
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "handshake failed"),
+        Err(_) => tracing::debug!(%peer, "no session was opened in time"),
+    }
+}
