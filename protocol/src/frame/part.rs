@@ -48,7 +48,7 @@ pub struct SubscribeOptions(u32);
 impl SubscribeOptions {
     /// No wish.
     pub const NONE: Self = Self(0);
-    /// Do not deliver what this same session publishes; it is told as skipped.
+    /// Do not deliver what a session with this same instance published; it is told as skipped.
     pub const EXCLUDE_OWN: Self = Self(1);
 
     const KNOWN: u32 = Self::EXCLUDE_OWN.0;
