@@ -18,7 +18,7 @@ use crate::connection::{Drain, End, Ending, Registry, Rules};
 use crate::directory::Directory;
 use crate::door::{BindError, Local, Quic};
 use crate::identity::{KeyError, KeyStore};
-use crate::tls::{self, TlsError};
+use crate::tls::{self, ServerIdentity, TlsError};
 
 /// How often one shard of the directory forgets what is too old; all of it is swept about every six seconds.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
@@ -61,10 +61,9 @@ impl Broker {
     /// What is missing or wrong; nothing is left running then.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check()?;
-        let certificate = tls::identity(&config)?;
-        let tls = tls::server_config(&certificate)?;
+        let (certificate, tls, keys) = files(config.clone()).await?;
         let rules = Rules {
-            keys: KeyStore::open(&config.data_dir)?,
+            keys,
             anonymous_publish: config.may_publish_anonymously(),
             payload_bytes_max: config.payload_bytes_max,
             subscriptions_max: config.subscriptions_max,
@@ -147,6 +146,16 @@ impl Drop for Broker {
             slot.kill();
         }
     }
+}
+
+/// Reads the certificate and the keys, off the threads that serve.
+async fn files(config: Config) -> Result<(ServerIdentity, rustls::ServerConfig, KeyStore), StartError> {
+    let read = move || {
+        let certificate = tls::identity(&config)?;
+        let tls = tls::server_config(&certificate)?;
+        Ok((certificate, tls, KeyStore::open(&config.data_dir)?))
+    };
+    tokio::task::spawn_blocking(read).await.expect("reading files does not panic, and nobody aborts it")
 }
 
 async fn until_dropped(last: mpsc::Sender<()>, mut all: mpsc::Receiver<()>) {

@@ -18,10 +18,12 @@ use crate::config::{self, Config};
 /// Shards of the map: many more than cores, so that two lookups rarely meet.
 const SHARDS: usize = 64;
 
+type Shard = HashMap<ChannelName, Arc<Slot>>;
+
 /// Every channel that has members or something to remember.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    shards: Box<[Mutex<HashMap<ChannelName, Arc<Slot>>>]>,
+    shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     last_id: AtomicU64,
     clock: Clock,
@@ -78,7 +80,7 @@ impl Directory {
                     *slot = self.slot(slot.name());
                     input = back;
                 }
-                sent => {
+                sent @ (Sent::Taken | Sent::Full { .. }) => {
                     if is_leave {
                         self.retire_if_empty(slot);
                     }
@@ -128,13 +130,13 @@ impl Directory {
 
     /// The channels that are awake.
     pub(crate) fn awake(&self) -> Vec<Arc<Slot>> {
-        let awake = |shard: &Mutex<HashMap<ChannelName, Arc<Slot>>>| -> Vec<Arc<Slot>> {
+        let awake = |shard: &Mutex<Shard>| -> Vec<Arc<Slot>> {
             shard.lock().values().filter(|slot| slot.is_awake()).map(Arc::clone).collect()
         };
         self.shards.iter().flat_map(awake).collect()
     }
 
-    fn shard(&self, name: &ChannelName) -> &Mutex<HashMap<ChannelName, Arc<Slot>>> {
+    fn shard(&self, name: &ChannelName) -> &Mutex<Shard> {
         let hash = self.hasher.hash_one(name);
         &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or_default()]
     }

@@ -84,7 +84,8 @@ impl Actor {
         self.flush().await;
         let (slot, now, bounds) = (Arc::clone(&self.slot), self.now, self.bounds);
         match input {
-            Input::Publish(_) | Input::Quiesce(_) => {}
+            Input::Publish(_) => {}
+            Input::Quiesce(done) => drop(done),
             Input::Join(join) => {
                 self.in_hand = Some(Arc::clone(&join.party));
                 self.state().join(&slot, join, now, &bounds);

@@ -26,11 +26,6 @@ impl Replay {
         if self.gate.is_open() { self.pieces.pop_front() } else { None }
     }
 
-    /// Whether nothing is left to take.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.pieces.is_empty() || !self.gate.is_open()
-    }
-
     /// What to ask the channel once all is taken: for more, or to be a live member from here on. `None` when the
     /// membership is over.
     pub(crate) fn finish(self) -> Option<(Arc<Slot>, Input)> {

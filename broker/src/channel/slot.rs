@@ -102,7 +102,10 @@ impl Slot {
                     state.pull(self, pull);
                     Sent::Taken
                 }
-                Input::Quiesce(_) => Sent::Taken,
+                Input::Quiesce(done) => {
+                    drop(done);
+                    Sent::Taken
+                }
             },
         }
     }

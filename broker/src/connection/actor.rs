@@ -156,12 +156,12 @@ impl Actor {
         self.ending = true;
         self.reading = false;
         self.draining = None;
-        match ending.code {
+        if ending.code == Code::TooSlow {
             // It does not read what it has: only the close itself can reach it.
-            Code::TooSlow => self.writer.clear(),
-            Code::ShuttingDown => self.timer = Some(Box::pin(sleep(self.patience.drain))),
-            _ => self.timer = Some(Box::pin(sleep(LINGER))),
+            self.writer.clear();
         }
+        let patience = if ending.code == Code::ShuttingDown { self.patience.drain } else { LINGER };
+        self.timer = Some(Box::pin(sleep(patience)));
     }
 
     /// Takes the frames out of what was read and hands them over.
@@ -182,11 +182,8 @@ impl Actor {
 
     fn take_bodies(&mut self) -> Result<(), Ending> {
         while let Some(body) = self.deframer.poll_body().map_err(|error| {
-            let code = match error {
-                DeframeError::TooLong { .. } | DeframeError::LengthTooLong => Code::FrameTooLong,
-                _ => Code::Malformed,
-            };
-            Ending::because(code, error)
+            let too_long = matches!(error, DeframeError::TooLong { .. } | DeframeError::LengthTooLong);
+            Ending::because(if too_long { Code::FrameTooLong } else { Code::Malformed }, error)
         })? {
             let frame = decode_client(&body).map_err(|error| Ending::because(Code::Malformed, error))?;
             self.session.handle(&frame, &body)?;

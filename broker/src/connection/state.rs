@@ -73,11 +73,6 @@ impl State {
         }
     }
 
-    /// Who the session is to channels.
-    pub(crate) fn party(&self) -> &Arc<Party> {
-        &self.party
-    }
-
     /// Whether the session has said hello and was let in.
     pub(crate) fn is_open(&self) -> bool {
         self.open
