@@ -1,0 +1,88 @@
+//! What the handles and the driver share: the queue of publishes, the state, and the ways to tell each other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use callboard_protocol::ChannelName;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+
+use crate::error::{CloseError, Failure, RebindError};
+use crate::publish::Queue;
+use crate::state::{Reason, State};
+use crate::subscription::{Joining, Local};
+
+/// The handles' end. When the last one is dropped, the driver says goodbye and ends.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What a handle asks of the driver.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Subscribe(Joining),
+    Rebind(oneshot::Sender<Result<(), RebindError>>),
+    Close(oneshot::Sender<Result<(), CloseError>>),
+}
+
+/// What both ends see.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) queue: Mutex<Queue>,
+    /// Tells the driver that there is something to do: a publish, a departure, room in an inbox.
+    pub(crate) wake: Notify,
+    /// Tells callers that wait that the queue has room, or a new state.
+    pub(crate) room: Notify,
+    /// The room for acknowledged publishes on their way.
+    pub(crate) unacknowledged: Arc<Semaphore>,
+    /// The readers that left and that the driver does not know of yet: never more than there are subscriptions.
+    departed: Mutex<Vec<(ChannelName, Arc<Local>)>>,
+    pub(crate) state: watch::Sender<State>,
+    refusals: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(queue: Queue, unacknowledged: usize) -> Self {
+        Self {
+            queue: Mutex::new(queue),
+            wake: Notify::new(),
+            room: Notify::new(),
+            unacknowledged: Arc::new(Semaphore::new(unacknowledged)),
+            departed: Mutex::new(Vec::new()),
+            state: watch::Sender::new(State::Connecting),
+            refusals: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn leave(&self, channel: ChannelName, local: Arc<Local>) {
+        self.departed.lock().push((channel, local));
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn take_departed(&self) -> Vec<(ChannelName, Arc<Local>)> {
+        std::mem::take(&mut *self.departed.lock())
+    }
+
+    /// The broker refused a publish that nobody waits for.
+    pub(crate) fn refused(&self, failure: &Failure) {
+        let count = self.refusals.fetch_add(1, Ordering::Relaxed) + 1;
+        // A program that does it wrong does it often: each doubling is worth a line.
+        if count.is_power_of_two() {
+            tracing::warn!(count, class = &*failure.class, sentence = &*failure.sentence, "a publish was refused");
+        }
+    }
+
+    pub(crate) fn refusals(&self) -> u64 {
+        self.refusals.load(Ordering::Relaxed)
+    }
+
+    /// Why the client closed. Whoever asks has been told that it did.
+    pub(crate) fn closed_why(&self) -> Reason {
+        match &*self.state.borrow() {
+            State::Closed { why } => why.clone(),
+            State::Connecting | State::Online(_) | State::Waiting { .. } => Reason::Asked,
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Publishes between their callers and the socket: the bounded queue, and what is written and not yet acknowledged.
+//! Pure states; nothing here waits.
+
+use std::collections::VecDeque;
+
+use bytes::BytesMut;
+use callboard_protocol::codec;
+use callboard_protocol::frame::{ClientFrame, Publish};
+use callboard_protocol::limits::PAYLOAD_BYTES_CEILING;
+use callboard_protocol::{ChannelName, Payload, Position, RequestId, Sequence};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::defaults::WRITE_BYTES;
+use crate::error::PublishError;
+use crate::options::Offline;
+use crate::state::Reason;
+
+/// What is to be published, named and checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) channel: ChannelName,
+    pub(crate) key: Option<String>,
+    pub(crate) payload: Payload,
+}
+
+impl Draft {
+    fn frame(&self, request: RequestId, sequence: Sequence) -> ClientFrame<'_> {
+        ClientFrame::Publish(Publish {
+            request,
+            sequence,
+            channel: self.channel.as_str(),
+            key: self.key.as_deref(),
+            payload: self.payload.borrowed(),
+        })
+    }
+
+    /// What it counts for in the queue: a little more than its frame.
+    fn bytes(&self) -> usize {
+        16 + self.channel.as_str().len() + self.key.as_ref().map_or(0, String::len) + self.payload.bytes().len()
+    }
+}
+
+/// A publish that somebody waits for.
+#[derive(Debug)]
+pub(crate) struct Acked {
+    pub(crate) draft: Draft,
+    pub(crate) reply: oneshot::Sender<Result<Position, PublishError>>,
+    /// The room it takes among the unacknowledged; free again when it is dropped.
+    pub(crate) _permit: OwnedSemaphorePermit,
+}
+
+/// A publish, or several, in the order of their calls.
+#[derive(Debug)]
+pub(crate) enum Run {
+    /// Frames that nobody waits for, encoded at once: they are the same in every session.
+    Forgotten { frames: BytesMut, messages: usize, bytes: usize },
+    /// One that somebody waits for. Its request number is the session's and not yet known.
+    Acked { sequence: Sequence, acked: Acked },
+}
+
+/// Why a publish does not enter the queue now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The queue is full, and a session is emptying it: wait for room.
+    Full,
+    /// It will not enter.
+    Error(PublishError),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Gate {
+    Offline,
+    Online,
+    Closed(Reason),
+}
+
+/// The queue between callers and the socket, bounded in messages and bytes.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    runs: VecDeque<Run>,
+    messages: usize,
+    bytes: usize,
+    offline: Offline,
+    gate: Gate,
+    payload_bytes_max: usize,
+    last: Sequence,
+}
+
+impl Queue {
+    pub(crate) fn new(offline: Offline) -> Self {
+        Self {
+            runs: VecDeque::new(),
+            messages: 0,
+            bytes: 0,
+            offline,
+            gate: Gate::Offline,
+            payload_bytes_max: PAYLOAD_BYTES_CEILING,
+            last: Sequence::ZERO,
+        }
+    }
+
+    /// A session is open, and takes payloads up to this size.
+    pub(crate) fn open(&mut self, payload_bytes_max: usize) {
+        if self.gate == Gate::Offline {
+            self.gate = Gate::Online;
+        }
+        self.payload_bytes_max = payload_bytes_max.min(PAYLOAD_BYTES_CEILING);
+    }
+
+    /// The session is over; another one may follow.
+    pub(crate) fn pause(&mut self) {
+        if self.gate == Gate::Online {
+            self.gate = Gate::Offline;
+        }
+    }
+
+    /// Takes nothing more. What is inside stays, for a farewell.
+    pub(crate) fn close(&mut self, why: Reason) {
+        self.gate = Gate::Closed(why);
+    }
+
+    /// Drops what is inside; its callers are told.
+    pub(crate) fn clear(&mut self, why: &Reason) {
+        self.messages = 0;
+        self.bytes = 0;
+        for run in self.runs.drain(..) {
+            match run {
+                Run::Acked { acked, .. } => {
+                    let _ = acked.reply.send(Err(PublishError::Closed(why.clone())));
+                }
+                Run::Forgotten { .. } => {}
+            }
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    pub(crate) fn messages(&self) -> usize {
+        self.messages
+    }
+
+    /// Takes a publish that nobody waits for. Says whether the queue was empty before.
+    pub(crate) fn offer(&mut self, draft: &Draft) -> Result<bool, Refusal> {
+        self.admit(draft)?;
+        let was_empty = self.runs.is_empty();
+        let full = |frames: &BytesMut| frames.len() >= WRITE_BYTES;
+        if !matches!(self.runs.back(), Some(Run::Forgotten { frames, .. }) if !full(frames)) {
+            self.runs.push_back(Run::Forgotten { frames: BytesMut::new(), messages: 0, bytes: 0 });
+        }
+        if let Some(Run::Forgotten { frames, messages, bytes }) = self.runs.back_mut() {
+            codec::encode_stream(&draft.frame(RequestId::ZERO, Sequence::ZERO), frames)
+                .expect("a checked name, key and payload fit a body");
+            *messages += 1;
+            *bytes += draft.bytes();
+        }
+        self.count(draft);
+        Ok(was_empty)
+    }
+
+    /// Takes a publish that somebody waits for, and numbers it; one that it refuses stays where it was. Says whether
+    /// the queue was empty before.
+    pub(crate) fn offer_acked(&mut self, offered: &mut Option<Acked>) -> Result<bool, Refusal> {
+        let was_empty = self.runs.is_empty();
+        if let Some(acked) = offered {
+            self.admit(&acked.draft)?;
+        }
+        if let Some(acked) = offered.take() {
+            self.last = self.last.next();
+            self.count(&acked.draft);
+            self.runs.push_back(Run::Acked { sequence: self.last, acked });
+        }
+        Ok(was_empty)
+    }
+
+    /// The oldest run. Room for its messages is free from here on.
+    pub(crate) fn take(&mut self) -> Option<Run> {
+        let run = self.runs.pop_front()?;
+        let (messages, bytes) = match &run {
+            Run::Forgotten { messages, bytes, .. } => (*messages, *bytes),
+            Run::Acked { acked, .. } => (1, acked.draft.bytes()),
+        };
+        self.messages -= messages;
+        self.bytes -= bytes;
+        Some(run)
+    }
+
+    fn count(&mut self, draft: &Draft) {
+        self.messages += 1;
+        self.bytes += draft.bytes();
+    }
+
+    fn admit(&self, draft: &Draft) -> Result<(), Refusal> {
+        let bytes = draft.payload.bytes().len();
+        if bytes > self.payload_bytes_max {
+            return Err(Refusal::Error(PublishError::PayloadTooLarge { bytes, max: self.payload_bytes_max }));
+        }
+        let bounds = self.offline.bounds();
+        // An empty queue takes any one publish, so that no legal payload waits for ever.
+        let fits = self.runs.is_empty()
+            || (self.messages < bounds.messages && self.bytes.saturating_add(draft.bytes()) <= bounds.bytes);
+        match (&self.gate, self.offline) {
+            (Gate::Closed(why), _) => Err(Refusal::Error(PublishError::Closed(why.clone()))),
+            (Gate::Offline, Offline::FailAtOnce) => Err(Refusal::Error(PublishError::Offline)),
+            (Gate::Offline, Offline::Queue(_)) if !fits => Err(Refusal::Error(PublishError::QueueFull)),
+            (Gate::Online, _) if !fits => Err(Refusal::Full),
+            (Gate::Offline | Gate::Online, _) => Ok(()),
+        }
+    }
+}
+
+/// The publishes that were taken from the queue and not yet answered, in the order of their numbers.
+///
+/// The first `sent` of them were written in this session, under ascending requests; the others wait to be written,
+/// before anything newer.
+#[derive(Debug, Default)]
+pub(crate) struct Unacknowledged {
+    waiting: VecDeque<Written>,
+    sent: usize,
+}
+
+#[derive(Debug)]
+struct Written {
+    sequence: Sequence,
+    /// This session's number for it; zero until it is written.
+    request: RequestId,
+    acked: Acked,
+}
+
+impl Unacknowledged {
+    pub(crate) fn push(&mut self, sequence: Sequence, acked: Acked) {
+        self.waiting.push_back(Written { sequence, request: RequestId::ZERO, acked });
+    }
+
+    /// Encodes the next one that this session has not sent, under the number that `ask` gives. `false` if there is none.
+    pub(crate) fn write_next(&mut self, ask: impl FnOnce() -> RequestId, out: &mut BytesMut) -> bool {
+        let Some(next) = self.waiting.get_mut(self.sent) else { return false };
+        next.request = ask();
+        codec::encode_stream(&next.acked.draft.frame(next.request, next.sequence), out)
+            .expect("a checked name, key and payload fit a body");
+        self.sent += 1;
+        true
+    }
+
+    /// Takes the answer to `request` to the one who waits. `false` if no publish has this number.
+    pub(crate) fn answer(&mut self, request: RequestId, answer: Result<Position, PublishError>) -> bool {
+        let Some(written) = self.find(request).and_then(|index| self.waiting.remove(index)) else { return false };
+        self.sent -= 1;
+        // Whoever asked may have gone meanwhile; the message was published all the same.
+        let _ = written.acked.reply.send(answer);
+        true
+    }
+
+    /// Answers mostly come in the order of their requests, so the search begins at the front.
+    fn find(&self, request: RequestId) -> Option<usize> {
+        self.waiting.range(..self.sent).position(|written| written.request == request)
+    }
+
+    /// The session is over: all of them are to be sent again, under the same numbers.
+    pub(crate) fn rewind(&mut self) {
+        self.sent = 0;
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Gives all of them up; their callers are told.
+    pub(crate) fn clear(&mut self, why: &Reason) {
+        self.sent = 0;
+        for written in self.waiting.drain(..) {
+            let _ = written.acked.reply.send(Err(PublishError::Closed(why.clone())));
+        }
+    }
+}

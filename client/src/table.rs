@@ -1,0 +1,320 @@
+//! The table of subscriptions: which channels are wanted, asked for and live on the wire, and who reads them here.
+//! A pure state; it writes frames into a buffer and never waits.
+
+mod entry;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::{Bytes, BytesMut};
+use callboard_protocol::codec;
+use callboard_protocol::frame::{self, Answer, ClientFrame, Start, Subscribe, Subscribed, Unsubscribe};
+use callboard_protocol::{ChannelId, ChannelName, Offset, RequestId};
+
+use self::entry::{Entry, Member, Phase};
+use crate::error::{Failure, SubscribeError};
+use crate::event::{Ended, Message};
+use crate::state::Reason;
+use crate::subscription::{Joining, Local};
+use crate::wire::End;
+
+/// All subscriptions of a client.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+    by_name: HashMap<ChannelName, usize>,
+    /// The channels that may deliver in this session.
+    by_id: HashMap<ChannelId, usize>,
+    /// The requests of this session that wait for their answers.
+    requests: HashMap<RequestId, usize>,
+    /// The slots that have something to ask. Each is in it once at most.
+    to_ask: VecDeque<usize>,
+    retries: bool,
+    /// The readers to be woken once the caller holds no lock.
+    wakers: Vec<Waker>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    entry: Option<Entry>,
+    is_queued: bool,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    Done,
+    /// A reader that must miss nothing has no room. The message is to be brought again.
+    Blocked,
+}
+
+impl Table {
+    /// Takes a new reader.
+    pub(crate) fn join(&mut self, joining: Joining) {
+        if joining.is_over() {
+            return;
+        }
+        let Some(&slot) = self.by_name.get(&joining.channel) else {
+            let slot = self.insert(Entry::new(joining));
+            self.queue(slot);
+            return;
+        };
+        if let Some(entry) = &mut self.slots[slot].entry {
+            entry.join(joining);
+        }
+    }
+
+    /// Lets a reader go; without its last one a channel is unsubscribed.
+    pub(crate) fn leave(&mut self, channel: &ChannelName, local: &Arc<Local>) {
+        let Some(&slot) = self.by_name.get(channel) else { return };
+        let Some(entry) = &mut self.slots[slot].entry else { return };
+        if !entry.leave(local) {
+            return;
+        }
+        match entry.phase {
+            Phase::Wanted | Phase::Refused => self.remove(slot),
+            Phase::Parting { .. } => self.queue(slot),
+            Phase::Asking { .. } | Phase::Live { .. } | Phase::Leaving { .. } => {}
+        }
+    }
+
+    /// A session is open: everything is to be asked for.
+    pub(crate) fn connected(&mut self) {
+        for slot in 0..self.slots.len() {
+            if self.slots[slot].entry.is_some() {
+                self.queue(slot);
+            }
+        }
+    }
+
+    /// The session is over. What is still wanted will be asked for in the next one.
+    pub(crate) fn disconnected(&mut self) {
+        self.by_id.clear();
+        self.requests.clear();
+        self.to_ask.clear();
+        self.retries = false;
+        for slot in 0..self.slots.len() {
+            self.slots[slot].is_queued = false;
+            let Some(entry) = &mut self.slots[slot].entry else { continue };
+            entry.phase = Phase::Wanted;
+            if entry.members.is_empty() {
+                self.remove(slot);
+            }
+        }
+    }
+
+    /// Encodes the next request under the number that `ask` gives. `false` if there is none.
+    pub(crate) fn write_next(&mut self, ask: impl FnOnce() -> RequestId, out: &mut BytesMut) -> bool {
+        while let Some(slot) = self.to_ask.pop_front() {
+            self.slots[slot].is_queued = false;
+            let Some(entry) = &mut self.slots[slot].entry else { continue };
+            let request = match entry.phase {
+                Phase::Wanted => {
+                    let (request, start) = (ask(), entry.next_start());
+                    entry.phase = Phase::Asking { start, stale: false };
+                    let (channel, options) = (entry.name.as_str(), entry.options());
+                    write(&ClientFrame::Subscribe(Subscribe { request, channel, start, options }), out);
+                    request
+                }
+                Phase::Parting { channel } => {
+                    let request = ask();
+                    entry.phase = Phase::Leaving { channel };
+                    write(&ClientFrame::Unsubscribe(Unsubscribe { request, channel: entry.name.as_str() }), out);
+                    request
+                }
+                Phase::Asking { .. } | Phase::Live { .. } | Phase::Leaving { .. } | Phase::Refused => continue,
+            };
+            self.requests.insert(request, slot);
+            return true;
+        }
+        false
+    }
+
+    /// Takes the answer to a request that went well. `false` if the request is none of the table's.
+    pub(crate) fn handle_ok(&mut self, request: RequestId, answer: &Answer<'_>) -> Result<bool, End> {
+        let Some(slot) = self.requests.remove(&request) else { return Ok(false) };
+        let Some(entry) = &self.slots[slot].entry else { return Ok(true) };
+        match (entry.phase, answer) {
+            (Phase::Asking { start, stale }, Answer::Subscribed(answer)) => {
+                self.subscribed(slot, start, stale, answer)?
+            }
+            (Phase::Leaving { .. }, Answer::Done) => self.left(slot),
+            _ => return Err(End::out_of_order("the broker answered a request with what it did not ask for")),
+        }
+        Ok(true)
+    }
+
+    fn subscribed(&mut self, slot: usize, start: Start, stale: bool, answer: &Subscribed) -> Result<(), End> {
+        if *self.by_id.entry(answer.channel).or_insert(slot) != slot {
+            return Err(End::out_of_order("the broker gave one number to two channels"));
+        }
+        let Some(entry) = &mut self.slots[slot].entry else { return Ok(()) };
+        // Its last reader left while it was asked for; who came since wants it from another place.
+        if stale {
+            entry.phase = Phase::Parting { channel: answer.channel };
+            self.queue(slot);
+            return Ok(());
+        }
+        entry.begin(start, answer, &mut self.wakers).map_err(End::out_of_order)
+    }
+
+    /// Takes the answer to a request that did not go well. `false` if the request is none of the table's.
+    pub(crate) fn handle_failed(&mut self, request: RequestId, failure: &Failure) -> bool {
+        let Some(slot) = self.requests.remove(&request) else { return false };
+        let Some(entry) = &mut self.slots[slot].entry else { return true };
+        match entry.phase {
+            Phase::Asking { stale: true, .. } => self.ask_again(slot),
+            Phase::Asking { stale: false, .. } => {
+                entry.refuse(failure, &mut self.wakers);
+                if entry.members.is_empty() {
+                    self.remove(slot);
+                } else {
+                    entry.phase = Phase::Refused;
+                    self.retries = true;
+                }
+            }
+            // What cannot be unsubscribed is not subscribed.
+            Phase::Leaving { .. } => self.left(slot),
+            Phase::Wanted | Phase::Live { .. } | Phase::Parting { .. } | Phase::Refused => {}
+        }
+        true
+    }
+
+    fn left(&mut self, slot: usize) {
+        let Some(entry) = &self.slots[slot].entry else { return };
+        if let Phase::Leaving { channel } = entry.phase {
+            self.by_id.remove(&channel);
+        }
+        self.ask_again(slot);
+    }
+
+    /// Asks for the channel if somebody came since it was left, and else forgets it.
+    fn ask_again(&mut self, slot: usize) {
+        let Some(entry) = &mut self.slots[slot].entry else { return };
+        if entry.members.is_empty() {
+            self.remove(slot);
+        } else {
+            entry.phase = Phase::Wanted;
+            self.queue(slot);
+        }
+    }
+
+    /// Whether some channels were refused for a passing reason and wait for [`retry`](Self::retry).
+    pub(crate) fn has_retries(&self) -> bool {
+        self.retries
+    }
+
+    /// Asks again for what was refused for a passing reason.
+    pub(crate) fn retry(&mut self) {
+        self.retries = false;
+        for slot in 0..self.slots.len() {
+            if let Some(entry) = &mut self.slots[slot].entry
+                && entry.phase == Phase::Refused
+            {
+                entry.phase = Phase::Wanted;
+                self.queue(slot);
+            }
+        }
+    }
+
+    /// Brings a message to its readers. A channel that is not subscribed is one that the broker made this connection a
+    /// member of; nobody here reads it.
+    pub(crate) fn deliver(&mut self, frame: &frame::Message<'_>, body: &Bytes) -> Result<Delivery, End> {
+        let Some(entry) = live(&self.by_id, &mut self.slots, frame.channel) else { return Ok(Delivery::Done) };
+        entry.check(frame.offset).map_err(End::out_of_order)?;
+        if entry.is_blocked_by(frame) {
+            return Ok(Delivery::Blocked);
+        }
+        let position = entry.advance(frame.offset).map_err(End::out_of_order)?;
+        entry.push(Message::shared(entry.name.clone(), position, frame, body), &mut self.wakers);
+        Ok(Delivery::Done)
+    }
+
+    /// An offset was used for something that no reader gets.
+    pub(crate) fn pass(&mut self, channel: ChannelId, offset: Offset) -> Result<(), End> {
+        let Some(entry) = live(&self.by_id, &mut self.slots, channel) else { return Ok(()) };
+        entry.advance(offset).map(drop).map_err(End::out_of_order)
+    }
+
+    pub(crate) fn skip(&mut self, frame: &frame::Skipped) -> Result<(), End> {
+        let Some(entry) = live(&self.by_id, &mut self.slots, frame.channel) else { return Ok(()) };
+        entry.skip(frame.through).map_err(End::out_of_order)
+    }
+
+    pub(crate) fn reset(&mut self, frame: &frame::Reset) -> Result<(), End> {
+        let Some(entry) = live(&self.by_id, &mut self.slots, frame.channel) else { return Ok(()) };
+        entry.reset(frame.position, &mut self.wakers).map_err(End::out_of_order)
+    }
+
+    /// Ends every subscription.
+    pub(crate) fn end(&mut self, why: &Reason) {
+        for slot in &mut self.slots {
+            for member in slot.entry.iter_mut().flat_map(|entry| entry.members.drain(..)) {
+                end(member, || SubscribeError::Closed(why.clone()), || Ended::Closed(why.clone()), &mut self.wakers);
+            }
+        }
+        let wakers = std::mem::take(&mut self.wakers);
+        *self = Self { wakers, ..Self::default() };
+    }
+
+    /// Wakes the readers that have something to read.
+    pub(crate) fn wake(&mut self) {
+        self.wakers.drain(..).for_each(Waker::wake);
+    }
+
+    fn insert(&mut self, entry: Entry) -> usize {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            self.slots.len() - 1
+        });
+        self.by_name.insert(entry.name.clone(), slot);
+        self.slots[slot].entry = Some(entry);
+        slot
+    }
+
+    fn remove(&mut self, slot: usize) {
+        if let Some(entry) = self.slots[slot].entry.take() {
+            self.by_name.remove(&entry.name);
+            self.free.push(slot);
+        }
+    }
+
+    fn queue(&mut self, slot: usize) {
+        if !std::mem::replace(&mut self.slots[slot].is_queued, true) {
+            self.to_ask.push_back(slot);
+        }
+    }
+}
+
+fn live<'a>(by_id: &HashMap<ChannelId, usize>, slots: &'a mut [Slot], channel: ChannelId) -> Option<&'a mut Entry> {
+    let entry = slots.get_mut(*by_id.get(&channel)?)?.entry.as_mut()?;
+    // What comes between an Unsubscribe and its answer is for nobody.
+    matches!(entry.phase, Phase::Live { .. }).then_some(entry)
+}
+
+fn write(frame: &ClientFrame<'_>, out: &mut BytesMut) {
+    codec::encode_stream(frame, out).expect("a channel's name fits a body");
+}
+
+/// Ends one reader: who still waits for the answer is refused, who reads finds why at the end of what came before.
+fn end(
+    member: Member,
+    refusal: impl FnOnce() -> SubscribeError,
+    ended: impl FnOnce() -> Ended,
+    wakers: &mut Vec<Waker>,
+) {
+    match member.waiting {
+        Some(waiting) => {
+            let _ = waiting.send(Err(refusal()));
+        }
+        None => {
+            let mut inbox = member.local.inbox.lock();
+            inbox.end(ended());
+            wakers.extend(inbox.take_reader());
+        }
+    }
+}
