@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use callboard_protocol::{ChannelName, limits, version};
 
-use crate::defaults;
+use crate::{data_dir, defaults};
 
 mod check;
 mod file;
@@ -94,6 +94,13 @@ pub struct Drain {
     pub deadline: Duration,
     /// Over how long clients are asked to spread their return.
     pub spread: Duration,
+}
+
+/// Where data is kept unless the operator says otherwise: the platform's directory for a user's data, as
+/// `~/.local/share/callboard`. `None` if the environment does not tell where home is.
+#[must_use]
+pub fn platform_data_dir() -> Option<PathBuf> {
+    data_dir::platform_default()
 }
 
 impl Config {

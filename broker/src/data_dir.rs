@@ -15,8 +15,7 @@ pub(crate) enum Mode {
 
 /// Where data is kept unless the operator says otherwise: the platform's directory for a user's data, as
 /// `~/.local/share/callboard`. `None` if the environment does not tell where home is.
-#[must_use]
-pub fn platform_default() -> Option<PathBuf> {
+pub(crate) fn platform_default() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = if cfg!(windows) {
         variable("LOCALAPPDATA")

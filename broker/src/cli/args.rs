@@ -1,0 +1,70 @@
+//! What the command line can say at its top; each command's own part stands in that command's file.
+
+use clap::{Parser, Subcommand};
+
+use super::publish::Publish;
+use super::serve::Serve;
+use super::subscribe::Subscribe;
+use super::token::Token;
+
+const AFTER_HELP: &str = "\
+Examples:
+  callboard                         run a broker on this machine, with the defaults
+  callboard sub demo/hello          print what is published to a channel
+  callboard pub demo/hello \"hi\"     publish to it, from another terminal
+
+Exit codes:
+  0    done
+  1    failed or refused
+  2    the command line or the configuration is wrong
+  3    the broker could not be reached in time
+  130  interrupted (SIGINT); 143 after SIGTERM";
+
+/// A real-time message bus: run a broker, publish, subscribe.
+///
+/// Without a command, a broker is run as by `callboard serve`.
+#[derive(Debug, Parser)]
+#[command(name = "callboard", version, after_help = AFTER_HELP)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+
+    /// What to log to standard error: a level (error, warn, info, debug, trace) or filters as `callboard=debug,quinn=info`.
+    #[arg(long, global = true, value_name = "LEVEL", env = "CALLBOARD_LOG", help_heading = "Logging")]
+    pub(super) log: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a broker.
+    Serve(Serve),
+    /// Publish to a channel.
+    Pub(Publish),
+    /// Print the messages of channels as they come.
+    Sub(Subscribe),
+    /// Make, list and revoke API keys.
+    Token(Token),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_tells_the_exit_codes() {
+        let mut command = Cli::command();
+        assert!(command.render_long_help().to_string().contains("Exit codes:"));
+        for sub in ["serve", "pub", "sub"] {
+            let help = command.find_subcommand_mut(sub).expect("a command").render_long_help().to_string();
+            assert!(help.contains("Exit codes:") && help.contains("Examples:"), "{sub}");
+        }
+    }
+}

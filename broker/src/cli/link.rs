@@ -1,0 +1,277 @@
+//! How `pub` and `sub` reach a broker and believe it: the options they share, and the client made of them. A key given
+//! to them is never shown again.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use callboard::tls;
+use callboard_client::{Builder, Client, ConnectError, Fingerprint, Trust};
+use callboard_protocol::version;
+use clap::Args;
+
+use super::exit::{self, Failed};
+use super::place::Place;
+use super::program;
+use super::status::tell;
+
+/// Silence after which a user is told that the broker was not reached yet.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where the broker is, whom to believe, and who we are.
+#[derive(Debug, Args)]
+pub(super) struct Link {
+    /// The broker's address
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CALLBOARD_URL",
+        default_value = "callboard://127.0.0.1:4480",
+        help_heading = "Connection"
+    )]
+    url: String,
+
+    /// Seconds until the broker must have been reached, and must have answered
+    #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds, help_heading = "Connection")]
+    pub(super) timeout: Duration,
+
+    /// An API key. Others on this machine can read command lines: better set the variable, or use --api-key-file
+    #[arg(long, value_name = "KEY", env = "CALLBOARD_API_KEY", hide_env_values = true, help_heading = "Identity")]
+    api_key: Option<String>,
+
+    /// A file with an API key in it; it wins over --api-key and the variable
+    #[arg(long, value_name = "FILE", help_heading = "Identity")]
+    api_key_file: Option<PathBuf>,
+
+    /// Believe the broker whose certificate has this fingerprint, which `callboard serve` prints
+    #[arg(long, value_name = "FINGERPRINT", group = "trust", help_heading = "Trust")]
+    pin: Option<Fingerprint>,
+
+    /// Believe a broker whose certificate is signed by one in this file, instead of those that this system trusts
+    #[arg(long, value_name = "PEM", group = "trust", help_heading = "Trust")]
+    ca: Option<PathBuf>,
+
+    /// Encrypts, but talks to whoever answers: anyone between can read and change everything, and take the API key
+    #[arg(long, group = "trust", help_heading = "Trust")]
+    insecure: bool,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Whom a client believes, and how that was decided, for hints when nobody was reached.
+#[derive(Debug)]
+enum Belief {
+    Pinned(Fingerprint),
+    Ca(PathBuf),
+    Anyone,
+    /// The development certificate of a broker on this machine.
+    Development(Fingerprint, PathBuf),
+    /// What the system trusts; on loopback, with the directory that has no development certificate.
+    System(Option<PathBuf>),
+}
+
+impl Link {
+    /// A client with an open session.
+    pub(super) async fn connect(&self) -> anyhow::Result<Client> {
+        let belief = self.belief()?;
+        let connecting = self.builder(&belief)?.connect();
+        tokio::pin!(connecting);
+        let connected = tokio::select! {
+            connected = &mut connecting => connected,
+            () = tokio::time::sleep(PATIENCE) => {
+                tell(&format!("{} does not answer yet; trying for {} s in all", self.url, self.timeout.as_secs_f32()));
+                connecting.await
+            }
+        };
+        connected.map_err(|error| self.explain(error, &belief))
+    }
+
+    fn builder(&self, belief: &Belief) -> anyhow::Result<Builder> {
+        let trust = match belief {
+            Belief::Pinned(pin) | Belief::Development(pin, _) => Trust::pinned(*pin),
+            Belief::Ca(path) => Trust::pem_file(path),
+            Belief::Anyone => Trust::insecure(),
+            Belief::System(_) => Trust::platform(),
+        };
+        let builder = Client::builder(&self.url)
+            .trust(trust)
+            .connect_timeout(self.timeout)
+            .agent(concat!("callboard/", env!("CARGO_PKG_VERSION")));
+        Ok(match self.key()? {
+            Some(key) => builder.api_key(key),
+            None => builder,
+        })
+    }
+
+    /// The API key; an empty variable is none.
+    fn key(&self) -> anyhow::Result<Option<String>> {
+        let text = match &self.api_key_file {
+            Some(path) => Some(
+                std::fs::read_to_string(path)
+                    .with_context(|| format!("the API key in {} cannot be read", path.display()))?,
+            ),
+            None => self.api_key.clone(),
+        };
+        Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
+    }
+
+    fn belief(&self) -> anyhow::Result<Belief> {
+        if let Some(pin) = self.pin {
+            return Ok(Belief::Pinned(pin));
+        }
+        if let Some(path) = &self.ca {
+            return Ok(Belief::Ca(path.clone()));
+        }
+        if self.insecure {
+            return Ok(Belief::Anyone);
+        }
+        // The development certificate of this machine says nothing about brokers on others.
+        if !is_on_loopback(&self.url) {
+            return Ok(Belief::System(None));
+        }
+        let Ok(data_dir) = self.place.data_dir(None) else { return Ok(Belief::System(None)) };
+        Ok(match tls::development_fingerprint(&data_dir)? {
+            Some(fingerprint) => Belief::Development(fingerprint, data_dir),
+            None => Belief::System(Some(data_dir)),
+        })
+    }
+
+    fn explain(&self, error: ConnectError, belief: &Belief) -> anyhow::Error {
+        match error {
+            ConnectError::Build(error) => exit::usage(error),
+            ConnectError::Timeout { .. } => {
+                Failed::Unreachable(format!("{}: {error}. {}", self.url, belief.hint())).into()
+            }
+            ConnectError::Refused(_) | _ => error.into(),
+        }
+    }
+}
+
+impl Belief {
+    /// What to look at when no session could be opened.
+    fn hint(&self) -> String {
+        let serve = format!("`{} serve` starts one", program::invoked());
+        match self {
+            Self::Development(_, data_dir) => format!(
+                "Is a broker running there ({serve}), with {} as its data directory? For another one, give --data-dir \
+                 or --pin",
+                data_dir.display()
+            ),
+            Self::System(Some(data_dir)) => format!(
+                "Is a broker running there ({serve})? There is no development certificate in {}: if the broker keeps \
+                 its data elsewhere, give --data-dir, or what it prints as its fingerprint with --pin",
+                data_dir.display()
+            ),
+            Self::System(None) => "Is it running, and does UDP get through to it? A certificate that this system does \
+                                   not trust takes --pin or --ca"
+                .to_owned(),
+            Self::Pinned(_) | Self::Ca(_) => "Is it running, does UDP get through to it, and is its certificate the \
+                                              one that --pin or --ca means?"
+                .to_owned(),
+            Self::Anyone => "Is it running, and does UDP get through to it?".to_owned(),
+        }
+    }
+}
+
+/// Whether the address names this machine. An address that is none is judged by the client.
+fn is_on_loopback(url: &str) -> bool {
+    let rest = url
+        .split_once("://")
+        .map_or(url, |(scheme, rest)| if scheme.eq_ignore_ascii_case(version::URL_SCHEME) { rest } else { "" });
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let host = match rest.strip_prefix('[') {
+        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
+        None => rest.split(':').next().unwrap_or_default(),
+    };
+    let is_loopback = |ip: std::net::IpAddr| ip.to_canonical().is_loopback();
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(is_loopback)
+}
+
+/// Seconds as people write them, `10` or `0.5`.
+pub(super) fn parse_seconds(text: &str) -> Result<Duration, String> {
+    text.parse::<f64>()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|duration| !duration.is_zero() && *duration <= Duration::from_secs(86_400))
+        .ok_or_else(|| "a number of seconds above 0, a day at most".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Alone {
+        #[command(flatten)]
+        link: Link,
+    }
+
+    fn link(data_dir: &Path, arguments: &[&str]) -> Link {
+        let data_dir = data_dir.to_str().expect("a path");
+        let arguments = ["pub", "--data-dir", data_dir].into_iter().chain(arguments.iter().copied());
+        Alone::try_parse_from(arguments).map(|alone| alone.link).expect("options")
+    }
+
+    fn with_certificate() -> tempfile::TempDir {
+        let home = tempfile::tempdir().expect("a directory");
+        let mut config = callboard::Config::new(home.path());
+        config.tls = callboard::config::Tls::Development;
+        tls::identity(&config).expect("a certificate");
+        home
+    }
+
+    #[test]
+    fn on_this_machine_the_development_certificate_is_pinned() {
+        let home = with_certificate();
+        for url in
+            ["callboard://127.0.0.1", "callboard://localhost:9/", "callboard://[::1]:4480", "CALLBOARD://127.1.2.3"]
+        {
+            let belief = link(home.path(), &["--url", url]).belief().expect("a belief");
+            assert!(matches!(belief, Belief::Development(..)), "{url}: {belief:?}");
+        }
+    }
+
+    #[test]
+    fn elsewhere_it_is_not() {
+        let home = with_certificate();
+        for url in ["callboard://example.org", "callboard://192.0.2.1:4480", "callboard://localhost.example.org"] {
+            let belief = link(home.path(), &["--url", url]).belief().expect("a belief");
+            assert!(matches!(belief, Belief::System(None)), "{url}: {belief:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_wins() {
+        let home = with_certificate();
+        let pin = Fingerprint::of(b"other").to_string();
+        let belief = |arguments: &[&str]| link(home.path(), arguments).belief().expect("a belief");
+        assert!(matches!(belief(&["--pin", &pin]), Belief::Pinned(asked) if asked == Fingerprint::of(b"other")));
+        assert!(matches!(belief(&["--ca", "ca.pem"]), Belief::Ca(_)));
+        assert!(matches!(belief(&["--insecure"]), Belief::Anyone));
+    }
+
+    #[test]
+    fn a_key_file_wins_and_blanks_around_a_key_do_not_matter() {
+        let home = tempfile::tempdir().expect("a directory");
+        let path = home.path().join("key");
+        std::fs::write(&path, "cb_key\n").expect("written");
+        let path = path.to_str().expect("a path");
+        let key = link(home.path(), &["--api-key", "other", "--api-key-file", path]).key().expect("a key");
+        assert_eq!(key.as_deref(), Some("cb_key"));
+        assert_eq!(link(home.path(), &["--api-key", ""]).key().expect("no key"), None);
+    }
+
+    #[test]
+    fn seconds_are_read_as_people_write_them() {
+        assert_eq!(parse_seconds("10"), Ok(Duration::from_secs(10)));
+        assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["", "0", "-1", "NaN", "inf", "1e9", "10s"] {
+            assert!(parse_seconds(text).is_err(), "{text}");
+        }
+    }
+}

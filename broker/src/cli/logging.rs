@@ -1,0 +1,59 @@
+//! Logs on standard error. What is logged never has a key or a payload in it; nothing here could put one there.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use super::exit;
+
+/// What a broker logs unless told otherwise: its own doings, and only the troubles of what it is built on.
+pub(super) const SERVE: &str = "warn,callboard=info";
+
+/// What the other commands log: they tell themselves what concerns the user.
+pub(super) const QUIET: &str = "error";
+
+/// Begins to log.
+///
+/// # Errors
+///
+/// If `asked` is not a level and not a list of filters.
+pub(super) fn start(asked: Option<&str>, default: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::builder().parse(directives(asked, default)).map_err(|error| {
+        exit::usage(format!(
+            "--log is a level (error, warn, info, debug, trace) or filters as `callboard=debug`: {error}"
+        ))
+    })?;
+    let stderr = std::io::stderr();
+    let colour = stderr.is_terminal() && anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never;
+    // A second start, as in tests, leaves the first in place.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).try_init();
+    Ok(())
+}
+
+/// A plain level is meant for Callboard; what it is built on stays as quiet as by default, below debugging.
+fn directives(asked: Option<&str>, default: &str) -> String {
+    match asked {
+        None => default.to_owned(),
+        Some(level @ ("info" | "debug")) => format!("warn,callboard={level},callboard_client={level}"),
+        Some(other) => other.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_level_is_meant_for_callboard() {
+        assert_eq!(directives(None, SERVE), SERVE);
+        assert_eq!(directives(Some("debug"), SERVE), "warn,callboard=debug,callboard_client=debug");
+        assert_eq!(directives(Some("trace"), SERVE), "trace");
+        assert_eq!(directives(Some("quinn=trace"), SERVE), "quinn=trace");
+    }
+
+    #[test]
+    fn nonsense_is_a_usage_error() {
+        let error = start(Some("callboard=loud"), QUIET).expect_err("an error");
+        assert_eq!(format!("{:?}", exit::code(&Err(error))), format!("{:?}", std::process::ExitCode::from(2)));
+    }
+}

@@ -1,0 +1,20 @@
+//! The command line: the door to its commands, one file each. It holds no logic.
+
+mod args;
+mod escape;
+mod exit;
+mod link;
+mod logging;
+mod output;
+mod place;
+mod program;
+mod publish;
+mod render;
+mod run;
+mod serve;
+mod status;
+mod subscribe;
+mod summary;
+mod token;
+
+pub(crate) use run::run;

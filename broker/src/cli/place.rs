@@ -1,0 +1,27 @@
+//! Where a command finds the data directory: the flag, then the configuration file, then the platform's place.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use callboard::config;
+
+use super::exit;
+
+/// The flag for the data directory, the same for every command.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Place {
+    /// Where API keys and the development certificate are kept [default: this platform's directory for a user's data]
+    #[arg(long, value_name = "DIR", env = "CALLBOARD_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Place {
+    /// The data directory, where a configuration file may have named one.
+    pub(super) fn data_dir(&self, from_file: Option<&Path>) -> anyhow::Result<PathBuf> {
+        let chosen = self.data_dir.clone().or_else(|| from_file.map(Path::to_owned));
+        chosen.or_else(config::platform_data_dir).ok_or_else(|| {
+            exit::usage("where to keep data is not known: there is no home directory; name a directory with --data-dir")
+        })
+    }
+}

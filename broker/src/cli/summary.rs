@@ -1,0 +1,195 @@
+//! What `serve` prints once it runs: where to connect, what protects it, what to try next; pure, without a secret.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anstyle::{AnsiColor, Style};
+use callboard::config::{Config, Tls};
+use callboard::tls;
+use callboard_client::Fingerprint;
+use callboard_protocol::version;
+
+use super::program::quoted;
+
+const STRONG: Style = Style::new().bold();
+const COMMAND: Style = AnsiColor::Green.on_default();
+const WARNING: Style = AnsiColor::Yellow.on_default();
+
+/// What the summary is made of.
+pub(super) struct Facts<'a> {
+    pub(super) config: &'a Config,
+    /// Where the broker listens, with the port that it got.
+    pub(super) address: SocketAddr,
+    pub(super) fingerprint: Fingerprint,
+    /// Where the other commands look unless told otherwise.
+    pub(super) usual_data_dir: Option<PathBuf>,
+    /// How suggested commands begin.
+    pub(super) program: String,
+}
+
+/// The summary, with colours.
+pub(super) fn render(facts: &Facts<'_>) -> String {
+    let mut text = format!("{STRONG}Callboard {}{STRONG:#} is listening.\n\n", env!("CARGO_PKG_VERSION"));
+    let mut row = |name: &str, value: &str| {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "  {name:<13}{value}");
+    };
+    row("address", &address(facts.address));
+    row("certificate", &certificate(facts.config));
+    row("", &facts.fingerprint.to_string());
+    row("data", &facts.config.data_dir.display().to_string());
+    row("publishing", &publishing(facts.config));
+    if facts.config.expose_anyway && !facts.config.on_loopback() {
+        row("exposed", &format!("{WARNING}other machines can connect, as --expose-anyway asked{WARNING:#}"));
+    }
+    text.push_str(&suggestions(facts));
+    text
+}
+
+fn address(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        return format!("{STRONG}{}://<this machine>:{}{STRONG:#} ({address})", version::URL_SCHEME, address.port());
+    }
+    format!("{STRONG}{}://{address}{STRONG:#}", version::URL_SCHEME)
+}
+
+fn certificate(config: &Config) -> String {
+    match &config.tls {
+        Tls::Development => {
+            format!("for development, self-signed: {}", tls::development_certificate(&config.data_dir).display())
+        }
+        Tls::Pem { chain, .. } => chain.display().to_string(),
+    }
+}
+
+/// Who may publish, and why.
+fn publishing(config: &Config) -> String {
+    let (who, why) = match (config.may_publish_anonymously(), config.anonymous_publish) {
+        (true, None) => ("anyone", "only this machine can connect"),
+        (true, Some(_)) => ("anyone", "as configured"),
+        (false, None) => ("with an API key", "other machines can connect"),
+        (false, Some(_)) => ("with an API key", "as configured"),
+    };
+    format!("{who} ({why})")
+}
+
+fn suggestions(facts: &Facts<'_>) -> String {
+    let (program, options) = (&facts.program, options(facts));
+    let mut text = "\nTry, each in a terminal of its own:\n\n".to_owned();
+    let mut command = |line: &str| {
+        let _ = writeln!(text, "  {COMMAND}{line}{COMMAND:#}");
+    };
+    command(&format!("{program} sub{options} demo/hello"));
+    if !facts.config.may_publish_anonymously() {
+        let data_dir = data_dir_option(facts);
+        command(&format!("export CALLBOARD_API_KEY=\"$({program} token{data_dir} new demo)\""));
+    }
+    command(&format!("{program} pub{options} demo/hello \"hi\""));
+    text.push_str("\nCtrl-C ends it.\n");
+    text
+}
+
+/// What `pub` and `sub` must be told to find this broker and to believe it.
+fn options(facts: &Facts<'_>) -> String {
+    let mut options = String::new();
+    let mut ip = facts.address.ip();
+    if ip.is_unspecified() {
+        ip = if ip.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+    }
+    let reachable = SocketAddr::new(ip, facts.address.port());
+    if reachable != SocketAddr::from(([127, 0, 0, 1], version::DEFAULT_PORT)) {
+        let _ = write!(options, " --url {}://{reachable}", version::URL_SCHEME);
+    }
+    match (&facts.config.tls, ip.is_loopback()) {
+        (Tls::Development, true) => options.push_str(&data_dir_option(facts)),
+        (Tls::Development, false) | (Tls::Pem { .. }, _) => {
+            let _ = write!(options, " --pin {}", facts.fingerprint);
+        }
+    }
+    options
+}
+
+fn data_dir_option(facts: &Facts<'_>) -> String {
+    if facts.usual_data_dir.as_ref() == Some(&facts.config.data_dir) {
+        return String::new();
+    }
+    format!(" --data-dir {}", quoted(&facts.config.data_dir.display().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = Config::new("/home/me/.local/share/callboard");
+        change(&mut config);
+        let text = render(&Facts {
+            config: &config,
+            address: config.listen,
+            fingerprint: Fingerprint::of(b""),
+            usual_data_dir: Some("/home/me/.local/share/callboard".into()),
+            program: "callboard".to_owned(),
+        });
+        anstream::adapter::strip_str(&text).to_string()
+    }
+
+    #[test]
+    fn the_first_start_shows_everything_that_a_newcomer_needs() {
+        let version = env!("CARGO_PKG_VERSION");
+        let wanted = format!(
+            "\
+Callboard {version} is listening.
+
+  address      callboard://127.0.0.1:4480
+  certificate  for development, self-signed: /home/me/.local/share/callboard/development-cert.pem
+               sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+  data         /home/me/.local/share/callboard
+  publishing   anyone (only this machine can connect)
+
+Try, each in a terminal of its own:
+
+  callboard sub demo/hello
+  callboard pub demo/hello \"hi\"
+
+Ctrl-C ends it.
+"
+        );
+        assert_eq!(summary(|_| ()), wanted);
+    }
+
+    #[test]
+    fn suggestions_work_where_something_is_unusual() {
+        let text = summary(|config| {
+            config.listen = SocketAddr::from(([127, 0, 0, 1], 5000));
+            config.data_dir = "/tmp/my state".into();
+            config.anonymous_publish = Some(false);
+        });
+        assert!(text.contains("sub --url callboard://127.0.0.1:5000 --data-dir '/tmp/my state' demo/hello"), "{text}");
+        assert!(text.contains("$(callboard token --data-dir '/tmp/my state' new demo)"), "{text}");
+        assert!(text.contains("with an API key (as configured)"), "{text}");
+    }
+
+    #[test]
+    fn beyond_this_machine_a_pin_goes_with_the_command() {
+        let text = summary(|config| {
+            config.listen = SocketAddr::from(([0, 0, 0, 0], 4480));
+            config.tls = Tls::Pem { chain: "/etc/chain.pem".into(), key: "/etc/key.pem".into() };
+        });
+        assert!(text.contains("callboard://<this machine>:4480 (0.0.0.0:4480)"), "{text}");
+        assert!(text.contains("certificate  /etc/chain.pem"), "{text}");
+        assert!(text.contains("sub --pin sha256:e3b0"), "{text}");
+        assert!(text.contains("with an API key (other machines can connect)"), "{text}");
+        assert!(!text.contains("exposed"), "{text}");
+    }
+
+    #[test]
+    fn an_exposure_that_was_asked_for_is_shown() {
+        let text = summary(|config| {
+            config.listen = SocketAddr::from(([192, 0, 2, 1], 4480));
+            config.expose_anyway = true;
+        });
+        assert!(text.contains("other machines can connect, as --expose-anyway asked"), "{text}");
+        assert!(text.contains("--url callboard://192.0.2.1:4480 --pin sha256:"), "{text}");
+    }
+}

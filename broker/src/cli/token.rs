@@ -1,0 +1,147 @@
+//! `callboard token`: makes, lists and revokes API keys in the data directory; never talks to a broker.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use callboard::config::File;
+use callboard::identity::{KeyError, KeyId, KeyStore, StoredKey};
+use clap::{Args, Subcommand};
+
+use super::exit::{self, Exit};
+use super::output::nobody_reads;
+use super::place::Place;
+use super::{escape, program};
+
+const AFTER_HELP: &str = "\
+A running broker with the same data directory follows every change at once.
+
+Examples:
+  callboard token new reporter
+  export CALLBOARD_API_KEY=\"$(callboard token new reporter)\"
+  callboard token revoke 1f8a09c2";
+
+/// Make, list and revoke API keys.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Token {
+    #[command(subcommand)]
+    action: Action,
+
+    #[command(flatten)]
+    place: Place,
+
+    /// The broker's configuration file, if that names the data directory
+    #[arg(long, value_name = "FILE", env = "CALLBOARD_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make a key and print it, this once: only its digest is kept
+    New {
+        /// What its bearer is called: what others see as the publisher of its messages
+        name: String,
+    },
+    /// List the keys: id, when made, name
+    List,
+    /// Make a key worthless
+    Revoke {
+        /// The key's id, as `token list` shows it
+        #[arg(value_parser = parse_id)]
+        id: KeyId,
+    },
+}
+
+/// Runs the command.
+pub(super) fn run(command: Token) -> anyhow::Result<Exit> {
+    let file = command.config.as_deref().map(File::read).transpose().map_err(exit::usage)?;
+    let data_dir = command.place.data_dir(file.as_ref().and_then(File::data_dir))?;
+    let keys = KeyStore::open(&data_dir)?;
+    match command.action {
+        Action::New { name } => new(&keys, &name),
+        Action::List => print(&list(&keys.list()?)),
+        Action::Revoke { id } => {
+            let name = keys.revoke(&id)?.with_context(|| {
+                format!(
+                    "there is no key {id} in {}; `{} token list` shows which there are",
+                    data_dir.display(),
+                    program::invoked()
+                )
+            })?;
+            note(&format!("{id} ({}) is revoked: it opens no session from now on", escape::escape(&name)))
+        }
+    }
+}
+
+/// The key goes to standard output, alone, so that `$(…)` catches it; what to do with it goes to standard error.
+fn new(keys: &KeyStore, name: &str) -> anyhow::Result<Exit> {
+    let key = keys.create(name).map_err(|error| match error {
+        KeyError::BadName => exit::usage(error),
+        KeyError::Io { .. } | KeyError::Malformed { .. } | _ => error.into(),
+    })?;
+    print(&format!("{}\n", key.reveal()))?;
+    if io::stdout().is_terminal() {
+        note(&how_to_use(key.id(), &program::invoked()))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn how_to_use(id: &KeyId, program: &str) -> String {
+    format!(
+        "\nThis is the only time that the key is shown. Hand it over by the environment, not on a command line:\n\n  \
+         export CALLBOARD_API_KEY=<the key>\n  {program} pub demo/hello \"hi\"\n\nTo make it worthless: {program} token \
+         revoke {id}"
+    )
+}
+
+/// A line a key, in columns that scripts can cut; the name, which may have blanks, comes last.
+fn list(keys: &[StoredKey]) -> String {
+    keys.iter().map(|key| format!("{}  {}  {}\n", key.id, key.created, escape::escape(&key.name))).collect()
+}
+
+fn parse_id(text: &str) -> Result<KeyId, String> {
+    KeyId::parse(text).ok_or_else(|| "an id has eight hexadecimal digits, as `token list` shows them".to_owned())
+}
+
+fn print(text: &str) -> anyhow::Result<Exit> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if nobody_reads(&error) => Ok(Exit::Done),
+        written => written.map(|()| Exit::Done).context("standard output cannot be written"),
+    }
+}
+
+fn note(text: &str) -> anyhow::Result<Exit> {
+    // If standard error is closed the note has no reader.
+    let _ = writeln!(io::stderr(), "{text}");
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_has_a_line_a_key() {
+        let home = tempfile::tempdir().expect("a directory");
+        let keys = KeyStore::open(home.path()).expect("a store");
+        assert_eq!(list(&keys.list().expect("a list")), "");
+        let first = keys.create("night reporter").expect("a key");
+        keys.create("b").expect("a key");
+        let text = list(&keys.list().expect("a list"));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(
+            lines[0].starts_with(&format!("{}  20", first.id())) && lines[0].ends_with("Z  night reporter"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_use_of_a_key_is_told_without_the_key() {
+        let id = KeyId::parse("0123abcd").expect("an id");
+        let text = how_to_use(&id, "callboard");
+        assert!(text.contains("export CALLBOARD_API_KEY=") && text.contains("callboard token revoke 0123abcd"));
+        assert!(!text.contains("cb_"));
+    }
+}
