@@ -52,6 +52,12 @@ impl Deframer {
         Self { partial: BytesMut::new(), chunks: VecDeque::new(), buffered: 0, body_bytes_max, failed: None }
     }
 
+    /// Lets bodies have `body_bytes_max` bytes from the next one on: a session's first frame has a smaller limit
+    /// ([`HELLO_BYTES_MAX`](crate::limits::HELLO_BYTES_MAX)).
+    pub fn set_body_bytes_max(&mut self, body_bytes_max: usize) {
+        self.body_bytes_max = body_bytes_max;
+    }
+
     /// Takes the stream's next bytes; a stream that failed takes no more.
     pub fn handle_bytes(&mut self, bytes: Bytes) {
         if bytes.is_empty() || self.failed.is_some() {
@@ -240,6 +246,15 @@ mod tests {
         let mut deframer = fed(100, &[1, 5, 0]);
         assert_eq!(deframer.poll_body().unwrap().unwrap(), [5][..]);
         assert_eq!(deframer.poll_body(), Err(DeframeError::Empty));
+    }
+
+    #[test]
+    fn a_limit_that_is_raised_between_two_bodies_holds_for_the_second() {
+        let mut deframer = fed(2, &[2, 7, 7, 3, 8, 8, 8, 4]);
+        assert_eq!(deframer.poll_body().unwrap().unwrap(), [7, 7][..]);
+        deframer.set_body_bytes_max(3);
+        assert_eq!(deframer.poll_body().unwrap().unwrap(), [8, 8, 8][..]);
+        assert_eq!(deframer.poll_body(), Err(DeframeError::TooLong { bytes: 4, max: 3 }));
     }
 
     #[test]

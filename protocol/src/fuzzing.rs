@@ -93,11 +93,9 @@ type Cut = (Vec<Vec<u8>>, Option<DeframeError>, usize);
 
 fn cut(stream: &[u8], mut chunk_bytes: impl FnMut() -> usize) -> Cut {
     let mut deframer = Deframer::new(CUT_BYTES_MAX);
-    let (mut bodies, mut taken, mut rest) = (Vec::new(), 0, stream);
+    let (mut bodies, mut taken, mut rest) = (Vec::new(), 0, Bytes::copy_from_slice(stream));
     while !rest.is_empty() {
-        let (chunk, behind) = rest.split_at(chunk_bytes().min(rest.len()));
-        rest = behind;
-        deframer.handle_bytes(Bytes::copy_from_slice(chunk));
+        deframer.handle_bytes(rest.split_to(chunk_bytes().min(rest.len())));
         loop {
             match deframer.poll_body() {
                 Ok(Some(body)) => {

@@ -4,6 +4,10 @@
 /// A longer length prefix is refused before any memory is taken for it (PROTOCOL.md, "Stream").
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 
+/// Longest body, in bytes, of a session's first frame: room for the largest credential, and little for a peer that
+/// nobody knows yet (PROTOCOL.md, "Stream").
+pub const HELLO_BYTES_MAX: usize = 32 << 10;
+
 /// Longest length prefix, in bytes: a varint of three bytes counts to 2^21 − 1.
 pub const LENGTH_BYTES_MAX: usize = 3;
 
@@ -49,5 +53,9 @@ const _: () = assert!(
         <= BODY_BYTES_MAX,
     "the largest payload fits the largest body, with every name at its longest"
 );
-const _: () = assert!(CREDENTIAL_BYTES_MAX + 2 * LABEL_BYTES_MAX + FRAME_BYTES_OVERHEAD <= BODY_BYTES_MAX);
+const _: () = assert!(
+    CREDENTIAL_BYTES_MAX + 2 * LABEL_BYTES_MAX + FRAME_BYTES_OVERHEAD <= HELLO_BYTES_MAX,
+    "the largest Hello fits the largest first body"
+);
+const _: () = assert!(HELLO_BYTES_MAX <= BODY_BYTES_MAX, "a first body is a body");
 const _: () = assert!(UNACKNOWLEDGED_MAX <= PUBLISH_WINDOW, "what a client may send again is still remembered");

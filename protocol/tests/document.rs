@@ -107,6 +107,7 @@ fn the_failures_are_the_registry() {
 fn the_limits_are_the_constants() {
     let values = [
         ("BODY_BYTES_MAX", limits::BODY_BYTES_MAX as u64),
+        ("HELLO_BYTES_MAX", limits::HELLO_BYTES_MAX as u64),
         ("LENGTH_BYTES_MAX", limits::LENGTH_BYTES_MAX as u64),
         ("PAYLOAD_BYTES_CEILING", limits::PAYLOAD_BYTES_CEILING as u64),
         ("PAYLOAD_BYTES_DEFAULT", limits::PAYLOAD_BYTES_DEFAULT as u64),

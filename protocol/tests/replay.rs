@@ -9,8 +9,11 @@ use callboard_protocol::fuzzing;
 
 use golden::{Malformed, Speaker, malformed_vectors, named_vectors};
 
+/// A fuzz body.
+type Law = fn(&[u8]);
+
 /// Runs `law` over the seeds of a target; how many there were.
-fn replay(target: &str, law: fn(&[u8])) -> usize {
+fn replay(target: &str, law: Law) -> usize {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
     let mut seeds = 0;
     for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
@@ -22,7 +25,7 @@ fn replay(target: &str, law: fn(&[u8])) -> usize {
 
 #[test]
 fn the_corpus_keeps_every_law() {
-    let targets: [(&str, fn(&[u8])); 4] = [
+    let targets: [(&str, Law); 4] = [
         ("client_frame", fuzzing::client_frame),
         ("server_frame", fuzzing::server_frame),
         ("deframer", fuzzing::deframer),
