@@ -265,6 +265,7 @@ mod tests {
         }
         let body = deframer.poll_body().unwrap().unwrap();
         assert_eq!((body.len(), body[0], body[130]), (131, 1, 3));
+        assert!(body.try_into_mut().unwrap().capacity() <= 2 * 131, "nothing is reserved beyond the frame");
         assert_eq!(deframer.poll_body().unwrap().unwrap(), [8, 9][..]);
         assert_eq!(deframer.poll_body(), Ok(None));
         assert_eq!(deframer.buffered_bytes(), 1);
