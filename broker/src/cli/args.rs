@@ -62,7 +62,7 @@ mod tests {
     fn every_help_tells_the_exit_codes() {
         let mut command = Cli::command();
         assert!(command.render_long_help().to_string().contains("Exit codes:"));
-        for sub in ["serve", "pub", "sub"] {
+        for sub in ["serve", "pub", "sub", "token"] {
             let help = command.find_subcommand_mut(sub).expect("a command").render_long_help().to_string();
             assert!(help.contains("Exit codes:") && help.contains("Examples:"), "{sub}");
         }

@@ -39,7 +39,8 @@ pub(super) fn code(ended: &anyhow::Result<Exit>) -> ExitCode {
 
 /// An error that ends with code 2.
 pub(super) fn usage(error: impl std::fmt::Display) -> anyhow::Error {
-    Failed::Usage(error.to_string()).into()
+    // With its causes, where it has any.
+    Failed::Usage(format!("{error:#}")).into()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::exit;
 #[derive(Debug, Clone, Args)]
 pub(super) struct Place {
     /// Where API keys and the development certificate are kept [default: this platform's directory for a user's data]
-    #[arg(long, value_name = "DIR", env = "CALLBOARD_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = "CALLBOARD_DATA_DIR", global = true)]
     data_dir: Option<PathBuf>,
 }
 

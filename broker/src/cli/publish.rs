@@ -131,7 +131,7 @@ impl Publish {
         let options = PublishOptions { key: self.message_key.clone() };
         let acked = client.publish_acked_with(&self.channel, payload, options);
         match tokio::time::timeout(self.link.timeout, acked).await {
-            Ok(position) => position.with_context(|| format!("{} was not published to", self.channel)),
+            Ok(position) => Ok(position?),
             Err(_) => Err(Failed::Unreachable(format!(
                 "{}: no answer within {} s; the message may be published or not",
                 self.channel,

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Effects, Style};
@@ -25,7 +26,8 @@ impl Status {
         match state {
             State::Online(online) => {
                 let identity = online.identity.as_ref().map(|identity| identity.key.as_str());
-                self.online(&online.broker, identity)
+                let broker = SocketAddr::new(online.broker.ip().to_canonical(), online.broker.port());
+                self.online(&broker, identity)
             }
             State::Waiting { until, why } => {
                 self.waiting(&why.to_string(), until.saturating_duration_since(tokio::time::Instant::now()))

@@ -1,5 +1,6 @@
 //! `callboard sub`: prints the messages of channels as they come. Standard output has messages and nothing else.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::pin::pin;
 use std::time::Duration;
@@ -130,17 +131,14 @@ async fn print(command: &Subscribe, client: &Client) -> anyhow::Result<Exit> {
 
 impl Subscribe {
     async fn open(&self, client: &Client) -> anyhow::Result<Events> {
-        let mut channels = self.channels.clone();
-        channels.sort();
-        channels.dedup();
         // A reader that is slow slows the client, not the broker: what it misses it gets from history.
         let options =
             SubscribeOptions { rewind: self.rewind, overflow: Overflow::Block, ..SubscribeOptions::default() };
         let mut open = Vec::new();
-        for channel in channels {
+        for channel in self.channels() {
             let subscribing = client.subscribe_with(&channel, options);
             let subscription = match tokio::time::timeout(self.link.timeout, subscribing).await {
-                Ok(subscription) => subscription.with_context(|| format!("{channel} was not subscribed to"))?,
+                Ok(subscription) => subscription.with_context(|| channel.to_string())?,
                 Err(_) => {
                     let timeout = self.link.timeout.as_secs_f32();
                     return Err(Failed::Unreachable(format!("{channel}: no answer within {timeout} s")).into());
@@ -151,8 +149,13 @@ impl Subscribe {
         Ok(select_all(open))
     }
 
+    /// The channels, each once.
+    fn channels(&self) -> BTreeSet<ChannelName> {
+        self.channels.iter().cloned().collect()
+    }
+
     fn format(&self) -> Format {
-        match (self.json, io::stdout().is_terminal(), self.channels.len()) {
+        match (self.json, io::stdout().is_terminal(), self.channels().len()) {
             (true, _, _) => Format::Json,
             (false, true, _) => Format::Terminal(TimeZone::system()),
             (false, false, 1) => Format::Payload,

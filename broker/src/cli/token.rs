@@ -19,7 +19,12 @@ A running broker with the same data directory follows every change at once.
 Examples:
   callboard token new reporter
   export CALLBOARD_API_KEY=\"$(callboard token new reporter)\"
-  callboard token revoke 1f8a09c2";
+  callboard token revoke 1f8a09c2
+
+Exit codes:
+  0  done
+  1  failed, or there is no such key
+  2  the command line or the configuration is wrong";
 
 /// Make, list and revoke API keys.
 #[derive(Debug, Args)]
@@ -32,7 +37,7 @@ pub(super) struct Token {
     place: Place,
 
     /// The broker's configuration file, if that names the data directory
-    #[arg(long, value_name = "FILE", env = "CALLBOARD_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "CALLBOARD_CONFIG", global = true)]
     config: Option<PathBuf>,
 }
 

@@ -1,0 +1,225 @@
+//! The program keeps what its `--help` promises: exit codes, keys that work at once, pipes with nothing but messages.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+/// The program with a data directory of its own and none of the variables of whoever runs the tests.
+fn callboard(data_dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_callboard"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CALLBOARD_") {
+            command.env_remove(name);
+        }
+    }
+    command.env_remove("CARGO").env("CALLBOARD_DATA_DIR", data_dir).stdin(Stdio::null());
+    command
+}
+
+fn run(data_dir: &Path, arguments: &[&str]) -> Output {
+    callboard(data_dir).args(arguments).output().expect("the program runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+/// A running broker; killed when it is dropped.
+struct Broker {
+    process: Child,
+    url: String,
+}
+
+impl Broker {
+    fn start(data_dir: &Path, arguments: &[&str]) -> Self {
+        let mut process = callboard(data_dir)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a broker");
+        let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
+        let url = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.trim().strip_prefix("address").map(|rest| rest.trim().to_owned()))
+            .expect("an address");
+        // Read on, so that the rest of the summary has a reader.
+        lines.take_while(|line| line.as_ref().is_ok_and(|line| !line.contains("Ctrl-C"))).for_each(drop);
+        Self { process, url }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn help_and_version_are_no_failure() {
+    let home = tempfile::tempdir().expect("a directory");
+    for arguments in [vec!["--help"], vec!["--version"], vec!["serve", "--help"], vec!["help", "sub"]] {
+        let output = run(home.path(), &arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert!(!output.stdout.is_empty());
+    }
+    assert!(text(&run(home.path(), &["--help"]).stdout).contains("Exit codes:"));
+}
+
+#[test]
+fn help_never_shows_a_key_from_the_environment() {
+    let home = tempfile::tempdir().expect("a directory");
+    for command in ["pub", "sub"] {
+        let output = callboard(home.path()).env("CALLBOARD_API_KEY", "canary").args([command, "--help"]).output();
+        let output = output.expect("the program runs");
+        assert!(!text(&output.stdout).contains("canary") && !text(&output.stderr).contains("canary"));
+    }
+}
+
+#[test]
+fn a_command_line_that_cannot_be_meant_ends_with_2() {
+    let home = tempfile::tempdir().expect("a directory");
+    let missing = home.path().join("missing.toml");
+    let missing = missing.to_str().expect("a path");
+    for arguments in [
+        vec!["dance"],
+        vec!["pub"],
+        vec!["pub", "a//b", "x"],
+        vec!["pub", "--json", "a", "{broken"],
+        vec!["pub", "--url", "https://example.org", "a", "x"],
+        vec!["sub", "--count", "0", "a"],
+        vec!["serve", "--cert", "chain.pem"],
+        vec!["serve", "--listen", "localhost"],
+        vec!["serve", "--listen", "0.0.0.0:0"],
+        vec!["serve", "--config", missing],
+        vec!["serve", "--log", "callboard=loud"],
+        vec!["token", "new", ""],
+        vec!["token", "revoke", "nonsense"],
+    ] {
+        let output = run(home.path(), &arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_broker_that_is_not_there_ends_with_3() {
+    let home = tempfile::tempdir().expect("a directory");
+    // Port 9 (discard) of the loopback has no listener on machines that run tests.
+    let output =
+        run(home.path(), &["pub", "--url", "callboard://127.0.0.1:9", "--insecure", "--timeout", "0.3", "a", "x"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_key_is_printed_once_listed_without_its_secret_and_revoked() {
+    let home = tempfile::tempdir().expect("a directory");
+    let made = run(home.path(), &["token", "new", "reporter"]);
+    assert_eq!(made.status.code(), Some(0));
+    let key = text(&made.stdout).trim().to_owned();
+    let (id, secret) = key.strip_prefix("cb_").and_then(|rest| rest.split_once('_')).expect("a key");
+    let list = text(&run(home.path(), &["token", "list"]).stdout);
+    assert!(list.starts_with(id) && list.ends_with("reporter\n") && !list.contains(secret), "{list}");
+    assert_eq!(run(home.path(), &["token", "revoke", id]).status.code(), Some(0));
+    assert_eq!(text(&run(home.path(), &["token", "list"]).stdout), "");
+    assert_eq!(run(home.path(), &["token", "revoke", id]).status.code(), Some(1));
+}
+
+#[test]
+fn an_address_in_use_says_what_to_do_next() {
+    let home = tempfile::tempdir().expect("a directory");
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let address = socket.local_addr().expect("an address").to_string();
+    let output = run(home.path(), &["serve", "--listen", &address]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("serve --listen 127.0.0.1:"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_pipe_gets_the_payloads_and_nothing_else() {
+    let home = tempfile::tempdir().expect("a directory");
+    let broker = Broker::start(home.path(), &[]);
+    let mut publish = callboard(home.path())
+        .args(["pub", "--url", &broker.url, "demo/hello"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a publisher");
+    publish.stdin.take().expect("its input").write_all(b"one\ntwo\n\x1b[31mthree\n").expect("written");
+    let published = publish.wait_with_output().expect("an end");
+    assert_eq!((published.status.code(), published.stdout.as_slice()), (Some(0), b"".as_slice()));
+
+    let sub = |more: &[&str]| {
+        let arguments = ["sub", "--url", &broker.url, "--rewind", "2", "--count", "2"].into_iter().chain(more.iter().copied());
+        let output = run(home.path(), &arguments.collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    assert_eq!(sub(&["demo/hello"]), "two\n\u{1b}[31mthree\n");
+    assert_eq!(sub(&["demo/hello", "demo/other"]), "demo/hello\ttwo\ndemo/hello\t\u{1b}[31mthree\n");
+    let json = sub(&["--json", "demo/hello"]);
+    assert!(
+        json.lines().next().is_some_and(|line| line.starts_with(r#"{"channel":"demo/hello","offset":2,"#)),
+        "{json}"
+    );
+    assert!(json.contains(r#""publisher":null,"key":null,"kind":"text","payload":"two"}"#), "{json}");
+}
+
+#[test]
+fn a_key_works_from_the_moment_it_is_made_until_it_is_revoked() {
+    let home = tempfile::tempdir().expect("a directory");
+    let broker = Broker::start(home.path(), &["--anonymous-publish=false"]);
+    let publish = |key: &str| {
+        let mut command = callboard(home.path());
+        command.env("CALLBOARD_API_KEY", key).args(["pub", "--url", &broker.url, "demo/hello", "hi"]);
+        command.output().expect("the program runs")
+    };
+    let anonymous = publish("");
+    assert_eq!(anonymous.status.code(), Some(1));
+    assert!(text(&anonymous.stderr).contains("token new"), "{}", text(&anonymous.stderr));
+
+    let key = text(&run(home.path(), &["token", "new", "reporter"]).stdout).trim().to_owned();
+    assert_eq!(publish(&key).status.code(), Some(0));
+    let id = key.split('_').nth(1).expect("an id");
+    assert_eq!(run(home.path(), &["token", "revoke", id]).status.code(), Some(0));
+    let refused = publish(&key);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(!text(&refused.stderr).contains(&key));
+}
+
+#[cfg(unix)]
+#[test]
+fn one_signal_ends_a_broker_well_and_a_subscriber_with_143() {
+    let home = tempfile::tempdir().expect("a directory");
+    let mut broker = Broker::start(home.path(), &[]);
+    let mut subscriber = callboard(home.path())
+        .args(["sub", "--url", &broker.url, "demo/hello"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a subscriber");
+    let mut status = BufReader::new(subscriber.stderr.take().expect("its errors"));
+    let mut line = String::new();
+    status.read_line(&mut line).expect("a line");
+    assert!(line.starts_with("connected to 127.0.0.1:"), "{line}");
+
+    terminate(&broker.process);
+    assert_eq!(broker.process.wait().expect("an end").code(), Some(0));
+    line.clear();
+    status.read_line(&mut line).expect("a line");
+    assert!(line.contains("trying again"), "{line}");
+
+    terminate(&subscriber);
+    assert_eq!(subscriber.wait().expect("an end").code(), Some(143));
+    let mut rest = String::new();
+    status.read_to_string(&mut rest).expect("text");
+}
+
+#[cfg(unix)]
+fn terminate(process: &Child) {
+    let killed = Command::new("kill").args(["-TERM", &process.id().to_string()]).status().expect("kill runs");
+    assert!(killed.success());
+}
