@@ -7,9 +7,10 @@ use bytes::{Bytes, BytesMut};
 
 use crate::codec::{DecodeError, Frame, decode_client, decode_server, encode, encode_stream};
 use crate::deframe::{DeframeError, Deframer};
-use crate::frame::{ClientFrame, ServerFrame};
+use crate::frame::{ClientFrame, Publish, ServerFrame, Subscribe, Unsubscribe};
 use crate::integer::RequestId;
 use crate::limits::{BODY_BYTES_MAX, INTEGER_MAX};
+use crate::name::ChannelName;
 use crate::session::{FromClient, FromServer, request_of};
 
 /// Any bytes as a client's frame: one frame has one encoding, no beginning of it is a frame, and neither is more.
@@ -20,6 +21,39 @@ pub fn client_frame(body: &[u8]) {
         let request = request_of(&frame).map(RequestId::value);
         assert!(request.is_none_or(|request| request <= INTEGER_MAX));
         assert_eq!(request, plain_request(body), "the request's number is the first field");
+        match frame {
+            ClientFrame::Subscribe(Subscribe { channel, .. })
+            | ClientFrame::Unsubscribe(Unsubscribe { channel, .. })
+            | ClientFrame::Publish(Publish { channel, .. }) => channel_name(channel),
+            ClientFrame::Hello(_)
+            | ClientFrame::Goodbye(_)
+            | ClientFrame::Pong(_)
+            | ClientFrame::Authenticate(_)
+            | ClientFrame::Logout(_)
+            | ClientFrame::Call(_)
+            | ClientFrame::Provide(_)
+            | ClientFrame::Withdraw(_)
+            | ClientFrame::Return(_)
+            | ClientFrame::Emit(_) => {}
+        }
+    }
+}
+
+/// A channel's name is taken exactly if PROTOCOL.md, "Channel names", allows it, and then as it is.
+fn channel_name(name: &str) {
+    let segments = name.as_bytes().split(|byte| *byte == b'/');
+    let good_segments = segments.clone().all(|segment| !matches!(segment, b"" | b"*" | b"**"));
+    // In UTF-8 the control characters above U+007F are C2 80 to C2 9F.
+    let control = name.bytes().any(|byte| byte < 0x20 || byte == 0x7f)
+        || name.as_bytes().windows(2).any(|pair| matches!(pair, [0xc2, 0x80..=0x9f]));
+    let legal = good_segments && !control && name.len() <= 255;
+    match ChannelName::parse(name) {
+        Ok(parsed) => {
+            assert!(legal, "{name:?} is taken");
+            assert_eq!(parsed.as_str(), name);
+            assert!(parsed.segments().map(str::as_bytes).eq(segments));
+        }
+        Err(error) => assert!(!legal, "{name:?} is refused: {error}"),
     }
 }
 
@@ -70,8 +104,8 @@ fn alone(body: &[u8], error_of: impl Fn(&[u8]) -> Option<DecodeError>) {
     assert_eq!(error_of(&longer), Some(expected));
 }
 
-/// The largest body of the deframer's law: small, so that a fuzzer finds the edge.
-const CUT_BYTES_MAX: usize = 1000;
+/// The largest body of the deframer's law: small, so that a fuzzer finds the edge, and long enough for two bytes of length.
+const CUT_BYTES_MAX: usize = 200;
 
 /// What is cut out of a stream is what a plain reader of the whole stream finds, however the stream was chunked. The
 /// first byte chooses the chunking.
