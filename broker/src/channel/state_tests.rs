@@ -1,6 +1,6 @@
 //! A channel's state against a model: any order of publishes, joins, leaves, flushes, reads and pulls.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use callboard_protocol::codec::decode_server;

@@ -200,3 +200,78 @@ impl Outbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    fn outbox(messages: usize, bytes: usize) -> Outbox {
+        Outbox::new(config::Outbox { messages, bytes })
+    }
+
+    fn frames(bytes: usize) -> Bytes {
+        Bytes::from(vec![7; bytes])
+    }
+
+    fn taken(outbox: &Outbox, bytes: usize) -> usize {
+        let mut count = 0;
+        outbox.drain(bytes, |_| count += 1);
+        count
+    }
+
+    #[test]
+    fn what_does_not_fit_ends_the_session_and_frees_what_waited() {
+        for (messages, bytes) in [(2, 1000), (1000, 20)] {
+            let (outbox, gate) = (outbox(messages, bytes), Gate::default());
+            assert_eq!(outbox.deliver(&gate, &frames(10), 1), Ok(()));
+            assert_eq!(outbox.deliver(&gate, &frames(10), 1), Ok(()), "the bound itself still fits");
+            assert_eq!(outbox.deliver(&gate, &frames(1), 1), Err(Ended));
+            assert_eq!(outbox.ending(), Some((Ending::plain(Code::TooSlow), true)));
+            assert_eq!(taken(&outbox, 1000), 0);
+            assert_eq!(outbox.answer(frames(1), 1), Err(Ended), "an ended session takes nothing more");
+        }
+    }
+
+    #[test]
+    fn what_was_taken_no_longer_counts() {
+        let (outbox, gate) = (outbox(2, 20), Gate::default());
+        for _ in 0..10 {
+            assert_eq!(outbox.deliver(&gate, &frames(10), 1), Ok(()));
+            assert_eq!(outbox.deliver(&gate, &frames(10), 1), Ok(()));
+            assert_eq!((taken(&outbox, 1), taken(&outbox, 1000)), (1, 1), "at least one piece, then all");
+        }
+    }
+
+    #[test]
+    fn a_shut_gate_lets_nothing_through_and_costs_nothing() {
+        let (outbox, gate) = (outbox(1, 10), Gate::default());
+        gate.shut();
+        assert_eq!(outbox.deliver(&gate, &frames(1000), 1), Ok(()));
+        assert_eq!((taken(&outbox, 1000), outbox.ending()), (0, None));
+    }
+
+    #[test]
+    fn an_ending_comes_behind_what_waits_and_the_first_counts() {
+        let outbox = outbox(10, 100);
+        assert_eq!(outbox.answer(frames(10), 1), Ok(()));
+        outbox.end(Ending::plain(Code::ShuttingDown));
+        outbox.end(Ending::plain(Code::Internal));
+        assert_eq!(outbox.ending(), Some((Ending::plain(Code::ShuttingDown), false)));
+        assert_eq!(taken(&outbox, 1000), 1);
+        assert_eq!(outbox.ending(), Some((Ending::plain(Code::ShuttingDown), true)));
+    }
+
+    #[test]
+    fn only_wanted_news_wakes_the_reader() {
+        let (outbox, mut cx) = (outbox(10, 100), Context::from_waker(Waker::noop()));
+        assert!(outbox.poll_news(&mut cx, true, true).is_pending());
+        assert_eq!(outbox.answer(frames(10), 1), Ok(()));
+        assert!(outbox.poll_news(&mut cx, false, true).is_pending(), "the socket still has enough");
+        assert!(outbox.poll_news(&mut cx, true, true).is_ready());
+        outbox.end(Ending::plain(Code::Internal));
+        assert!(outbox.poll_news(&mut cx, false, true).is_ready());
+        assert!(outbox.poll_news(&mut cx, false, false).is_pending(), "the ending is known");
+    }
+}

@@ -299,3 +299,7 @@ impl State {
 fn parse(name: &str) -> Result<ChannelName, Refusal> {
     ChannelName::parse(name).map_err(|error| Refusal::new(Class::BadChannelName, error.to_string()))
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;
