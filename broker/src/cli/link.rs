@@ -2,6 +2,7 @@
 //! to them is never shown again.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -75,11 +76,10 @@ impl Link {
     /// A client with an open session.
     pub(super) async fn connect(&self) -> anyhow::Result<Client> {
         let belief = self.belief()?;
-        let connecting = self.builder(&belief)?.connect();
-        tokio::pin!(connecting);
-        let connected = tokio::select! {
-            connected = &mut connecting => connected,
-            () = tokio::time::sleep(PATIENCE) => {
+        let mut connecting = pin!(self.builder(&belief)?.connect());
+        let connected = match tokio::time::timeout(PATIENCE, &mut connecting).await {
+            Ok(connected) => connected,
+            Err(_) => {
                 tell(&format!("{} does not answer yet; trying for {} s in all", self.url, self.timeout.as_secs_f32()));
                 connecting.await
             }
