@@ -121,11 +121,10 @@ fn door(source: &Source) -> Vec<String> {
 }
 
 fn belongs_to_a_door(item: &Item) -> bool {
-    match item {
-        Item::Mod(module) => module.content.is_none(),
-        Item::Use(import) => !matches!(import.vis, Visibility::Inherited) && !has_glob(&import.tree),
-        _ => false,
+    if let Item::Use(import) = item {
+        return !matches!(import.vis, Visibility::Inherited) && !has_glob(&import.tree);
     }
+    matches!(item, Item::Mod(module) if module.content.is_none())
 }
 
 fn has_glob(tree: &UseTree) -> bool {

@@ -1,1 +1,22 @@
-//! stub
+//! What promises are written with: brokers to break, peers that say anything, deadlines, witnesses; never a promise itself.
+
+mod broker;
+mod client;
+mod deadline;
+mod listener;
+pub mod process;
+mod proxy;
+pub mod raw;
+mod reader;
+pub mod seen;
+mod temp;
+
+pub use broker::Broker;
+pub use deadline::{SOON, eventually, soon, within};
+pub use listener::{Farewell, Listener};
+pub use process::Process;
+pub use proxy::{Proxy, Way};
+pub use raw::Peer;
+pub use reader::Reader;
+pub use rustix::process::Signal;
+pub use seen::Seen;

@@ -1,0 +1,83 @@
+//! A broker in this process, on a free port and a data directory of its own; both are gone when it is dropped.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use callboard::config::Config;
+use callboard_client::{Builder, Client};
+use tempfile::TempDir;
+
+use crate::{Peer, client, soon, temp};
+
+/// A broker in this process.
+#[derive(Debug)]
+pub struct Broker {
+    broker: callboard::Broker,
+    data_dir: TempDir,
+}
+
+impl Broker {
+    /// Starts one with the defaults.
+    pub async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    /// Starts one with what `change` makes of the defaults.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let data_dir = temp::directory();
+        let mut config = Config::new(data_dir.path());
+        config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        change(&mut config);
+        let broker = soon("the broker", callboard::Broker::start(config)).await;
+        Self { broker: broker.unwrap_or_else(|error| panic!("the broker did not start: {error}")), data_dir }
+    }
+
+    /// Where its QUIC door listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.broker.addr()
+    }
+
+    /// Its address as clients are told it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}://{}", callboard_protocol::version::URL_SCHEME, self.addr())
+    }
+
+    /// A client of this broker, connected, anonymous, and quick to come back.
+    pub async fn client(&self) -> Client {
+        client::connected(self.client_builder()).await
+    }
+
+    /// The same before it connects, for a test that chooses more.
+    pub fn client_builder(&self) -> Builder {
+        self.client_builder_by(self.addr())
+    }
+
+    /// The same for a client that reaches the broker by another address, a proxy's.
+    pub fn client_builder_by(&self, addr: SocketAddr) -> Builder {
+        let url = format!("{}://{addr}", callboard_protocol::version::URL_SCHEME);
+        client::builder(url, self.broker.fingerprint())
+    }
+
+    /// A raw peer that has said nothing yet.
+    pub async fn peer(&self) -> Peer {
+        Peer::connect(self.addr()).await
+    }
+
+    /// The broker itself.
+    #[must_use]
+    pub fn inner(&self) -> &callboard::Broker {
+        &self.broker
+    }
+
+    /// Its data directory.
+    #[must_use]
+    pub fn data_dir(&self) -> &std::path::Path {
+        self.data_dir.path()
+    }
+
+    /// Shuts it down in order: outboxes empty, clients are told when to come back.
+    pub async fn drain(self) {
+        soon("the end of the broker's drain", self.broker.drain()).await;
+    }
+}

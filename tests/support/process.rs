@@ -1,0 +1,196 @@
+//! The real binary as a child process, to be killed, stopped and restarted; what it printed is shown if the test fails.
+
+mod binary;
+mod output;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use callboard_client::{Builder, Client};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::{Peer, client, soon, temp, within};
+use output::Output;
+
+/// A drain may take its whole deadline, which is eight seconds unless configured.
+const EXIT_WITHIN: Duration = Duration::from_secs(20);
+
+const FREE_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// A running `callboard serve`. Dropping it kills it.
+#[derive(Debug)]
+pub struct Process {
+    addr: SocketAddr,
+    output: Output,
+    kept: Kept,
+}
+
+/// A broker that is gone, with what it leaves behind: its address and its data directory.
+#[derive(Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it printed.
+    pub printed: String,
+    addr: SocketAddr,
+    kept: Kept,
+}
+
+/// What outlives one run.
+#[derive(Debug, Clone)]
+struct Kept {
+    data_dir: Arc<TempDir>,
+    arguments: Vec<String>,
+}
+
+impl Process {
+    /// Starts the binary with the defaults, on a free port of loopback and a data directory of its own.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts it with further arguments for `callboard serve`.
+    pub async fn start_with(arguments: &[&str]) -> Self {
+        let data_dir = Arc::new(temp::directory());
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        Self::run(FREE_PORT, Kept { data_dir, arguments }).await
+    }
+
+    /// Starts it with this configuration file.
+    pub async fn start_configured(toml: &str) -> Self {
+        let data_dir = Arc::new(temp::directory());
+        let file = data_dir.path().join("callboard.toml");
+        std::fs::write(&file, toml).expect("a temporary directory takes a file");
+        let arguments = vec!["--config".to_owned(), file.display().to_string()];
+        Self::run(FREE_PORT, Kept { data_dir, arguments }).await
+    }
+
+    async fn run(listen: SocketAddr, kept: Kept) -> Self {
+        let mut command = Command::new(binary::path());
+        command.arg("serve").arg("--listen").arg(listen.to_string());
+        command.arg("--data-dir").arg(kept.data_dir.path()).args(&kept.arguments);
+        // What the developer's shell says about some other broker is not for this one.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CALLBOARD_")) {
+            command.env_remove(name);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
+        let output = Output::of(child);
+        let addr = soon("the address that the broker prints", output.address()).await;
+        let addr = addr.unwrap_or_else(|status| panic!("the broker ended at once, {status}:\n{}", output.printed()));
+        Self { addr, output, kept }
+    }
+
+    /// Where its QUIC door listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Its address as clients are told it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}://{}", callboard_protocol::version::URL_SCHEME, self.addr)
+    }
+
+    /// A client of this broker, connected, anonymous, and quick to come back.
+    pub async fn client(&self) -> Client {
+        client::connected(self.client_builder()).await
+    }
+
+    /// The same before it connects, for a test that chooses more.
+    ///
+    /// # Panics
+    ///
+    /// If the broker was started with another certificate than its own.
+    pub fn client_builder(&self) -> Builder {
+        let fingerprint = callboard::tls::development_fingerprint(self.data_dir());
+        let fingerprint = fingerprint.expect("the certificate is readable").expect("the broker has made a certificate");
+        client::builder(self.url(), fingerprint)
+    }
+
+    /// A raw peer that has said nothing yet.
+    pub async fn peer(&self) -> Peer {
+        Peer::connect(self.addr()).await
+    }
+
+    /// Its data directory, which outlives restarts.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        self.kept.data_dir.path()
+    }
+
+    /// What it has printed so far, both streams in the order of arrival.
+    #[must_use]
+    pub fn printed(&self) -> String {
+        self.output.printed()
+    }
+
+    /// Its process number, for what `/proc` tells.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.output.pid().as_raw_nonzero().get()
+    }
+
+    /// Kills it without a word (SIGKILL).
+    pub async fn kill(self) -> Ended {
+        self.end(Signal::KILL).await
+    }
+
+    /// Asks it to shut down (SIGTERM), and waits until it has.
+    pub async fn terminate(self) -> Ended {
+        self.end(Signal::TERM).await
+    }
+
+    /// Sends it a signal, and does not wait for what follows.
+    pub fn signal(&self, signal: Signal) {
+        self.output.signal(signal);
+    }
+
+    /// Stops it where it stands (SIGSTOP), until [`Process::resume`].
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn ended(self) -> Ended {
+        let status = within(EXIT_WITHIN, self.output.ended()).await;
+        Ended { status, printed: self.output.printed(), addr: self.addr, kept: self.kept.clone() }
+    }
+
+    async fn end(self, signal: Signal) -> Ended {
+        self.signal(signal);
+        self.ended().await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.output.signal(Signal::KILL);
+        if std::thread::panicking() {
+            eprintln!("-- the broker at {} printed:\n{}--", self.addr, self.output.printed());
+        }
+    }
+}
+
+impl Ended {
+    /// Starts the binary again: the same address, data directory and arguments.
+    pub async fn restart(self) -> Process {
+        Process::run(self.addr, self.kept).await
+    }
+
+    /// The data directory that it left.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        self.kept.data_dir.path()
+    }
+}

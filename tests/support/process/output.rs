@@ -1,0 +1,102 @@
+//! A child's two streams and its end, read by threads so that it never waits for a test that is busy.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, ExitStatus};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use tokio::sync::watch;
+
+/// What a child printed, and how it ended.
+#[derive(Debug)]
+pub(super) struct Output {
+    pid: Pid,
+    log: watch::Receiver<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    lines: Vec<String>,
+    /// Set under the lock that also covers signals and the child's reaping, so that no other process is ever signalled.
+    ended: Option<ExitStatus>,
+}
+
+impl Output {
+    pub(super) fn of(mut child: Child) -> Self {
+        let (sender, log) = watch::channel(Log::default());
+        let pid = Pid::from_child(&child);
+        let stdout = child.stdout.take().map(|stdout| reader(stdout, sender.clone()));
+        let stderr = child.stderr.take().map(|stderr| reader(stderr, sender.clone()));
+        std::thread::spawn(move || {
+            for reader in [stdout, stderr].into_iter().flatten() {
+                // A reader that panicked has no lines to lose.
+                drop(reader.join());
+            }
+            // Fails only when there is no child to wait for, which `wait` then says as well.
+            let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+            sender.send_modify(|log| log.ended = child.wait().ok());
+        });
+        Self { pid, log }
+    }
+
+    pub(super) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    pub(super) fn printed(&self) -> String {
+        self.log.borrow().lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    /// The first address of loopback with a port that it prints; how it ended, if it prints none.
+    pub(super) async fn address(&self) -> Result<SocketAddr, ExitStatus> {
+        let mut log = self.log.clone();
+        let known = |log: &Log| log.ended.is_some() || log.lines.iter().any(|line| address(line).is_some());
+        let log = log.wait_for(known).await.expect("the child's end is told before the threads go");
+        log.lines.iter().find_map(|line| address(line)).ok_or_else(|| log.ended.unwrap_or_default())
+    }
+
+    pub(super) async fn ended(&self) -> ExitStatus {
+        let mut log = self.log.clone();
+        let log = log.wait_for(|log| log.ended.is_some()).await.expect("the child's end is told before the threads go");
+        log.ended.unwrap_or_default()
+    }
+
+    /// Signals the child, unless it has ended.
+    pub(super) fn signal(&self, signal: Signal) {
+        let log = self.log.borrow();
+        if log.ended.is_none() {
+            // It may have ended and not yet been reaped: then its number is still its own, and nothing happens.
+            let _ = kill_process(self.pid, signal);
+        }
+    }
+}
+
+fn reader(stream: impl Read + Send + 'static, log: watch::Sender<Log>) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+            log.send_modify(|log| log.lines.push(String::from_utf8_lossy(&line).into_owned()));
+        }
+    })
+}
+
+fn address(line: &str) -> Option<SocketAddr> {
+    let start = line.find("127.0.0.1:")?;
+    let end = line[start..].find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
+    let address: SocketAddr =
+        line[start..end.map_or(line.len(), |end| start + end)].trim_end_matches(['.', ':']).parse().ok()?;
+    (address.port() != 0).then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_found_in_whatever_is_printed() {
+        let addr = Some(SocketAddr::from(([127, 0, 0, 1], 4480)));
+        assert_eq!(address("listening on callboard://127.0.0.1:4480 (development certificate)"), addr);
+        assert_eq!(address("INFO listening addr=127.0.0.1:4480."), addr);
+        assert_eq!(address("binding 127.0.0.1:0"), None);
+        assert_eq!(address("hello"), None);
+    }
+}

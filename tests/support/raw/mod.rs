@@ -1,0 +1,12 @@
+//! A raw QUIC peer: it says frames and any other bytes by hand, and hears what the broker says, as a dialogue.
+
+mod body;
+mod certificate;
+mod dialer;
+mod dialogue;
+mod peer;
+mod publishes;
+
+pub use body::{Body, Ending, Failure, Message};
+pub use dialer::{Dialer, Options};
+pub use peer::Peer;
