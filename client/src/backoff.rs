@@ -92,7 +92,7 @@ mod tests {
     fn bounds_double_up_to_the_cap() {
         let mut backoff = Backoff::new(BASE, CAP);
         let pauses: Vec<_> = (0..10).map(|_| backoff.pause(u64::MAX).as_millis()).collect();
-        assert_eq!(pauses, [199, 399, 799, 1599, 3199, 6399, 12799, 25599, 29999, 29999]);
+        assert_eq!(pauses, [200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000]);
     }
 
     #[test]

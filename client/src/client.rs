@@ -21,7 +21,8 @@ use crate::options::{Builder, Offline, Options, PublishOptions, SubscribeOptions
 use crate::publish::{Acked, Draft, Queue, Refusal};
 use crate::queue::Inbox;
 use crate::random;
-use crate::state::{Reason, State, States};
+use crate::state::{Reason, State};
+use crate::states::States;
 use crate::subscription::{Joining, Local, Seat, Subscription};
 use crate::trust::Trust;
 

@@ -84,15 +84,13 @@ impl Dialer {
         let connection = self.reach().await.map_err(Failed::Before)?;
         let (send, recv) = connection.open_bi().await.map_err(End::from)?;
         let mut session = Session::new(connection, send, recv);
-        self.greet(&mut session, credential.as_ref())
-            .await
-            .map_err(|end| {
-                if let End::Fault { code, .. } = &end {
-                    session.close(*code);
-                }
-                Failed::At(end)
-            })
-            .map(|online| (session, online))
+        match self.greet(&mut session, credential.as_ref()).await {
+            Ok(online) => Ok((session, online)),
+            Err(end) => {
+                session.close(end.parting_code());
+                Err(Failed::At(end))
+            }
+        }
     }
 
     async fn greet(&self, session: &mut Session, credential: Option<&Credential>) -> Result<Arc<Online>, End> {

@@ -140,7 +140,7 @@ impl Driver {
         closing.reply.is_none() || nothing_left || Instant::now() >= closing.deadline
     }
 
-    /// Does what a handle asked for; `None` says that there are no more handles.
+    /// Does what a handle asked for; `None` says that no handle is left.
     fn handle(&mut self, command: Option<Command>) {
         match command {
             Some(Command::Subscribe(joining)) => self.table.join(joining),
@@ -203,6 +203,7 @@ impl Driver {
         self.unacknowledged.clear(&why);
         self.table.end(&why);
         self.table.wake();
+        self.shared.forget_departed();
         self.shared.unacknowledged.close();
         self.shared.room.notify_waiters();
         self.commands.close();

@@ -27,6 +27,9 @@ pub(crate) enum Command {
     Close(oneshot::Sender<Result<(), CloseError>>),
 }
 
+/// Readers that left, each with its channel.
+type Departed = Vec<(ChannelName, Arc<Local>)>;
+
 /// What both ends see.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -37,8 +40,9 @@ pub(crate) struct Shared {
     pub(crate) room: Notify,
     /// The room for acknowledged publishes on their way.
     pub(crate) unacknowledged: Arc<Semaphore>,
-    /// The readers that left and that the driver does not know of yet: never more than there are subscriptions.
-    departed: Mutex<Vec<(ChannelName, Arc<Local>)>>,
+    /// The readers that left and that the driver does not know of yet: never more than there are subscriptions. `None`
+    /// when there is no driver any more.
+    departed: Mutex<Option<Departed>>,
     pub(crate) state: watch::Sender<State>,
     refusals: AtomicU64,
 }
@@ -50,19 +54,26 @@ impl Shared {
             wake: Notify::new(),
             room: Notify::new(),
             unacknowledged: Arc::new(Semaphore::new(unacknowledged)),
-            departed: Mutex::new(Vec::new()),
+            departed: Mutex::new(Some(Vec::new())),
             state: watch::Sender::new(State::Connecting),
             refusals: AtomicU64::new(0),
         }
     }
 
     pub(crate) fn leave(&self, channel: ChannelName, local: Arc<Local>) {
-        self.departed.lock().push((channel, local));
+        if let Some(departed) = &mut *self.departed.lock() {
+            departed.push((channel, local));
+        }
         self.wake.notify_one();
     }
 
-    pub(crate) fn take_departed(&self) -> Vec<(ChannelName, Arc<Local>)> {
-        std::mem::take(&mut *self.departed.lock())
+    pub(crate) fn take_departed(&self) -> Departed {
+        self.departed.lock().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Nobody needs to be told of departures any more.
+    pub(crate) fn forget_departed(&self) {
+        *self.departed.lock() = None;
     }
 
     /// The broker refused a publish that nobody waits for.

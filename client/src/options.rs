@@ -240,7 +240,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`ConnectError`]; no client and no task is left then.
+    /// [`ConnectError`]; the client that tried is dropped then, and its task ends.
     pub async fn connect(self) -> Result<Client, ConnectError> {
         let timeout = self.options.connect_timeout;
         let client = self.connect_lazy()?;

@@ -278,3 +278,6 @@ impl Unacknowledged {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,10 @@
-//! How a client is doing, for programs that show it; never how it gets there (see the driver).
+//! How a client is doing, for programs that show it; never how it gets there (see the driver), nor how to wait for it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use callboard_protocol::frame::Welcome;
 use callboard_protocol::{ConnectionId, frame};
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// What a client is doing.
@@ -107,46 +106,4 @@ pub enum Reason {
     /// The broker broke a rule of the protocol, and this client ended the session.
     #[error("the broker broke the protocol: {0}")]
     BrokerAtFault(Arc<str>),
-}
-
-/// A view of a client's state that tells of changes.
-#[derive(Debug, Clone)]
-pub struct States(watch::Receiver<State>);
-
-impl States {
-    pub(crate) fn new(receiver: watch::Receiver<State>) -> Self {
-        Self(receiver)
-    }
-
-    /// The state now.
-    #[must_use]
-    pub fn current(&self) -> State {
-        self.0.borrow().clone()
-    }
-
-    /// The next state that was not seen through this view. States that came and went meanwhile are left out; the last
-    /// one never is. `None` once the client has closed and that was seen.
-    ///
-    /// Cancel-safe.
-    pub async fn next(&mut self) -> Option<State> {
-        self.0.changed().await.ok()?;
-        Some(self.0.borrow_and_update().clone())
-    }
-
-    /// The first state from now on that `fits`; `None` if the client closed without one.
-    ///
-    /// Cancel-safe.
-    pub async fn wait_for(&mut self, mut fits: impl FnMut(&State) -> bool) -> Option<State> {
-        self.0.wait_for(|state| fits(state)).await.ok().map(|state| state.clone())
-    }
-
-    /// Waits until a session is open; `None` if the client closed instead.
-    ///
-    /// Cancel-safe.
-    pub async fn online(&mut self) -> Option<Arc<Online>> {
-        match self.wait_for(|state| matches!(state, State::Online(_) | State::Closed { .. })).await? {
-            State::Online(online) => Some(online),
-            State::Connecting | State::Waiting { .. } | State::Closed { .. } => None,
-        }
-    }
 }

@@ -61,6 +61,14 @@ impl End {
         }
     }
 
+    /// What the broker is told when the connection is closed behind it.
+    pub(crate) fn parting_code(&self) -> close::Code {
+        match self {
+            Self::Fault { code, .. } => *code,
+            Self::Goodbye { .. } | Self::Lost(_) | Self::Asked => close::Code::Finished,
+        }
+    }
+
     /// What coming back depends on.
     pub(crate) fn advice(&self) -> close::Return {
         match self {

@@ -44,11 +44,10 @@ impl<'a> Open<'a> {
             }
         };
         self.driver.tell_offline();
-        match &end {
-            End::Asked => self.say_goodbye().await,
-            End::Fault { code, .. } => self.session.close(*code),
-            End::Goodbye { .. } | End::Lost(_) => self.session.close(close::Code::Finished),
+        if end == End::Asked {
+            self.say_goodbye().await;
         }
+        self.session.close(end.parting_code());
         end
     }
 
@@ -206,6 +205,7 @@ impl<'a> Open<'a> {
         self.session.writer.push(&ClientFrame::Goodbye(Goodbye { code, sentence, retry_after: None }));
         let _ = timeout(FAREWELL, self.session.writer.finish()).await;
         self.session.close(close::Code::Finished);
+        // A program that ends right after this has told the broker.
         let _ = timeout(FAREWELL, self.driver.dialer.idle()).await;
     }
 }

@@ -1,1 +1,188 @@
-//! Tests of the table.
+//! The table by itself: whatever readers and the broker do, in whatever order, questions and answers stay in step.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use callboard_protocol::deframe::Deframer;
+use callboard_protocol::frame::{Answer, ClientFrame, Failed, Start, Subscribed};
+use callboard_protocol::limits::BODY_BYTES_MAX;
+use callboard_protocol::{ChannelId, ChannelName, Epoch, Offset, Position, RequestId, codec};
+use parking_lot::Mutex;
+use proptest::prelude::*;
+use tokio::sync::oneshot;
+
+use super::Table;
+use crate::error::{Failure, SubscribeError};
+use crate::options::{Bounds, Overflow};
+use crate::queue::Inbox;
+use crate::subscription::{Joined, Joining, Local};
+
+type Answered = oneshot::Receiver<Result<Joined, SubscribeError>>;
+
+fn name(number: usize) -> ChannelName {
+    ChannelName::parse(&format!("channel/{number}")).expect("it is a name")
+}
+
+fn join(table: &mut Table, channel: usize) -> (Arc<Local>, Answered) {
+    let bounds = Bounds { messages: 4, bytes: 100 };
+    let local = Arc::new(Local { inbox: Mutex::new(Inbox::new(bounds)), overflow: Overflow::Gap });
+    let (reply, answer) = oneshot::channel();
+    table.join(Joining {
+        channel: name(channel),
+        start: Start::Live,
+        exclude_own: false,
+        local: Arc::clone(&local),
+        reply,
+    });
+    (local, answer)
+}
+
+/// A broker that answers in order, and minds that nothing is asked twice.
+#[derive(Default)]
+struct Script {
+    last: RequestId,
+    questions: Vec<(RequestId, String, bool)>,
+    subscribed: HashSet<String>,
+}
+
+impl Script {
+    /// Takes everything that the table asks.
+    fn listen(&mut self, table: &mut Table) {
+        let mut out = BytesMut::new();
+        let last = &mut self.last;
+        let mut ask = || {
+            *last = last.next();
+            *last
+        };
+        while table.write_next(&mut ask, &mut out) {}
+        let mut deframer = Deframer::new(BODY_BYTES_MAX);
+        deframer.handle_bytes(out.freeze());
+        while let Some(body) = deframer.poll_body().expect("the table frames well") {
+            let frame = codec::decode_client(&body).expect("the table encodes well");
+            if let ClientFrame::Subscribe(frame) = &frame {
+                let own = |(_, channel, _): &(RequestId, String, bool)| channel == frame.channel;
+                assert!(!self.subscribed.contains(frame.channel), "{} is subscribed already", frame.channel);
+                assert!(!self.questions.iter().any(own), "{} is asked about already", frame.channel);
+                self.questions.push((frame.request, frame.channel.to_owned(), true));
+            } else if let ClientFrame::Unsubscribe(frame) = &frame {
+                assert!(self.subscribed.contains(frame.channel), "{} is not subscribed", frame.channel);
+                self.questions.push((frame.request, frame.channel.to_owned(), false));
+            } else {
+                panic!("a table asks for nothing else");
+            }
+        }
+    }
+
+    /// Answers the oldest question, if there is one.
+    fn answer(&mut self, table: &mut Table, goes_well: bool) {
+        if self.questions.is_empty() {
+            return;
+        }
+        let (request, channel, subscribe) = self.questions.remove(0);
+        if !goes_well {
+            let failed = Failed { request, code: 403, class: "forbidden", sentence: "no", data: None };
+            self.subscribed.remove(&channel);
+            assert!(table.handle_failed(request, &Failure::new(&failed)));
+            return;
+        }
+        let number = channel.rsplit('/').next().and_then(|number| number.parse().ok()).expect("names end in a number");
+        let position = Position { epoch: Epoch::ZERO, offset: Offset::saturating(5) };
+        let answer = Subscribed {
+            channel: ChannelId::saturating(number),
+            position,
+            next: Offset::saturating(6),
+            recovered: true,
+        };
+        let answer = if subscribe {
+            self.subscribed.insert(channel);
+            Answer::Subscribed(answer)
+        } else {
+            self.subscribed.remove(&channel);
+            Answer::Done
+        };
+        assert_eq!(table.handle_ok(request, &answer), Ok(true));
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Join(usize),
+    Leave(usize),
+    Listen,
+    Answer(bool),
+    Reconnect,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => (0..3_usize).prop_map(Step::Join),
+        3 => (0..20_usize).prop_map(Step::Leave),
+        3 => Just(Step::Listen),
+        3 => (0..4_u8).prop_map(|dice| Step::Answer(dice > 0)),
+        1 => Just(Step::Reconnect),
+    ];
+    prop::collection::vec(step, 0..120)
+}
+
+proptest! {
+    #[test]
+    fn what_is_read_is_what_is_subscribed(steps in steps()) {
+        let (mut table, mut script) = (Table::default(), Script::default());
+        let mut readers: Vec<(usize, Arc<Local>, Answered)> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Join(channel) => {
+                    let (local, answer) = join(&mut table, channel);
+                    readers.push((channel, local, answer));
+                }
+                Step::Leave(index) if index < readers.len() => {
+                    let (channel, local, answer) = readers.swap_remove(index);
+                    drop(answer);
+                    table.leave(&name(channel), &local);
+                }
+                Step::Leave(_) => {}
+                Step::Listen => script.listen(&mut table),
+                Step::Answer(goes_well) => script.answer(&mut table, goes_well),
+                Step::Reconnect => {
+                    table.disconnected();
+                    table.connected();
+                    script = Script::default();
+                }
+            }
+        }
+        while { script.listen(&mut table); !script.questions.is_empty() } {
+            script.answer(&mut table, true);
+        }
+        // Who was refused or answered knows it; whoever was not refused reads a channel that is subscribed.
+        let mut wanted = HashMap::new();
+        for (channel, local, answer) in &mut readers {
+            match answer.try_recv() {
+                Ok(Err(_)) => {}
+                Ok(Ok(_)) => {
+                    let ended = matches!(
+                        local.inbox.lock().take(&mut Default::default(), std::task::Waker::noop()),
+                        crate::queue::Taken::Some { .. }
+                    );
+                    if !ended {
+                        wanted.insert(name(*channel).to_string(), ());
+                    }
+                }
+                Err(_) => prop_assert!(false, "a reader was left without an answer"),
+            }
+        }
+        prop_assert_eq!(wanted.into_keys().collect::<HashSet<_>>(), script.subscribed);
+    }
+}
+
+#[test]
+fn churn_takes_no_memory_while_nobody_listens() {
+    let mut table = Table::default();
+    table.connected();
+    for round in 0..1000 {
+        let (local, _answer) = join(&mut table, round % 7);
+        table.leave(&name(round % 7), &local);
+    }
+    assert!(table.slots.len() <= 7 && table.to_ask.len() <= 7);
+    assert!(table.by_name.is_empty());
+}

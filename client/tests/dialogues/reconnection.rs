@@ -1,0 +1,161 @@
+//! Whatever ends a session, the client does what the code says, and says what it does.
+
+use std::time::Duration;
+
+use callboard_client::{Client, ConnectError, Ended, Event, Fingerprint, Reason, State, Trust};
+use callboard_protocol::close::Code;
+use quinn::VarInt;
+use tokio::time::Instant;
+
+use crate::broker::{Broker, Heard, at, closed, patiently};
+
+#[tokio::test]
+async fn a_broken_connection_is_opened_again_by_the_same_instance() {
+    let broker = Broker::start();
+    let (client, peer) = broker.meet().await;
+    let hello = peer.hello().clone();
+    peer.vanish();
+    let peer = broker.welcome().await;
+    assert_eq!(*peer.hello(), hello);
+    assert!(patiently(client.states().online()).await.is_some());
+}
+
+#[tokio::test]
+async fn the_broker_is_left_alone_for_as_long_as_it_asks() {
+    let broker = Broker::start();
+    let (client, mut peer) = broker.meet().await;
+    let mut states = client.states();
+    let began = Instant::now();
+    peer.say_goodbye(Code::ShuttingDown.number(), Some(400)).await;
+    let waiting = patiently(states.wait_for(|state| matches!(state, State::Waiting { .. }))).await;
+    let Some(State::Waiting { until, why: Reason::Ended { code, .. } }) = waiting else { panic!("not {waiting:?}") };
+    assert_eq!(code, Code::ShuttingDown.number());
+    assert!(until >= began + Duration::from_millis(400));
+    broker.welcome().await;
+    assert!(began.elapsed() >= Duration::from_millis(400));
+}
+
+#[tokio::test]
+async fn a_code_without_a_frame_counts_as_well() {
+    let broker = Broker::start();
+    let (client, peer) = broker.meet().await;
+    peer.connection.close(VarInt::from_u32(Code::TooSlow.number().into()), b"too slow");
+    let mut peer = broker.welcome().await;
+    let _ = peer.send.reset(VarInt::from_u32(Code::Forbidden.number().into()));
+    assert!(matches!(closed(&client).await, Reason::Ended { code: 4403, .. }));
+}
+
+#[tokio::test]
+async fn a_client_that_may_not_come_back_closes_and_tells_its_readers() {
+    let broker = Broker::start();
+    let (client, mut peer) = broker.meet().await;
+    let (subscription, ()) = tokio::join!(client.subscribe("a"), peer.subscribe("a", 1, at(1, 0)));
+    let mut subscription = subscription.expect("it is subscribed");
+    peer.say_message(1, 1, "last").await;
+    peer.say_goodbye(Code::Kicked.number(), None).await;
+    assert!(matches!(closed(&client).await, Reason::Ended { code: 4001, .. }));
+    assert!(matches!(patiently(subscription.next()).await, Some(Event::Message(_))));
+    let Some(Event::Closed(Ended::Closed(Reason::Ended { code: 4001, .. }))) = patiently(subscription.next()).await
+    else {
+        panic!("the reader is told");
+    };
+    assert_eq!(patiently(subscription.next()).await, None);
+    assert!(client.publish("a", "x").await.is_err());
+    assert!(client.subscribe("a").await.is_err());
+    assert_eq!(client.close().await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_first_session_that_is_refused_for_good_is_an_error() {
+    let broker = Broker::start();
+    let (refused, ()) = tokio::join!(broker.builder().connect(), async {
+        broker.accept().await.dismiss(Code::Forbidden.number()).await;
+    });
+    assert!(matches!(refused, Err(ConnectError::Refused(Reason::Ended { code: 4403, .. }))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_first_session_comes_late_if_the_broker_comes_late() {
+    let broker = Broker::start();
+    let (client, _peer) = tokio::join!(broker.builder().connect(), async {
+        broker.accept().await.dismiss(Code::Overloaded.number()).await;
+        broker.accept().await.vanish();
+        broker.welcome().await
+    });
+    assert!(client.is_ok());
+}
+
+#[tokio::test]
+async fn nobody_there_is_an_error_that_says_so() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let url = format!("callboard://127.0.0.1:{}", socket.local_addr().expect("it is bound").port());
+    let timeout = Duration::from_millis(300);
+    let builder = Client::builder(url).trust(Trust::insecure()).attempt_timeout(timeout / 3).connect_timeout(timeout);
+    let Err(ConnectError::Timeout { last: Some(Reason::Unreachable(why)) }) = patiently(builder.connect()).await else {
+        panic!("nobody is there");
+    };
+    assert!(why.contains("did not answer in time"), "{why}");
+}
+
+#[tokio::test]
+async fn another_certificate_than_the_pinned_one_is_named() {
+    let broker = Broker::start();
+    let other = Fingerprint::of(b"another certificate");
+    let builder = broker.builder().trust(Trust::pinned(other)).connect_timeout(Duration::from_secs(1));
+    let (refused, _) = tokio::join!(builder.connect(), async {
+        tokio::time::timeout(Duration::from_secs(1), broker.accept_fails()).await
+    });
+    let Err(ConnectError::Timeout { last: Some(Reason::Unreachable(why)) }) = refused else {
+        panic!("it must not be trusted");
+    };
+    assert!(why.contains(&broker.pin.to_string()) && why.contains(&other.to_string()), "{why}");
+}
+
+#[tokio::test]
+async fn a_session_goes_on_over_another_socket() {
+    let broker = Broker::start();
+    let (client, mut peer) = broker.meet().await;
+    let before = peer.remote();
+    client.rebind().await.expect("the system has another port");
+    client.publish("a", "from elsewhere").await.expect("it is online");
+    peer.hear_publish("from elsewhere").await;
+    assert_ne!(peer.remote(), before);
+}
+
+#[tokio::test]
+async fn the_last_handle_says_goodbye() {
+    let broker = Broker::start();
+    let (client, mut peer) = broker.meet().await;
+    let clone = client.clone();
+    drop(client);
+    clone.publish("a", "the last word").await.expect("it is online");
+    drop(clone);
+    peer.hear_publish("the last word").await;
+    assert_eq!(peer.hear().await, Heard::Goodbye(Code::Finished.number()));
+    assert_eq!(peer.closed_with().await, 4000);
+}
+
+#[tokio::test]
+async fn a_subscription_keeps_the_session_without_a_client() {
+    let broker = Broker::start();
+    let (client, mut peer) = broker.meet().await;
+    let (subscription, ()) = tokio::join!(client.subscribe("a"), peer.subscribe("a", 1, at(1, 0)));
+    drop(client);
+    peer.say_message(1, 1, "still here").await;
+    let mut subscription = subscription.expect("it is subscribed");
+    assert!(matches!(patiently(subscription.next()).await, Some(Event::Message(_))));
+    drop(subscription);
+    assert_eq!(peer.closed_with().await, 4000);
+}
+
+#[tokio::test]
+async fn a_question_of_the_broker_is_answered() {
+    use callboard_protocol::Nonce;
+    use callboard_protocol::frame::{Ping, ServerFrame};
+
+    let broker = Broker::start();
+    let (_client, mut peer) = broker.meet().await;
+    let nonce = Nonce::saturating(42);
+    peer.say(ServerFrame::Ping(Ping { nonce })).await;
+    assert_eq!(peer.hear().await, Heard::Pong(nonce));
+}
