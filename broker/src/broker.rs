@@ -23,6 +23,9 @@ use crate::tls::{self, ServerIdentity, TlsError};
 /// How often one shard of the directory forgets what is too old; all of it is swept about every six seconds.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
 
+/// How long a drain that has used up its deadline lets the last packets go out: a round trip of a slow line.
+const LAST_PACKETS: Duration = Duration::from_millis(250);
+
 /// Why the broker did not start. Each sentence says what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -103,7 +106,8 @@ impl Broker {
         let _ = timeout_at(deadline, self.settle()).await;
         let _ = timeout_at(deadline, self.say_goodbye()).await;
         self.quic.close();
-        let _ = timeout_at(deadline, self.quic.wait_idle()).await;
+        // Those who were waited for in vain are to hear at least why they are closed.
+        let _ = timeout_at(deadline.max(Instant::now() + LAST_PACKETS), self.quic.wait_idle()).await;
     }
 
     /// Waits until everything that was read is with its channel, and every channel has handed it out.

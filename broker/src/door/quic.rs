@@ -4,6 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
+use callboard_protocol::close::Code;
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, EndpointConfig, IdleTimeout, Incoming, TokioRuntime, TransportConfig, VarInt};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
@@ -76,10 +77,10 @@ impl Quic {
         self.address
     }
 
-    /// Takes no new connection from here on.
+    /// Refuses every new connection from here on, so that a client need not wait to find out.
     pub(crate) fn stop_accepting(&mut self) {
-        self.endpoint.set_server_config(None);
         self.accepting.abort_all();
+        self.accepting.spawn(refuse(self.endpoint.clone()));
     }
 
     /// Waits until every connection is closed and its last packets are out.
@@ -87,9 +88,10 @@ impl Quic {
         self.endpoint.wait_idle().await;
     }
 
-    /// Closes what is left.
+    /// Closes what is left, as a broker that shuts down.
     pub(crate) fn close(&self) {
-        self.endpoint.close(VarInt::from_u32(0), b"");
+        let code = Code::ShuttingDown;
+        self.endpoint.close(VarInt::from_u32(code.number().into()), code.sentence().as_bytes());
     }
 }
 
@@ -121,6 +123,12 @@ async fn accept(endpoint: Endpoint, local: Arc<Local>, patience: Patience) {
     while let Some(incoming) = endpoint.accept().await {
         handshakes.spawn(let_in(incoming, Arc::clone(&local), patience));
         while handshakes.try_join_next().is_some() {}
+    }
+}
+
+async fn refuse(endpoint: Endpoint) {
+    while let Some(incoming) = endpoint.accept().await {
+        incoming.refuse();
     }
 }
 
