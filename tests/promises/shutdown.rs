@@ -1,0 +1,226 @@
+//! Shutdown loses nothing that was acknowledged.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use callboard_client::{Bounds, Client, Reason, State, SubscribeOptions};
+use callboard_protocol::close::Code;
+use callboard_protocol::frame::Start;
+use callboard_protocol::{Offset, Payload, Position};
+use callboard_tests::raw::{Dialer, Ending};
+use callboard_tests::{Broker, Farewell, Listener, Peer, Process, Reader, Seen, Signal, seen, soon};
+use quinn::ConnectionError;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+const CHANNEL: &str = "news";
+
+/// Publishes that each publisher has on its way at once.
+const AHEAD: usize = 16;
+
+/// Acknowledgements in all before the shutdown may begin: by then everybody is at full speed.
+const UNDER_WAY: usize = 1000;
+
+/// How much longer than its deadline a shutdown may take on a busy machine.
+const MARGIN: Duration = Duration::from_secs(3);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_has_reached_every_subscriber() {
+    let broker = Broker::start().await;
+    let crowd = Crowd::gather(async || broker.peer().await, async || broker.client().await).await;
+    broker.drain().await;
+    crowd.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_asked_to_end_loses_nothing_and_keeps_its_deadline() {
+    let broker = Process::start_configured("[drain]\ndeadline_ms = 2000").await;
+    let mut stopped = stopped_reader(broker.addr(), broker.peer().await).await;
+    let crowd = Crowd::gather(async || broker.peer().await, async || broker.client().await).await;
+    let asked = Instant::now();
+    let ended = broker.terminate().await;
+    assert!(asked.elapsed() < Duration::from_secs(2) + MARGIN, "it took {:?}", asked.elapsed());
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.printed);
+    assert_eq!(stopped.peer.closed().await, shutting_down());
+    crowd.check().await;
+}
+
+#[tokio::test]
+async fn everybody_is_told_when_to_come_back_and_no_two_at_once() {
+    let broker = Broker::start_with(|config| config.drain.spread = Duration::from_secs(1)).await;
+    let mut listeners = Vec::new();
+    for number in 0..10 {
+        listeners.push(Listener::of(&format!("{number}"), broker.peer().await).await);
+    }
+    let drain = tokio::spawn(broker.drain());
+    let mut pauses_ms = Vec::new();
+    for listener in &mut listeners {
+        let Farewell { code, retry_after_ms } = listener.hear_out().await;
+        assert_eq!(code, Code::ShuttingDown.number());
+        pauses_ms.push(retry_after_ms.expect("a broker that shuts down says for how long"));
+        assert_eq!(listener.peer.closed().await, shutting_down());
+    }
+    pauses_ms.sort_unstable();
+    assert_eq!(pauses_ms, [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
+    soon("the end of the drain", drain).await.expect("the drain ends well");
+}
+
+#[tokio::test]
+async fn a_drain_lets_nobody_in_and_waits_for_a_stopped_reader_only_to_its_deadline() {
+    let deadline = Duration::from_secs(3);
+    let broker = Broker::start_with(|config| config.drain.deadline = deadline).await;
+    let addr = broker.addr();
+    let mut stopped = stopped_reader(addr, broker.peer().await).await;
+    let mut listener = Listener::of("the listener", broker.peer().await).await;
+    let asked = Instant::now();
+    let drain = tokio::spawn(broker.drain());
+    // That somebody was told goodbye shows that the drain has begun.
+    assert_eq!(listener.hear_out().await.code, Code::ShuttingDown.number());
+    let refused = Dialer::new().try_connect(addr).await.expect_err("nobody is let in");
+    assert!(matches!(refused, ConnectionError::ConnectionClosed(_)), "it is refused at once: {refused}");
+    assert!(!drain.is_finished(), "the reader that stopped holds the drain open");
+    soon("the end of the drain", drain).await.expect("the drain ends well");
+    assert!(asked.elapsed() < deadline + MARGIN, "it took {:?}", asked.elapsed());
+    assert_eq!(stopped.peer.closed().await, shutting_down());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_a_draining_process_at_once() {
+    for (second, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let broker = Process::start_configured("[drain]\ndeadline_ms = 60000").await;
+        let _stopped = stopped_reader(broker.addr(), broker.peer().await).await;
+        let mut listener = Listener::of("the listener", broker.peer().await).await;
+        broker.signal(Signal::TERM);
+        assert_eq!(listener.hear_out().await.code, Code::ShuttingDown.number());
+        broker.signal(second);
+        let ended = soon("the end of the process", broker.ended()).await;
+        assert_eq!(ended.status.code(), Some(code), "{}", ended.printed);
+    }
+}
+
+/// A subscriber that reads nothing, and for whom more waits than the broker may send.
+async fn stopped_reader(addr: SocketAddr, mut publisher: Peer) -> Listener {
+    let narrow = Dialer::with(|options| options.stream_window_bytes = 16 << 10).connect(addr).await;
+    let mut stopped = Listener::of("the one who stopped", narrow).await;
+    stopped.subscribe("noise", Start::Live).await;
+    publisher.hello().await;
+    for _ in 0..64 {
+        publisher.publish("noise", "x".repeat(4 << 10)).await;
+    }
+    stopped
+}
+
+fn shutting_down() -> Ending {
+    Ending::Closed { code: Code::ShuttingDown.number().into(), reason: Code::ShuttingDown.sentence().to_owned() }
+}
+
+/// What was acknowledged, whoever published it.
+type Acked = Arc<watch::Sender<Vec<(Position, Payload)>>>;
+
+/// Publishers at full speed, and subscribers that were there before the first message.
+struct Crowd {
+    acked: Acked,
+    _publishers: JoinSet<()>,
+    listeners: JoinSet<(Seen, Farewell)>,
+    readers: Vec<Reader>,
+    sent_away: JoinSet<State>,
+}
+
+impl Crowd {
+    /// Everybody is under way when this returns.
+    async fn gather(peer: impl AsyncFn() -> Peer, client: impl AsyncFn() -> Client) -> Self {
+        let (mut listeners, mut readers, mut sent_away) = (JoinSet::new(), Vec::new(), JoinSet::new());
+        for number in 0..4 {
+            let mut listener = Listener::of(&format!("listener {number}"), peer().await).await;
+            listener.subscribe(CHANNEL, Start::Live).await;
+            listeners.spawn(async move {
+                let farewell = listener.hear_out().await;
+                (listener.seen, farewell)
+            });
+            let client = client().await;
+            let queue = Bounds { messages: usize::MAX, bytes: usize::MAX };
+            let options = SubscribeOptions { queue, ..SubscribeOptions::default() };
+            readers.push(Reader::with(&format!("reader {number}"), &client, CHANNEL, options).await);
+            let mut states = client.states();
+            sent_away.spawn(async move {
+                let offline = states.wait_for(|state| !matches!(state, State::Online(_))).await;
+                offline.expect("the client comes back")
+            });
+        }
+        let (acked, mut publishers) = (Acked::default(), JoinSet::new());
+        for number in 0..3 {
+            let mut peer = peer().await;
+            peer.hello().await;
+            publishers.spawn(publish_ahead(peer, format!("peer {number}"), Arc::clone(&acked)));
+        }
+        let client = client().await;
+        for number in 0..AHEAD {
+            publishers.spawn(publish_on(client.clone(), format!("client {number}"), Arc::clone(&acked)));
+        }
+        let mut count = acked.subscribe();
+        soon("full speed", count.wait_for(|acked| acked.len() >= UNDER_WAY)).await.expect("the sender is here");
+        Self { acked, _publishers: publishers, listeners, readers, sent_away }
+    }
+
+    /// After the shutdown: everybody was told, and everybody has everything that was acknowledged.
+    async fn check(mut self) {
+        let mut witnesses = Vec::new();
+        while let Some(heard) = soon("the goodbyes", self.listeners.join_next()).await {
+            let (seen, farewell) = heard.expect("a listener hears a goodbye");
+            assert_eq!(farewell.code, Code::ShuttingDown.number());
+            witnesses.push(seen);
+        }
+        while let Some(state) = soon("the clients' news", self.sent_away.join_next()).await {
+            let state = state.expect("a client is told");
+            let State::Waiting { why: Reason::Ended { code, .. }, .. } = state else { panic!("a client is {state:?}") };
+            assert_eq!(code, Code::ShuttingDown.number());
+        }
+        let acked = self.acked.borrow().clone();
+        let last = acked.iter().map(|(position, _)| *position).max_by_key(|position| position.offset);
+        for mut reader in self.readers {
+            reader.read_to(last.expect("something was acknowledged")).await;
+            witnesses.push(reader.seen);
+        }
+        for witness in &witnesses {
+            witness.assert_in_order();
+            assert_eq!(witness.gaps(CHANNEL), 0);
+            let offset_of = |event: &seen::Event| {
+                let seen::Event::Message(position, payload) = event else { return None };
+                Some((position.offset, payload.clone()))
+            };
+            let seen: HashMap<Offset, Payload> = witness.events(CHANNEL).iter().filter_map(offset_of).collect();
+            for (position, payload) in &acked {
+                assert_eq!(seen.get(&position.offset), Some(payload), "{position} was acknowledged");
+            }
+        }
+        assert_eq!(seen::disagreements(&witnesses).to_string(), "");
+    }
+}
+
+/// Publishes a handful, waits for the answers, and so on to the end of the session.
+async fn publish_ahead(mut peer: Peer, name: String, acked: Acked) {
+    for round in 0.. {
+        let mut sent = Vec::new();
+        for number in 0..AHEAD {
+            let message = format!("{name}: {round}.{number}");
+            sent.push((peer.send_publish(0, CHANNEL, message.as_str()).await, message));
+        }
+        for (request, message) in sent {
+            let Ok((answered, position)) = peer.published().await else { return };
+            assert_eq!(answered, request, "answers of one channel come in order");
+            acked.send_modify(|acked| acked.push((position, message.into())));
+        }
+    }
+}
+
+/// Publishes one message after the other, to the end of the client.
+async fn publish_on(client: Client, name: String, acked: Acked) {
+    for number in 0.. {
+        let message = format!("{name}: {number}");
+        let Ok(position) = client.publish_acked(CHANNEL, message.as_str()).await else { return };
+        acked.send_modify(|acked| acked.push((position, message.into())));
+    }
+}
