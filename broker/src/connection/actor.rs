@@ -72,6 +72,8 @@ pub(crate) struct Actor {
     reading: bool,
     /// Set when the session is to end: nothing is read any more, and what is left goes out.
     ending: bool,
+    /// Whether a frame may be out in part: nothing more can be said on the stream then.
+    torn: bool,
     /// When to give up waiting: for `Hello` first, for the end of the writing last.
     timer: Option<Pin<Box<Sleep>>>,
     /// Dropped when all that was read is handed over.
@@ -108,6 +110,7 @@ impl Actor {
             writer: Writer::default(),
             reading: true,
             ending: false,
+            torn: false,
             timer: Some(Box::pin(sleep(patience.hello))),
             draining: None,
         };
@@ -158,7 +161,7 @@ impl Actor {
         self.draining = None;
         if ending.code == Code::TooSlow {
             // It does not read what it has: only the close itself can reach it.
-            self.writer.clear();
+            self.drop_unwritten();
         }
         let patience = if ending.code == Code::ShuttingDown { self.patience.drain } else { LINGER };
         self.timer = Some(Box::pin(sleep(patience)));
@@ -213,15 +216,22 @@ impl Actor {
     fn run_out_of_patience(&mut self) {
         self.timer = None;
         if self.ending {
-            self.writer.clear();
+            self.drop_unwritten();
             self.outbox.abandon(Ending::plain(Code::TooSlow));
         } else {
             self.outbox.end(Ending::plain(Code::HandshakeTimeout));
         }
     }
 
+    fn drop_unwritten(&mut self) {
+        self.torn |= self.writer.is_pending();
+        self.writer.clear();
+    }
+
     /// Says goodbye and closes. What the peer does not take in time is lost with the connection.
     async fn close(&mut self, ending: &Ending) {
+        // Behind a part of a frame a goodbye would be read as the rest of it.
+        let torn = self.torn || self.writer.is_pending();
         let Socket { connection, send, .. } = &mut self.socket;
         let goodbye = async {
             let mut frame = BytesMut::new();
@@ -237,7 +247,9 @@ impl Actor {
         };
         // A reader that is too slow has no room for a goodbye either; it hears the code all the same.
         let linger = if ending.code == Code::TooSlow { Duration::ZERO } else { LINGER };
-        let _ = timeout(linger, goodbye).await;
+        if !torn {
+            let _ = timeout(linger, goodbye).await;
+        }
         connection.close(VarInt::from(u32::from(ending.code.number())), ending.sentence.as_bytes());
         tracing::debug!(connection = %self.id, code = ending.code.number(), "session ended");
     }
