@@ -1,6 +1,7 @@
 //! The broker: every step of its start in order, and of its end.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Drain as DrainConfig};
 use crate::connection::{Drain, End, Ending, Registry, Rules};
 use crate::directory::Directory;
-use crate::door::{BindError, Local, Quic};
+use crate::door::{BindError, Local, Quic, ResetSecret};
 use crate::identity::{KeyError, KeyStore};
 use crate::tls::{self, ServerIdentity, TlsError};
 
@@ -39,6 +40,14 @@ pub enum StartError {
     /// The API keys cannot be read.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The secret of stateless resets can be neither read nor made.
+    #[error("cannot keep a secret in {directory}: {source}; make the directory writable or choose another one", directory = directory.display())]
+    Secret {
+        /// The data directory.
+        directory: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
     /// A door cannot open.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -64,7 +73,7 @@ impl Broker {
     /// What is missing or wrong; nothing is left running then.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check()?;
-        let (certificate, tls, keys) = files(config.clone()).await?;
+        let Files { certificate, tls, keys, reset } = read(config.clone()).await?;
         let rules = Rules {
             keys,
             anonymous_publish: config.may_publish_anonymously(),
@@ -80,7 +89,7 @@ impl Broker {
             rules: Arc::new(rules),
             outbox: config.outbox,
         };
-        let quic = Quic::open(&config, tls, Arc::new(local))?;
+        let quic = Quic::open(&config, tls, &reset, Arc::new(local))?;
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(Arc::clone(&directory)));
         Ok(Self { quic, directory, registry, fingerprint: certificate.fingerprint, drain: config.drain, _tasks: tasks })
@@ -152,12 +161,23 @@ impl Drop for Broker {
     }
 }
 
-/// Reads the certificate and the keys, off the threads that serve.
-async fn files(config: Config) -> Result<(ServerIdentity, rustls::ServerConfig, KeyStore), StartError> {
+/// What a broker reads before it opens a door.
+struct Files {
+    certificate: ServerIdentity,
+    tls: rustls::ServerConfig,
+    keys: KeyStore,
+    reset: ResetSecret,
+}
+
+/// Reads the certificate, the keys and the secret, off the threads that serve.
+async fn read(config: Config) -> Result<Files, StartError> {
     let read = move || {
         let certificate = tls::identity(&config)?;
         let tls = tls::server_config(&certificate)?;
-        Ok((certificate, tls, KeyStore::open(&config.data_dir)?))
+        let keys = KeyStore::open(&config.data_dir)?;
+        let reset = ResetSecret::load(&config.data_dir)
+            .map_err(|source| StartError::Secret { directory: config.data_dir.clone(), source })?;
+        Ok(Files { certificate, tls, keys, reset })
     };
     tokio::task::spawn_blocking(read).await.expect("reading files does not panic, and nobody aborts it")
 }

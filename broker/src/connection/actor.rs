@@ -14,7 +14,7 @@ use callboard_protocol::close::Code;
 use callboard_protocol::codec::{decode_client, encode_stream};
 use callboard_protocol::deframe::{DeframeError, Deframer};
 use callboard_protocol::frame::{Goodbye, ServerFrame};
-use callboard_protocol::limits::BODY_BYTES_MAX;
+use callboard_protocol::limits::{BODY_BYTES_MAX, HELLO_BYTES_MAX};
 use kameo::actor::{ActorRef, Spawn, WeakActorRef};
 use kameo::error::{ActorStopReason, PanicError};
 use kameo::mailbox::{self, MailboxReceiver, Signal};
@@ -106,7 +106,7 @@ impl Actor {
             socket,
             registry: Arc::clone(&registry),
             patience,
-            deframer: Deframer::new(BODY_BYTES_MAX),
+            deframer: Deframer::new(HELLO_BYTES_MAX),
             writer: Writer::default(),
             reading: true,
             ending: false,
@@ -190,6 +190,8 @@ impl Actor {
         })? {
             let frame = decode_client(&body).map_err(|error| Ending::because(Code::Malformed, error))?;
             self.session.handle(&frame, &body)?;
+            // PROTOCOL.md, "Stream": the first body has a limit of its own, before the peer is known.
+            self.deframer.set_body_bytes_max(BODY_BYTES_MAX);
         }
         Ok(())
     }

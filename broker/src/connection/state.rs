@@ -10,7 +10,7 @@ use callboard_protocol::error::Class;
 use callboard_protocol::frame::{
     Answer, Authenticate, ClientFrame, Credential, Failed, Hello, Publish, ServerFrame, Subscribe, Unsubscribe, Welcome,
 };
-use callboard_protocol::limits::KEY_BYTES_MAX;
+use callboard_protocol::limits::{CREDENTIAL_BYTES_MAX, KEY_BYTES_MAX, LABEL_BYTES_MAX};
 use callboard_protocol::session::FromClient;
 use callboard_protocol::{ChannelName, ConnectionId, RequestId};
 
@@ -117,6 +117,7 @@ impl State {
     }
 
     fn hello(&mut self, hello: &Hello<'_>) -> Result<(), Ending> {
+        check_hello(hello)?;
         let identity = match &hello.credential {
             None => None,
             Some(credential) => Some(
@@ -145,6 +146,9 @@ impl State {
     }
 
     fn authenticate(&mut self, frame: &Authenticate<'_>) {
+        if !fits(&frame.credential) {
+            return self.refuse(frame.request, &Refusal::new(Class::BadRequest, TOO_LONG_A_CREDENTIAL));
+        }
         match self.verify(&frame.credential) {
             Ok(identity) => {
                 self.become_known_as(Some(identity));
@@ -296,10 +300,28 @@ impl State {
     }
 }
 
+const TOO_LONG_A_CREDENTIAL: &str = "the credential is longer than any that a strategy gives out";
+
+/// PROTOCOL.md, "Limits": the texts of a `Hello`, before anything is done about them.
+fn check_hello(hello: &Hello<'_>) -> Result<(), Ending> {
+    if hello.agent.len() > LABEL_BYTES_MAX {
+        return Err(Ending::because(Code::Malformed, "the agent's name is too long"));
+    }
+    if hello.credential.as_ref().is_some_and(|credential| !fits(credential)) {
+        return Err(Ending::because(Code::Malformed, TOO_LONG_A_CREDENTIAL));
+    }
+    Ok(())
+}
+
+fn fits(credential: &Credential<'_>) -> bool {
+    credential.strategy.len() <= LABEL_BYTES_MAX && credential.secret.len() <= CREDENTIAL_BYTES_MAX
+}
+
 fn parse(name: &str) -> Result<ChannelName, Refusal> {
     ChannelName::parse(name).map_err(|error| Refusal::new(Class::BadChannelName, error.to_string()))
 }
 
 #[cfg(test)]
 #[path = "state_tests.rs"]
+#[expect(clippy::wildcard_enum_match_arm, reason = "any other frame fails the test")]
 mod tests;

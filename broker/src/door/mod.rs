@@ -2,7 +2,9 @@
 
 mod local;
 mod quic;
+mod reset;
 
 pub(crate) use local::Local;
 pub use quic::BindError;
 pub(crate) use quic::Quic;
+pub(crate) use reset::ResetSecret;

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use callboard_protocol::close::Code;
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{Endpoint, EndpointConfig, IdleTimeout, Incoming, TokioRuntime, TransportConfig, VarInt};
+use quinn::{Endpoint, IdleTimeout, Incoming, TokioRuntime, TransportConfig, VarInt};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::local::Local;
+use super::reset::ResetSecret;
 use crate::config::Config;
 use crate::connection::{Actor, Patience, Socket};
 
@@ -58,13 +59,17 @@ pub(crate) struct Quic {
 
 impl Quic {
     /// Binds the socket and begins to accept.
-    pub(crate) fn open(config: &Config, tls: rustls::ServerConfig, local: Arc<Local>) -> Result<Self, BindError> {
+    pub(crate) fn open(
+        config: &Config,
+        tls: rustls::ServerConfig,
+        reset: &ResetSecret,
+        local: Arc<Local>,
+    ) -> Result<Self, BindError> {
         let mut server = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
         server.transport_config(Arc::new(transport(config)?));
         let bind = |source| BindError::Bind { address: config.listen, source };
         let socket = bind_socket(config.listen).map_err(bind)?;
-        let endpoint =
-            Endpoint::new(EndpointConfig::default(), Some(server), socket, Arc::new(TokioRuntime)).map_err(bind)?;
+        let endpoint = Endpoint::new(reset.endpoint(), Some(server), socket, Arc::new(TokioRuntime)).map_err(bind)?;
         let address = endpoint.local_addr().map_err(bind)?;
         let patience = Patience { hello: config.hello_timeout, drain: config.drain.deadline };
         let mut accepting = JoinSet::new();

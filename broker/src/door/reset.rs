@@ -1,0 +1,84 @@
+//! The secret by which a restarted broker tells peers of its former life that their connections are gone; kept, never sent.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::EndpointConfig;
+use quinn_proto::HashedConnectionIdGenerator;
+use ring::hmac;
+
+use crate::data_dir::{self, Mode};
+
+/// The file in the data directory.
+const FILE: &str = "quic-reset.key";
+
+/// The HMAC key, and behind it the key of the connection ids.
+const HMAC_BYTES: usize = 64;
+const ID_BYTES: usize = 8;
+
+/// Between two stateless resets: a restarted broker tells a thousand peers in a second, and no flood of strays makes it
+/// send more.
+const RESET_INTERVAL: Duration = Duration::from_millis(1);
+
+/// The secret of stateless resets (RFC 9000, section 10.3).
+#[derive(Debug, Clone)]
+pub(crate) struct ResetSecret {
+    hmac: Arc<hmac::Key>,
+    ids: u64,
+}
+
+impl ResetSecret {
+    /// Reads the secret from the data directory, or makes it at the first start.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn load(data_dir: &Path) -> io::Result<Self> {
+        let path = data_dir.join(FILE);
+        let kept = match std::fs::read(&path) {
+            Ok(kept) if kept.len() == HMAC_BYTES + ID_BYTES => kept,
+            // A file of another length is of another version or torn: peers then wait for their idle timeout once.
+            Ok(_) => Self::make(data_dir, &path)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::make(data_dir, &path)?,
+            Err(error) => return Err(error),
+        };
+        let (hmac, ids) = kept.split_at(HMAC_BYTES);
+        let mut id_bytes = [0; ID_BYTES];
+        id_bytes.copy_from_slice(ids);
+        Ok(Self { hmac: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, hmac)), ids: u64::from_le_bytes(id_bytes) })
+    }
+
+    fn make(data_dir: &Path, path: &Path) -> io::Result<Vec<u8>> {
+        let mut secret = vec![0; HMAC_BYTES + ID_BYTES];
+        getrandom::fill(&mut secret).map_err(io::Error::other)?;
+        data_dir::prepare(data_dir)?;
+        data_dir::write(path, &secret, Mode::Secret)?;
+        Ok(secret)
+    }
+
+    /// The configuration of an endpoint that sends resets under this secret.
+    pub(crate) fn endpoint(&self) -> EndpointConfig {
+        let ids = self.ids;
+        let mut config = EndpointConfig::new(Arc::clone(&self.hmac) as Arc<_>);
+        config
+            .cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(ids)))
+            .min_reset_interval(RESET_INTERVAL);
+        config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_outlives_the_broker_and_a_torn_one_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = ResetSecret::load(directory.path()).unwrap();
+        assert_eq!(ResetSecret::load(directory.path()).unwrap().ids, first.ids);
+        std::fs::write(directory.path().join(FILE), b"torn").unwrap();
+        assert_ne!(ResetSecret::load(directory.path()).unwrap().ids, first.ids);
+    }
+}
