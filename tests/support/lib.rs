@@ -20,3 +20,8 @@ pub use raw::Peer;
 pub use reader::Reader;
 pub use rustix::process::Signal;
 pub use seen::Seen;
+
+/// The examples of the README, which compile with this crate's documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
