@@ -71,9 +71,8 @@ impl Actor {
         self.now = self.directory.now();
         if let Input::Publish(batch) = &input {
             self.in_hand = Some(Arc::clone(&batch.from));
-            let (id, now) = (self.slot.id(), self.now);
             let state = self.state.as_mut().expect("a run has its state until it lays the channel down");
-            state.publish(id, batch, now, &mut self.open, &mut self.answers);
+            state.publish(batch, self.now, &mut self.open, &mut self.answers);
             if self.open.is_full() {
                 self.flush().await;
             }
@@ -82,19 +81,19 @@ impl Actor {
         }
         // Whoever joins, leaves or pulls does so between messages, so what was taken goes out first.
         self.flush().await;
-        let (slot, now, bounds) = (Arc::clone(&self.slot), self.now, self.bounds);
+        let (now, bounds) = (self.now, self.bounds);
         match input {
             Input::Publish(_) => {}
             Input::Quiesce(done) => drop(done),
             Input::Join(join) => {
                 self.in_hand = Some(Arc::clone(&join.party));
-                self.state().join(&slot, join, now, &bounds);
+                self.state().join(join, now, &bounds);
             }
             Input::Leave(leave) => {
                 self.in_hand = Some(Arc::clone(&leave.party));
                 self.state().leave(leave);
             }
-            Input::Pull(pull) => self.state().pull(&slot, pull),
+            Input::Pull(pull) => self.state().pull(pull),
         }
         self.in_hand = None;
     }
@@ -102,10 +101,9 @@ impl Actor {
     /// Hands out what was taken, then remembers it, then answers those who published it.
     async fn flush(&mut self) {
         if let Some(chunk) = self.open.seal() {
-            let id = self.slot.id();
             let mut next = Some(0);
             while let Some(from) = next {
-                next = self.state().deliver(id, &chunk, from, MEMBERS_A_TURN);
+                next = self.state().deliver(&chunk, from, MEMBERS_A_TURN);
                 if next.is_some() {
                     tokio::task::yield_now().await;
                 }
@@ -186,7 +184,7 @@ impl kameo::Actor for Actor {
         }
         self.answers.abandon();
         if let Some(state) = &mut self.state {
-            state.reset(self.slot.id(), directory::draw_epoch());
+            state.reset(directory::draw_epoch());
         }
         self.slot.lay_down(&mut self.state, || true);
         Ok(ControlFlow::Break(ActorStopReason::Panicked(fault)))

@@ -4,16 +4,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use callboard_protocol::{ConnectionId, Offset};
+use callboard_protocol::{ChannelName, ConnectionId, Offset};
 
 use super::messages::{Input, Pull};
-use super::slot::Slot;
 use crate::connection::Gate;
 
 /// Encoded messages of one channel up to some offset, and where to ask for what came after it.
 #[derive(Debug)]
 pub(crate) struct Replay {
-    pub(super) slot: Arc<Slot>,
+    pub(super) channel: ChannelName,
     pub(super) gate: Arc<Gate>,
     pub(super) connection: ConnectionId,
     pub(super) pieces: VecDeque<Bytes>,
@@ -28,11 +27,11 @@ impl Replay {
 
     /// What to ask the channel once all is taken: for more, or to be a live member from here on. `None` when the
     /// membership is over.
-    pub(crate) fn finish(self) -> Option<(Arc<Slot>, Input)> {
+    pub(crate) fn finish(self) -> Option<(ChannelName, Input)> {
         if !self.gate.is_open() {
             return None;
         }
         let pull = Pull { connection: self.connection, after: self.through, gate: self.gate };
-        Some((self.slot, Input::Pull(pull)))
+        Some((self.channel, Input::Pull(pull)))
     }
 }

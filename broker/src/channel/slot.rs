@@ -18,7 +18,6 @@ use crate::directory::Directory;
 /// Every input passes its lock, so that none can reach an actor that has just fallen asleep.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    id: ChannelId,
     name: ChannelName,
     phase: Mutex<Phase>,
 }
@@ -57,12 +56,8 @@ pub(crate) enum Sent {
 impl Slot {
     /// A channel that was just born, asleep.
     pub(crate) fn new(id: ChannelId, name: ChannelName, epoch: Epoch) -> Arc<Self> {
-        Arc::new(Self { id, name, phase: Mutex::new(Phase::Asleep(State::new(epoch))) })
-    }
-
-    /// The channel's number.
-    pub(crate) fn id(&self) -> ChannelId {
-        self.id
+        let state = State::new(id, name.clone(), epoch);
+        Arc::new(Self { name, phase: Mutex::new(Phase::Asleep(state)) })
     }
 
     /// The channel's name.
@@ -73,41 +68,39 @@ impl Slot {
     /// Gives the channel something to do. A sleeping channel does small things where it lies; a publish wakes it.
     pub(crate) fn send(self: &Arc<Self>, input: Input, directory: &Arc<Directory>) -> Sent {
         let mut phase = self.phase.lock();
-        match &mut *phase {
-            Phase::Retired => Sent::Retired(input),
+        let publish = match &mut *phase {
+            Phase::Retired => return Sent::Retired(input),
             Phase::Awake(run) => {
                 let sent = run.send(input);
                 if matches!(sent, Sent::Retired(_)) {
                     *phase = Phase::Retired;
                 }
-                sent
+                return sent;
             }
-            Phase::Asleep(state) => match input {
-                Input::Publish(_) => {
-                    let state = std::mem::replace(state, State::new(Epoch::ZERO));
-                    let run = Run::start(self, state, directory);
-                    let sent = run.send(input);
-                    *phase = Phase::Awake(run);
-                    sent
-                }
-                Input::Join(join) => {
-                    state.join(self, join, directory.now(), &directory.history_of(&self.name));
-                    Sent::Taken
-                }
-                Input::Leave(leave) => {
-                    state.leave(leave);
-                    Sent::Taken
-                }
-                Input::Pull(pull) => {
-                    state.pull(self, pull);
-                    Sent::Taken
-                }
-                Input::Quiesce(done) => {
-                    drop(done);
-                    Sent::Taken
-                }
+            Phase::Asleep(state) => match self.handle_asleep(state, input, directory) {
+                Some(publish) => publish,
+                None => return Sent::Taken,
             },
+        };
+        let Phase::Asleep(state) = std::mem::replace(&mut *phase, Phase::Retired) else {
+            unreachable!("the channel was seen asleep under the lock that is still held");
+        };
+        let run = Run::start(self, state, directory);
+        let sent = run.send(publish);
+        *phase = Phase::Awake(run);
+        sent
+    }
+
+    /// Does what needs no actor. Gives back what does.
+    fn handle_asleep(&self, state: &mut State, input: Input, directory: &Directory) -> Option<Input> {
+        match input {
+            Input::Publish(_) => return Some(input),
+            Input::Join(join) => state.join(join, directory.now(), &directory.history_of(&self.name)),
+            Input::Leave(leave) => state.leave(leave),
+            Input::Pull(pull) => state.pull(pull),
+            Input::Quiesce(done) => drop(done),
         }
+        None
     }
 
     /// Lays the channel to sleep unless `is_idle` says that something came in the meantime; asked under the lock that

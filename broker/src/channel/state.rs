@@ -7,14 +7,13 @@ use bytes::{Bytes, BytesMut};
 use callboard_protocol::close::Code;
 use callboard_protocol::codec::encode_stream;
 use callboard_protocol::frame::{Answer, Message, Reset, ServerFrame, Start, SubscribeOptions, Subscribed};
-use callboard_protocol::{ChannelId, ConnectionId, Epoch, Millis, Offset, Position, RequestId, Sequence};
+use callboard_protocol::{ChannelId, ChannelName, ConnectionId, Epoch, Millis, Offset, Position, RequestId, Sequence};
 use indexmap::IndexMap;
 
 use super::chunk::{Chunk, Open};
 use super::history::History;
 use super::messages::{Batch, Instance, Join, Leave, Party, Publication, Pull};
 use super::replay::Replay;
-use super::slot::Slot;
 use super::window::Window;
 use crate::config;
 use crate::connection::{Ending, Gate, Outbox};
@@ -22,6 +21,8 @@ use crate::connection::{Ending, Gate, Outbox};
 /// What lives as long as the channel, awake or asleep.
 #[derive(Debug)]
 pub(crate) struct State {
+    id: ChannelId,
+    name: ChannelName,
     epoch: Epoch,
     head: Offset,
     members: IndexMap<ConnectionId, Member>,
@@ -59,8 +60,10 @@ impl Answers {
 
 impl State {
     /// A channel that was just born.
-    pub(crate) fn new(epoch: Epoch) -> Self {
+    pub(crate) fn new(id: ChannelId, name: ChannelName, epoch: Epoch) -> Self {
         Self {
+            id,
+            name,
             epoch,
             head: Offset::ZERO,
             members: IndexMap::new(),
@@ -86,31 +89,17 @@ impl State {
     }
 
     /// Takes messages: each gets the next offset and is encoded to the end of `open`, unless it was stored before.
-    pub(crate) fn publish(
-        &mut self,
-        id: ChannelId,
-        batch: &Batch,
-        now: Millis,
-        open: &mut Open,
-        answers: &mut Answers,
-    ) {
+    pub(crate) fn publish(&mut self, batch: &Batch, now: Millis, open: &mut Open, answers: &mut Answers) {
         let Batch { from, publications } = batch;
         for publication in publications {
-            let offset = self.store(id, from, publication, now, open);
+            let offset = self.store(from, publication, now, open);
             if publication.request != RequestId::ZERO {
                 answers.0.push((Arc::clone(from), publication.request, offset));
             }
         }
     }
 
-    fn store(
-        &mut self,
-        id: ChannelId,
-        from: &Party,
-        publication: &Publication,
-        now: Millis,
-        open: &mut Open,
-    ) -> Offset {
+    fn store(&mut self, from: &Party, publication: &Publication, now: Millis, open: &mut Open) -> Offset {
         let Publication { sequence, key, payload, .. } = publication;
         if *sequence != Sequence::ZERO
             && let Some(stored) = self.window.find(from.instance, *sequence)
@@ -119,7 +108,7 @@ impl State {
         }
         let offset = self.head.next();
         let message = Message {
-            channel: id,
+            channel: self.id,
             offset,
             published: now,
             publisher: from.key.as_deref(),
@@ -136,12 +125,12 @@ impl State {
 
     /// Hands a chunk to up to `count` members from the `from`th on. Gives the place of the next member, or `None`
     /// after the last.
-    pub(crate) fn deliver(&mut self, id: ChannelId, chunk: &Chunk, from: usize, count: usize) -> Option<usize> {
+    pub(crate) fn deliver(&mut self, chunk: &Chunk, from: usize, count: usize) -> Option<usize> {
         let mut index = from;
         let mut left = count;
         while left > 0 {
             let (_, member) = self.members.get_index(index)?;
-            if !member.replaying && member.deliver(id, chunk).is_err() {
+            if !member.replaying && member.deliver(self.id, chunk).is_err() {
                 // The session is over: its place is taken by the last member, who is next.
                 self.members.swap_remove_index(index);
             } else {
@@ -174,11 +163,11 @@ impl State {
     }
 
     /// Takes a member and answers its request; what it asked for of the history follows.
-    pub(crate) fn join(&mut self, slot: &Arc<Slot>, join: Join, now: Millis, bounds: &config::History) {
+    pub(crate) fn join(&mut self, join: Join, now: Millis, bounds: &config::History) {
         self.history.expire(now, bounds);
         let Join { party, request, start, options, gate } = join;
         let (next, recovered) = self.begin(start);
-        let answer = Answer::Subscribed(Subscribed { channel: slot.id(), position: self.position(), next, recovered });
+        let answer = Answer::Subscribed(Subscribed { channel: self.id, position: self.position(), next, recovered });
         let mut frame = BytesMut::new();
         encode(&ServerFrame::Ok { request, answer }, &mut frame);
         if party.outbox.answer(frame.freeze(), 1).is_err() {
@@ -188,7 +177,7 @@ impl State {
         let mut member = Member { outbox: Arc::clone(&party.outbox), gate, without, replaying: false };
         if next <= self.head {
             member.replaying = true;
-            if member.outbox.replay(self.replay(slot, party.connection, &member, next)).is_err() {
+            if member.outbox.replay(self.replay(party.connection, &member, next)).is_err() {
                 return;
             }
         }
@@ -215,21 +204,21 @@ impl State {
     }
 
     /// The remembered messages from `next` on, for `member`.
-    fn replay(&self, slot: &Arc<Slot>, connection: ConnectionId, member: &Member, next: Offset) -> Replay {
+    fn replay(&self, connection: ConnectionId, member: &Member, next: Offset) -> Replay {
         let mut pieces: VecDeque<Bytes> = VecDeque::new();
         for chunk in self.history.since(next) {
             match member.without.filter(|own| chunk.has(*own)) {
                 None => pieces.push_back(chunk.since(next)),
                 Some(own) => {
-                    pieces.extend(chunk.since_without(next, own, slot.id()).into_iter().map(|(piece, _)| piece));
+                    pieces.extend(chunk.since_without(next, own, self.id).into_iter().map(|(piece, _)| piece));
                 }
             }
         }
-        Replay { slot: Arc::clone(slot), gate: Arc::clone(&member.gate), connection, pieces, through: self.head }
+        Replay { channel: self.name.clone(), gate: Arc::clone(&member.gate), connection, pieces, through: self.head }
     }
 
     /// Gives a replaying member what came while it read, or makes it a live one if nothing did.
-    pub(crate) fn pull(&mut self, slot: &Arc<Slot>, pull: Pull) {
+    pub(crate) fn pull(&mut self, pull: Pull) {
         let Pull { connection, after, gate } = pull;
         let Some(member) = self.members.get(&connection).filter(|member| Arc::ptr_eq(&member.gate, &gate)) else {
             return;
@@ -239,7 +228,7 @@ impl State {
             self.members[&connection].replaying = false;
         } else if self.history.first().is_some_and(|oldest| oldest <= next) {
             // A session that is over is found by the next delivery.
-            let _ = member.outbox.replay(self.replay(slot, connection, member, next));
+            let _ = member.outbox.replay(self.replay(connection, member, next));
         } else {
             // The history was overtaken: even pulled, this reader is slower than the channel.
             member.outbox.end(Ending::plain(Code::TooSlow));
@@ -262,13 +251,13 @@ impl State {
     }
 
     /// Begins another epoch after a fault left the old one in doubt: members stay and are told, the rest is forgotten.
-    pub(crate) fn reset(&mut self, id: ChannelId, epoch: Epoch) {
+    pub(crate) fn reset(&mut self, epoch: Epoch) {
         self.epoch = epoch;
         self.head = Offset::ZERO;
         self.history.clear();
         self.window.clear();
         let mut frame = BytesMut::new();
-        encode(&ServerFrame::Reset(Reset { channel: id, position: self.position() }), &mut frame);
+        encode(&ServerFrame::Reset(Reset { channel: self.id, position: self.position() }), &mut frame);
         let frame = frame.freeze();
         self.members.retain(|_, member| {
             if member.replaying {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use callboard_protocol::Payload;
 use callboard_protocol::codec::decode_server;
 use callboard_protocol::deframe::Deframer;
 use callboard_protocol::limits::BODY_BYTES_MAX;
-use callboard_protocol::{ChannelName, Payload};
 use proptest::prelude::*;
 
 use super::*;
@@ -63,7 +63,6 @@ struct Reader {
 }
 
 struct World {
-    slot: Arc<Slot>,
     state: State,
     open: Open,
     answers: Answers,
@@ -84,8 +83,7 @@ impl World {
     fn new() -> Self {
         let epoch = Epoch::saturating(77);
         Self {
-            slot: Slot::new(ChannelId::saturating(1), ChannelName::parse("a/b").unwrap(), epoch),
-            state: State::new(epoch),
+            state: State::new(ChannelId::saturating(1), ChannelName::parse("a/b").unwrap(), epoch),
             open: Open::default(),
             answers: Answers::default(),
             bounds: config::History { messages: HISTORY_MESSAGES, bytes: 1 << 20, age: Duration::from_secs(60) },
@@ -151,7 +149,7 @@ impl World {
             });
         }
         let batch = Batch { from, publications };
-        self.state.publish(self.slot.id(), &batch, Millis::ZERO, &mut self.open, &mut self.answers);
+        self.state.publish(&batch, Millis::ZERO, &mut self.open, &mut self.answers);
         assert_eq!(self.state.position().offset.value(), self.log.len() as u64, "stored once each");
     }
 
@@ -159,7 +157,7 @@ impl World {
         if let Some(chunk) = self.open.seal() {
             let mut next = Some(0);
             while let Some(from) = next {
-                next = self.state.deliver(self.slot.id(), &chunk, from, turn);
+                next = self.state.deliver(&chunk, from, turn);
             }
             self.state.remember(chunk, Millis::ZERO, &self.bounds);
         }
@@ -198,7 +196,7 @@ impl World {
         let options = if exclude_own { SubscribeOptions::EXCLUDE_OWN } else { SubscribeOptions::NONE };
         let request = RequestId::saturating(1);
         let join = Join { party: Arc::clone(&party), request, start, options, gate: Arc::clone(&gate) };
-        self.state.join(&self.slot, join, Millis::ZERO, &self.bounds);
+        self.state.join(join, Millis::ZERO, &self.bounds);
         let mut reader = Reader {
             party,
             gate,
@@ -241,7 +239,7 @@ impl World {
             for replay in pulls {
                 if let Some((_, Input::Pull(pull))) = replay.finish() {
                     self.flush(8);
-                    self.state.pull(&self.slot, pull);
+                    self.state.pull(pull);
                 }
             }
         }

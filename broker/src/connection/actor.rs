@@ -143,8 +143,8 @@ impl Actor {
         if !self.writer.is_pending() {
             self.writer.fill(&self.outbox);
             for replay in self.writer.take_finished() {
-                if let Some((slot, input)) = replay.finish() {
-                    self.session.send(slot, input);
+                if let Some((channel, pull)) = replay.finish() {
+                    self.session.send(channel, pull);
                 }
             }
         }

@@ -82,7 +82,8 @@ impl Session {
     }
 
     /// Hands a channel one thing more, behind what is held.
-    pub(crate) fn send(&mut self, slot: Arc<Slot>, input: Input) -> bool {
+    pub(crate) fn send(&mut self, channel: ChannelName, input: Input) -> bool {
+        let slot = self.slot(channel, &input);
         self.held.push_back((slot, input));
         self.hand_over_held()
     }
