@@ -128,7 +128,7 @@ impl Broker {
         }
         until_dropped(done, settled).await;
         let (done, settled) = mpsc::channel(1);
-        for mut slot in self.directory.awake() {
+        for mut slot in self.directory.all() {
             self.directory.send_when_there_is_room(&mut slot, Input::Quiesce(done.clone())).await;
         }
         until_dropped(done, settled).await;
@@ -155,7 +155,7 @@ impl Drop for Broker {
         for connection in self.registry.all() {
             connection.kill();
         }
-        for slot in self.directory.awake() {
+        for slot in self.directory.all() {
             slot.kill();
         }
     }

@@ -128,12 +128,10 @@ impl Directory {
         }
     }
 
-    /// The channels that are awake.
-    pub(crate) fn awake(&self) -> Vec<Arc<Slot>> {
-        let awake = |shard: &Mutex<Shard>| -> Vec<Arc<Slot>> {
-            shard.lock().values().filter(|slot| slot.is_awake()).map(Arc::clone).collect()
-        };
-        self.shards.iter().flat_map(awake).collect()
+    /// Every channel.
+    pub(crate) fn all(&self) -> Vec<Arc<Slot>> {
+        let slots = |shard: &Mutex<Shard>| -> Vec<Arc<Slot>> { shard.lock().values().map(Arc::clone).collect() };
+        self.shards.iter().flat_map(slots).collect()
     }
 
     fn shard(&self, name: &ChannelName) -> &Mutex<Shard> {

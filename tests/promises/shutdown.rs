@@ -24,6 +24,9 @@ const AHEAD: usize = 16;
 /// Acknowledgements in all before the shutdown may begin: by then everybody is at full speed.
 const UNDER_WAY: usize = 1000;
 
+/// Sessions that only stand by, so that goodbyes to all take a while, and nobody may be acknowledged in that while.
+const BYSTANDERS: usize = 100;
+
 /// How much longer than its deadline a shutdown may take on a busy machine.
 const MARGIN: Duration = Duration::from_secs(3);
 
@@ -46,6 +49,31 @@ async fn a_process_that_is_asked_to_end_loses_nothing_and_keeps_its_deadline() {
     assert_eq!(ended.status.code(), Some(0), "{}", ended.printed);
     assert_eq!(stopped.peer.closed().await, shutting_down());
     crowd.check().await;
+}
+
+#[tokio::test]
+async fn who_still_reads_history_gets_what_was_acknowledged_meanwhile() {
+    for idle in [Duration::from_millis(1), Duration::from_secs(60)] {
+        let broker = Broker::start_with(|config| config.channel_idle = idle).await;
+        let mut publisher = broker.peer().await;
+        publisher.hello().await;
+        let mut published: Vec<String> = (0..100).map(|number| format!("{number:04096}")).collect();
+        for message in &published {
+            publisher.publish(CHANNEL, message.as_str()).await;
+        }
+        let mut late = Listener::of("who came late", narrow(broker.addr()).await).await;
+        late.subscribe(CHANNEL, Start::Rewind(u32::MAX)).await;
+        for number in 0..10 {
+            published.push(format!("meanwhile {number}"));
+            publisher.publish(CHANNEL, format!("meanwhile {number}")).await;
+        }
+        let drain = tokio::spawn(broker.drain());
+        // That somebody was told goodbye shows how far the drain has come.
+        assert_eq!(publisher.goodbye().await.0, Code::ShuttingDown.number());
+        assert_eq!(late.hear_out().await.code, Code::ShuttingDown.number());
+        late.seen.assert_whole(CHANNEL, published);
+        soon("the end of the drain", drain).await.expect("the drain ends well");
+    }
 }
 
 #[tokio::test]
@@ -103,14 +131,18 @@ async fn a_second_signal_ends_a_draining_process_at_once() {
 
 /// A subscriber that reads nothing, and for whom more waits than the broker may send.
 async fn stopped_reader(addr: SocketAddr, mut publisher: Peer) -> Listener {
-    let narrow = Dialer::with(|options| options.stream_window_bytes = 16 << 10).connect(addr).await;
-    let mut stopped = Listener::of("the one who stopped", narrow).await;
+    let mut stopped = Listener::of("the one who stopped", narrow(addr).await).await;
     stopped.subscribe("noise", Start::Live).await;
     publisher.hello().await;
     for _ in 0..64 {
         publisher.publish("noise", "x".repeat(4 << 10)).await;
     }
     stopped
+}
+
+/// A peer to whom the broker may send little ahead of its reading.
+async fn narrow(addr: SocketAddr) -> Peer {
+    Dialer::with(|options| options.stream_window_bytes = 16 << 10).connect(addr).await
 }
 
 fn shutting_down() -> Ending {
@@ -127,6 +159,7 @@ struct Crowd {
     listeners: JoinSet<(Seen, Farewell)>,
     readers: Vec<Reader>,
     sent_away: JoinSet<State>,
+    _bystanders: Vec<Peer>,
 }
 
 impl Crowd {
@@ -150,6 +183,12 @@ impl Crowd {
                 offline.expect("the client comes back")
             });
         }
+        let mut bystanders = Vec::new();
+        for _ in 0..BYSTANDERS {
+            let mut peer = peer().await;
+            peer.hello().await;
+            bystanders.push(peer);
+        }
         let (acked, mut publishers) = (Acked::default(), JoinSet::new());
         for number in 0..3 {
             let mut peer = peer().await;
@@ -162,7 +201,7 @@ impl Crowd {
         }
         let mut count = acked.subscribe();
         soon("full speed", count.wait_for(|acked| acked.len() >= UNDER_WAY)).await.expect("the sender is here");
-        Self { acked, _publishers: publishers, listeners, readers, sent_away }
+        Self { acked, _publishers: publishers, listeners, readers, sent_away, _bystanders: bystanders }
     }
 
     /// After the shutdown: everybody was told, and everybody has everything that was acknowledged.

@@ -162,12 +162,14 @@ async fn a_program_that_must_miss_nothing_is_sent_away_and_recovers_what_it_did_
     let mut reader = Reader::with("the reader", &client, CHANNEL, options).await;
     let mut publisher = Publisher::of(&broker).await;
     let mut states = client.states();
+    let sent_away = tokio::spawn(async move { states.wait_for(|state| !matches!(state, State::Online(_))).await });
     // The client's own window takes a mebibyte before the broker feels that nobody reads.
     while publisher.published.len() * PAYLOAD_BYTES < 20 * OUTBOX_BYTES {
         publisher.round().await;
     }
-    let sent_away = |state: &State| matches!(state, State::Waiting { why: Reason::Ended { code, .. }, .. } if *code == Code::TooSlow.number());
-    soon("the end of a session that is too slow", states.wait_for(sent_away)).await.expect("the client stays");
+    let state = soon("the end of a session that is too slow", sent_away).await.expect("it waits and no more");
+    let Some(State::Waiting { why: Reason::Ended { code, .. }, .. }) = state else { panic!("the client is {state:?}") };
+    assert_eq!(code, Code::TooSlow.number());
     reader.read(publisher.published.len()).await;
     reader.seen.assert_whole(CHANNEL, publisher.published);
 }

@@ -84,7 +84,10 @@ impl Actor {
         let (now, bounds) = (self.now, self.bounds);
         match input {
             Input::Publish(_) => {}
-            Input::Quiesce(done) => drop(done),
+            Input::Quiesce(done) => {
+                self.state().give_rest();
+                drop(done);
+            }
             Input::Join(join) => {
                 self.in_hand = Some(Arc::clone(&join.party));
                 self.state().join(join, now, &bounds);

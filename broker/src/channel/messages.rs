@@ -36,7 +36,7 @@ pub(crate) enum Input {
     Leave(Leave),
     /// Give a replaying member what came after what it has.
     Pull(Pull),
-    /// Do nothing: that it is dropped tells that everything before it was handled.
+    /// Give those who read history the rest of it. That this is dropped tells that all before it was handled.
     Quiesce(mpsc::Sender<()>),
 }
 

@@ -98,7 +98,10 @@ impl Slot {
             Input::Join(join) => state.join(join, directory.now(), &directory.history_of(&self.name)),
             Input::Leave(leave) => state.leave(leave),
             Input::Pull(pull) => state.pull(pull),
-            Input::Quiesce(done) => drop(done),
+            Input::Quiesce(done) => {
+                state.give_rest();
+                drop(done);
+            }
         }
         None
     }
@@ -133,11 +136,6 @@ impl Slot {
                 empty
             }
         }
-    }
-
-    /// Whether the channel is awake.
-    pub(crate) fn is_awake(&self) -> bool {
-        matches!(*self.phase.lock(), Phase::Awake(_))
     }
 
     /// Ends the channel's actor, if there is one, where it stands: for a broker that is going away.

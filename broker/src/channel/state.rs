@@ -36,8 +36,9 @@ struct Member {
     gate: Arc<Gate>,
     /// The publisher whose messages this member does not get.
     without: Option<Instance>,
-    /// Whether the member still reads history; what is published meanwhile it will find there.
-    replaying: bool,
+    /// The last offset of what it was given to read, while it still reads history; what is published meanwhile it will
+    /// find there.
+    replaying: Option<Offset>,
 }
 
 /// Answers to publishes, which go out behind the chunk that they are about.
@@ -130,7 +131,7 @@ impl State {
         let mut left = count;
         while left > 0 {
             let (_, member) = self.members.get_index(index)?;
-            if !member.replaying && member.deliver(self.id, chunk).is_err() {
+            if member.replaying.is_none() && member.deliver(self.id, chunk).is_err() {
                 // The session is over: its place is taken by the last member, who is next.
                 self.members.swap_remove_index(index);
             } else {
@@ -174,9 +175,9 @@ impl State {
             return;
         }
         let without = options.contains(SubscribeOptions::EXCLUDE_OWN).then_some(party.instance);
-        let mut member = Member { outbox: Arc::clone(&party.outbox), gate, without, replaying: false };
+        let mut member = Member { outbox: Arc::clone(&party.outbox), gate, without, replaying: None };
         if next <= self.head {
-            member.replaying = true;
+            member.replaying = Some(self.head);
             if member.outbox.replay(self.replay(party.connection, &member, next)).is_err() {
                 return;
             }
@@ -220,15 +221,39 @@ impl State {
     /// Gives a replaying member what came while it read, or makes it a live one if nothing did.
     pub(crate) fn pull(&mut self, pull: Pull) {
         let Pull { connection, after, gate } = pull;
-        let Some(member) = self.members.get(&connection).filter(|member| Arc::ptr_eq(&member.gate, &gate)) else {
+        let Some(member) = self.members.get_mut(&connection).filter(|member| Arc::ptr_eq(&member.gate, &gate)) else {
             return;
         };
+        // Whoever was given more meanwhile asks again at the end of that.
+        if member.replaying != Some(after) {
+            return;
+        }
+        if after == self.head {
+            member.replaying = None;
+        } else {
+            self.continue_replay(connection, after);
+        }
+    }
+
+    /// Gives every replaying member the rest without waiting to be asked: a session that is told to end asks no more.
+    pub(crate) fn give_rest(&mut self) {
+        let behind = |(connection, member): (&ConnectionId, &Member)| {
+            let after = member.replaying.filter(|after| *after < self.head)?;
+            Some((*connection, after))
+        };
+        let behind: Vec<_> = self.members.iter().filter_map(behind).collect();
+        for (connection, after) in behind {
+            self.continue_replay(connection, after);
+        }
+    }
+
+    fn continue_replay(&mut self, connection: ConnectionId, after: Offset) {
+        let member = &self.members[&connection];
         let next = after.next();
-        if next > self.head {
-            self.members[&connection].replaying = false;
-        } else if self.history.first().is_some_and(|oldest| oldest <= next) {
+        if self.history.first().is_some_and(|oldest| oldest <= next) {
             // A session that is over is found by the next delivery.
             let _ = member.outbox.replay(self.replay(connection, member, next));
+            self.members[&connection].replaying = Some(self.head);
         } else {
             // The history was overtaken: even pulled, this reader is slower than the channel.
             member.outbox.end(Ending::plain(Code::TooSlow));
@@ -260,7 +285,7 @@ impl State {
         encode(&ServerFrame::Reset(Reset { channel: self.id, position: self.position() }), &mut frame);
         let frame = frame.freeze();
         self.members.retain(|_, member| {
-            if member.replaying {
+            if member.replaying.is_some() {
                 // What it still has to pull is of the old epoch: only a new session can tell the two apart.
                 member.outbox.end(Ending::plain(Code::Internal));
                 return false;

@@ -23,6 +23,7 @@ enum Step {
     Leave { member: usize },
     Flush { turn: usize },
     Read { member: usize },
+    GiveRest,
 }
 
 #[derive(Debug, Clone)]
@@ -48,6 +49,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..8_usize).prop_map(|member| Step::Leave { member }),
         3 => (1..4_usize).prop_map(|turn| Step::Flush { turn }),
         3 => (0..8_usize).prop_map(|member| Step::Read { member }),
+        1 => Just(Step::GiveRest),
     ];
     prop::collection::vec(step, 1..80)
 }
@@ -112,6 +114,10 @@ impl World {
             Step::Join { instance, start, exclude_own } => self.join(instance, &start, exclude_own),
             Step::Leave { member } => self.leave(member),
             Step::Flush { turn } => self.flush(turn),
+            Step::GiveRest => {
+                self.flush(8);
+                self.state.give_rest();
+            }
             Step::Read { member } => {
                 if let Some(id) = self.nth(member) {
                     self.read(id);
