@@ -16,7 +16,7 @@ use super::messages::{Batch, Instance, Join, Leave, Party, Publication, Pull};
 use super::replay::Replay;
 use super::window::Window;
 use crate::config;
-use crate::connection::{Ending, Gate, Outbox};
+use crate::connection::{Ended, Ending, Gate, Outbox};
 
 /// What lives as long as the channel, awake or asleep.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ impl State {
         let mut left = count;
         while left > 0 {
             let (_, member) = self.members.get_index(index)?;
-            if member.replaying.is_none() && member.deliver(self.id, chunk).is_err() {
+            if member.deliver(self.id, chunk).is_err() {
                 // The session is over: its place is taken by the last member, who is next.
                 self.members.swap_remove_index(index);
             } else {
@@ -296,7 +296,11 @@ impl State {
 }
 
 impl Member {
-    fn deliver(&self, id: ChannelId, chunk: &Chunk) -> Result<(), crate::connection::Ended> {
+    fn deliver(&self, id: ChannelId, chunk: &Chunk) -> Result<(), Ended> {
+        if self.replaying.is_some() {
+            // It finds the chunk in the history, unless nobody will ask for it any more.
+            return self.outbox.check();
+        }
         match self.without.filter(|own| chunk.has(*own)) {
             None => self.outbox.deliver(&self.gate, chunk.frames(), chunk.messages()),
             Some(own) => chunk

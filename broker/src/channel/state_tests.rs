@@ -303,6 +303,21 @@ fn answers_in(outbox: &Outbox) -> Vec<RequestId> {
     requests
 }
 
+#[test]
+fn who_went_without_a_word_is_let_go_while_it_reads_history_too() {
+    for start in [Begin::Live, Begin::Rewind(1)] {
+        let mut world = World::new();
+        world.publish(0, 1, None);
+        world.join(1, &start, false);
+        for reader in world.readers.values() {
+            reader.party.outbox.abandon(Ending::plain(Code::Finished));
+        }
+        world.publish(0, 1, None);
+        world.flush(8);
+        assert!(world.state.members.is_empty(), "{start:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 

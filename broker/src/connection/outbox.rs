@@ -116,6 +116,11 @@ impl Outbox {
         Ok(())
     }
 
+    /// Whether anything more is taken.
+    pub(crate) fn check(&self) -> Result<(), Ended> {
+        if self.queue.lock().ending.is_some() { Err(Ended) } else { Ok(()) }
+    }
+
     /// Ends the session behind what waits already; nothing is taken after it. The first ending counts.
     pub(crate) fn end(&self, ending: Ending) {
         let mut queue = self.queue.lock();
