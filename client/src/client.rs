@@ -164,7 +164,10 @@ impl Client {
                 Some(Ok(()))
             }
             Err(Refusal::Full) => None,
-            Err(Refusal::Error(error)) => Some(Err(error)),
+            Err(Refusal::Error(error)) => {
+                drop(queue);
+                Some(Err(self.turned_away(error)))
+            }
         }
     }
 
@@ -212,7 +215,7 @@ impl Client {
                 }
                 // Who waits for an answer can wait for room, offline too.
                 Err(Refusal::Full | Refusal::Error(PublishError::QueueFull)) => {}
-                Err(Refusal::Error(error)) => return Err(error),
+                Err(Refusal::Error(error)) => return Err(self.turned_away(error)),
             }
             room.await;
         }
@@ -228,7 +231,8 @@ impl Client {
                 let mut states = self.states();
                 tokio::select! {
                     biased;
-                    _ = states.wait_for(|state| matches!(state, State::Connecting | State::Waiting { .. })) => {
+                    // A client that has closed says so by its semaphore.
+                    Some(_) = states.wait_for(|state| matches!(state, State::Connecting | State::Waiting { .. })) => {
                         return Err(PublishError::Offline);
                     }
                     permit = acquire => permit,
@@ -244,6 +248,12 @@ impl Client {
         }
         // Whoever else waits looks whether there is room left.
         self.link.shared.room.notify_one();
+    }
+
+    /// Whoever leaves without the room that it was perhaps woken for lets the next one look.
+    fn turned_away(&self, error: PublishError) -> PublishError {
+        self.link.shared.room.notify_one();
+        error
     }
 
     /// Subscribes a channel from the next message on, and waits for the broker's answer; without a session, until there

@@ -136,14 +136,18 @@ impl Driver {
 
     /// Whether a client that is to close and has no session closes now.
     fn has_nothing_to_wait_for(&self, closing: &Closing) -> bool {
-        let nothing_left = self.unacknowledged.is_empty() && self.shared.queue.lock().is_empty();
-        closing.reply.is_none() || nothing_left || Instant::now() >= closing.deadline
+        let acknowledged = closing.reply.is_none() || self.unacknowledged.is_empty();
+        (acknowledged && self.shared.queue.lock().is_empty()) || Instant::now() >= closing.deadline
     }
 
     /// Does what a handle asked for; `None` says that no handle is left.
     fn handle(&mut self, command: Option<Command>) {
         match command {
-            Some(Command::Subscribe(joining)) => self.table.join(joining),
+            Some(Command::Subscribe(joining)) => {
+                // A reader that was dropped before this question was asked is not in its way.
+                self.see_off();
+                self.table.join(joining);
+            }
             Some(Command::Rebind(reply)) => {
                 let _ = reply.send(self.dialer.rebind().map_err(RebindError::Socket));
             }
@@ -198,6 +202,7 @@ impl Driver {
             queue.close(why.clone());
             queue.messages() + self.unacknowledged.len()
         };
+        let outcome = || if unsent == 0 { Ok(()) } else { Err(CloseError::Unsent { messages: unsent }) };
         self.tell(State::Closed { why: why.clone() });
         self.shared.queue.lock().clear(&why);
         self.unacknowledged.clear(&why);
@@ -216,12 +221,12 @@ impl Driver {
                     let _ = reply.send(Err(RebindError::Closed));
                 }
                 Command::Close(reply) => {
-                    let _ = reply.send(Ok(()));
+                    let _ = reply.send(outcome());
                 }
             }
         }
         if let Some(reply) = self.closing.take().and_then(|closing| closing.reply) {
-            let _ = reply.send(if unsent == 0 { Ok(()) } else { Err(CloseError::Unsent { messages: unsent }) });
+            let _ = reply.send(outcome());
         }
     }
 }

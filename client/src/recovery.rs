@@ -50,6 +50,10 @@ impl Track {
             let violation = Violation::NotRecovered { asked, epoch: track.epoch.value(), next };
             return if whole { Ok((track, None)) } else { Err(violation) };
         }
+        // "`recovered` false: […] `next` is `position.offset` + 1" (PROTOCOL.md, "Recovery").
+        if next != answer.position.offset.value() + 1 {
+            return Err(Violation::BeginsNowhere { next, position: answer.position });
+        }
         let why = if asked.epoch == track.epoch { GapWhy::NotRecoverable } else { GapWhy::NewEpoch };
         Ok((track, Some(Missing { from: Some(asked), to: track.position(), why })))
     }
@@ -134,6 +138,14 @@ mod tests {
                 .expect("it is a legal answer");
             assert_eq!(gap, Some(Missing { from: Some(asked), to: position(epoch, 40), why }));
             assert_eq!(track.position(), position(epoch, 40));
+        }
+    }
+
+    #[test]
+    fn what_is_not_recovered_goes_on_behind_the_channels_end() {
+        for next in [1, 40] {
+            let begun = Track::begin(Start::Recover(position(7, 10)), &answer(position(7, 40), next, false));
+            assert!(matches!(begun, Err(Violation::BeginsNowhere { .. })), "{next}");
         }
     }
 

@@ -26,6 +26,10 @@ impl States {
     ///
     /// Cancel-safe.
     pub async fn next(&mut self) -> Option<State> {
+        // The channel of states lives as long as a handle does, longer than the client is open: the last state ends it.
+        if is_closed(&self.0.borrow()) && !self.0.has_changed().unwrap_or(true) {
+            return None;
+        }
         self.0.changed().await.ok()?;
         Some(self.0.borrow_and_update().clone())
     }
@@ -34,7 +38,13 @@ impl States {
     ///
     /// Cancel-safe.
     pub async fn wait_for(&mut self, mut fits: impl FnMut(&State) -> bool) -> Option<State> {
-        self.0.wait_for(|state| fits(state)).await.ok().map(|state| state.clone())
+        let mut fitted = false;
+        let decides = |state: &State| {
+            fitted = fits(state);
+            fitted || is_closed(state)
+        };
+        let state = self.0.wait_for(decides).await.ok()?.clone();
+        fitted.then_some(state)
     }
 
     /// Waits until a session is open; `None` if the client closed instead.
@@ -46,4 +56,8 @@ impl States {
             State::Connecting | State::Waiting { .. } | State::Closed { .. } => None,
         }
     }
+}
+
+fn is_closed(state: &State) -> bool {
+    matches!(state, State::Closed { .. })
 }

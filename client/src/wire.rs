@@ -91,7 +91,8 @@ impl From<ConnectionError> for End {
 
 impl From<DeframeError> for End {
     fn from(error: DeframeError) -> Self {
-        if matches!(error, DeframeError::TooLong { .. }) {
+        // "One of more than 3 bytes and one above the limit close with `FrameTooLong`" (PROTOCOL.md, "Stream").
+        if matches!(error, DeframeError::TooLong { .. } | DeframeError::LengthTooLong) {
             return Self::Fault { code: close::Code::FrameTooLong, detail: error.to_string() };
         }
         Self::malformed(error)

@@ -37,7 +37,7 @@ async fn bytes_that_are_no_frame_are_malformed() {
         (b"\x00", Code::Malformed),
         (b"\x80\x00", Code::Malformed),
         (b"\xff\xff\x7f", Code::FrameTooLong),
-        (b"\xff\xff\xff", Code::Malformed),
+        (b"\xff\xff\xff", Code::FrameTooLong),
         (b"\x03\x02\x2a\x00", Code::Malformed),
     ] {
         let broker = Broker::start();

@@ -139,6 +139,31 @@ async fn a_full_queue_makes_its_callers_wait_while_there_is_a_session() {
 }
 
 #[tokio::test]
+async fn a_publish_that_is_turned_away_hands_the_room_on() {
+    let broker = Broker::start();
+    let bounds = Bounds { messages: 1, bytes: 1000 };
+    let client = broker.builder().offline(Offline::Queue(bounds)).connect_lazy().expect("the options hold");
+    let mut peer = broker.accept().await;
+    client.publish("a", "first").await.expect("it waits");
+    let publish = |text: String| {
+        let client = client.clone();
+        tokio::spawn(async move { client.publish_acked("a", text).await })
+    };
+    let large: Vec<_> = (0..5).map(|_| publish("x".repeat(100))).collect();
+    let small = publish("small".to_owned());
+    tokio::task::yield_now().await;
+    peer.say_welcome_of(10).await;
+    peer.hear_publish("first").await;
+    let (request, _) = peer.hear_publish("small").await;
+    peer.say_ok(request, Answer::Published(at(1, 1))).await;
+    assert_eq!(patiently(small).await.expect("no panic"), Ok(at(1, 1)));
+    for refused in large {
+        let too_large = PublishError::PayloadTooLarge { bytes: 100, max: 10 };
+        assert_eq!(patiently(refused).await.expect("no panic"), Err(too_large));
+    }
+}
+
+#[tokio::test]
 async fn no_more_than_the_bound_are_on_their_way() {
     let broker = Broker::start();
     let (client, mut peer) = broker.meet_with(broker.builder().unacknowledged(2)).await;

@@ -136,6 +136,29 @@ async fn the_last_handle_says_goodbye() {
 }
 
 #[tokio::test]
+async fn the_last_handle_waits_a_moment_for_a_session_if_something_is_unsaid() {
+    let broker = Broker::start();
+    let client = broker.builder().connect_lazy().expect("the options hold");
+    client.publish("a", "the first and the last word").await.expect("it waits");
+    drop(client);
+    let mut peer = broker.welcome().await;
+    peer.hear_publish("the first and the last word").await;
+    assert_eq!(peer.hear().await, Heard::Goodbye(Code::Finished.number()));
+}
+
+#[tokio::test]
+async fn states_end_with_the_client_and_not_with_its_handles() {
+    let broker = Broker::start();
+    let (client, _peer) = broker.meet().await;
+    let (mut states, mut waiting) = (client.states(), client.states());
+    client.close().await.expect("nothing is on its way");
+    assert!(matches!(patiently(states.next()).await, Some(State::Closed { why: Reason::Asked })));
+    assert_eq!(patiently(states.next()).await, None);
+    assert_eq!(patiently(waiting.wait_for(|state| matches!(state, State::Waiting { .. }))).await, None);
+    assert_eq!(patiently(client.states().online()).await, None);
+}
+
+#[tokio::test]
 async fn a_subscription_keeps_the_session_without_a_client() {
     let broker = Broker::start();
     let (client, mut peer) = broker.meet().await;

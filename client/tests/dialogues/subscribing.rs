@@ -103,6 +103,24 @@ async fn what_cannot_be_shared_is_refused() {
 }
 
 #[tokio::test]
+async fn a_reader_that_was_dropped_is_not_in_the_way_of_the_next_one() {
+    let broker = Broker::start();
+    let (client, mut peer) = broker.meet().await;
+    let (first, ()) = tokio::join!(client.subscribe("a"), peer.subscribe("a", 1, at(1, 0)));
+    let mut reader = first.expect("it is subscribed");
+    let rewind = SubscribeOptions { rewind: Some(5), ..SubscribeOptions::default() };
+    for _ in 0..20 {
+        drop(reader);
+        let (next, ()) = tokio::join!(client.subscribe_with("a", rewind), async {
+            let unsubscribe = peer.hear_unsubscribe("a").await;
+            peer.say_ok(unsubscribe, Answer::Done).await;
+            peer.subscribe("a", 1, at(1, 0)).await;
+        });
+        reader = next.expect("nobody else reads the channel");
+    }
+}
+
+#[tokio::test]
 async fn a_channel_that_the_broker_refuses_is_an_error() {
     let broker = Broker::start();
     let (client, mut peer) = broker.meet().await;
