@@ -7,6 +7,8 @@
 //! One publisher sends WINDOW messages of 128 bytes, waits until every subscriber has them, and sends the next. The
 //! server is a process of its own; its CPU time is read from the operating system before and after.
 
+#![expect(clippy::print_stdout, reason = "a measurement prints what it measured")]
+
 use std::error::Error;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -218,10 +220,7 @@ async fn bare_writer() -> Outcome<()> {
     let writers: Arc<parking_lot::Mutex<Vec<tokio::sync::mpsc::Sender<Bytes>>>> = Arc::default();
     while let Some(incoming) = endpoint.accept().await {
         let (writers, message) = (Arc::clone(&writers), message.clone().freeze());
-        tokio::spawn(async move {
-            let served = serve_bare(incoming.await?, writers, message).await;
-            served
-        });
+        tokio::spawn(async move { serve_bare(incoming.await?, writers, message).await });
     }
     Ok(())
 }

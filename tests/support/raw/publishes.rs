@@ -26,12 +26,13 @@ impl Peer {
     /// If it is any other frame.
     pub async fn published(&mut self) -> Result<(RequestId, Position), Ending> {
         let body = self.next().await?;
-        match body.frame() {
-            ServerFrame::Ok { request, answer: Answer::Published(position) } => Ok((request, position)),
-            ServerFrame::Goodbye(goodbye) => {
-                Err(Ending::Closed { code: goodbye.code.into(), reason: goodbye.sentence.to_owned() })
-            }
-            frame => panic!("a publish was to be answered, and the broker said {frame:?}"),
+        let frame = body.frame();
+        if let ServerFrame::Ok { request, answer: Answer::Published(position) } = frame {
+            return Ok((request, position));
         }
+        let ServerFrame::Goodbye(goodbye) = frame else {
+            panic!("a publish was to be answered, and the broker said {frame:?}");
+        };
+        Err(Ending::Closed { code: goodbye.code.into(), reason: goodbye.sentence.to_owned() })
     }
 }
