@@ -8,7 +8,7 @@ use callboard::identity::{ApiKey, KeyStore};
 use callboard_client::{Builder, Client, Credential, Ended, Event, Online, Reason, State, States};
 use callboard_protocol::close::Code;
 use callboard_tests::process::Process;
-use callboard_tests::{Reader, soon};
+use callboard_tests::{Broker, Proxy, Reader, Way, soon};
 use tokio::sync::watch;
 
 const CHANNELS: [&str; 3] = ["wings/left", "wings/right", "wings/above"];
@@ -124,6 +124,26 @@ async fn a_channel_that_was_left_is_not_subscribed_again() {
     fresh.read(1).await;
     fresh.seen.assert_whole("wings/behind", ["new"]);
     broker.terminate().await;
+}
+
+#[tokio::test]
+async fn a_channel_that_was_being_left_when_the_connection_broke_is_not_subscribed_again() {
+    let broker = Broker::start_with(|config| config.subscriptions_max = 1).await;
+    let proxy = Proxy::before(broker.addr()).await;
+    let client = alert(broker.client_builder_by(proxy.addr())).connect().await.expect("the broker is there");
+    let mut states = client.states();
+    let leaving = Reader::live("who leaves", &client, CHANNELS[0]).await;
+    proxy.lose(Way::ToBroker);
+    proxy.lose(Way::ToClient);
+    drop(leaving);
+    waiting(&mut states).await;
+    proxy.heal();
+    online(&mut states).await;
+    // There is room for one channel, and nobody has taken it.
+    let mut reader = Reader::live("who comes", &client, CHANNELS[1]).await;
+    soon("the acknowledgement", client.publish_acked(CHANNELS[1], "new")).await.expect("a message is published");
+    reader.read(1).await;
+    reader.seen.assert_whole(CHANNELS[1], ["new"]);
 }
 
 #[tokio::test]
