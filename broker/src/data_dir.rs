@@ -59,12 +59,24 @@ pub(crate) fn write(path: &Path, content: &[u8], mode: Mode) -> io::Result<()> {
     let temporary = path.with_file_name(name);
     let written = create(&temporary, mode)
         .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path));
+        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| sync_parent(path));
     if written.is_err() {
         // The first error is the one to tell; a leftover is harmless.
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+/// Makes the new name last: without this a key that was revoked could be back after a power failure.
+fn sync_parent(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        File::open(parent)?.sync_all()?;
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }
 
 /// Waits for the lock on the file at `path`, which is made if it is not there; the lock ends with what is returned.

@@ -26,7 +26,7 @@ pub struct ServerIdentity {
     pub development: bool,
 }
 
-/// Why there is no certificate to show. The first five are the operator's to mend.
+/// Why there is no certificate to show. All but the last are the operator's to mend.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {

@@ -32,13 +32,18 @@ struct Broker {
 
 impl Broker {
     fn start(data_dir: &Path, arguments: &[&str]) -> Self {
-        let mut process = callboard(data_dir)
+        let process = callboard(data_dir)
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("a broker");
+        Self::of(process)
+    }
+
+    /// The broker that this process runs, once it listens.
+    fn of(mut process: Child) -> Self {
         let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
         let url = lines
             .by_ref()
@@ -153,7 +158,8 @@ fn a_pipe_gets_the_payloads_and_nothing_else() {
     assert_eq!((published.status.code(), published.stdout.as_slice()), (Some(0), b"".as_slice()));
 
     let sub = |more: &[&str]| {
-        let arguments = ["sub", "--url", &broker.url, "--rewind", "2", "--count", "2"].into_iter().chain(more.iter().copied());
+        let arguments =
+            ["sub", "--url", &broker.url, "--rewind", "2", "--count", "2"].into_iter().chain(more.iter().copied());
         let output = run(home.path(), &arguments.collect::<Vec<_>>());
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         text(&output.stdout)
@@ -188,6 +194,55 @@ fn a_key_works_from_the_moment_it_is_made_until_it_is_revoked() {
     let refused = publish(&key);
     assert_eq!(refused.status.code(), Some(1));
     assert!(!text(&refused.stderr).contains(&key));
+}
+
+#[test]
+fn a_channel_with_more_history_than_a_reader_holds_keeps_no_other_waiting() {
+    let home = tempfile::tempdir().expect("a directory");
+    let config = home.path().join("callboard.toml");
+    std::fs::write(&config, "[[history]]\npattern = \"**\"\nmessages = 5000").expect("written");
+    let broker = Broker::start(home.path(), &["--config", config.to_str().expect("a path")]);
+    let mut publish = callboard(home.path())
+        .args(["pub", "--url", &broker.url, "a"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("a publisher");
+    let lines: String = (0..4000).map(|number| format!("{number}\n")).collect();
+    publish.stdin.take().expect("its input").write_all(lines.as_bytes()).expect("written");
+    assert_eq!(publish.wait().expect("an end").code(), Some(0));
+    let channels = ["a", "b", "c", "d"];
+    let arguments = ["sub", "--url", &broker.url, "--timeout", "3", "--rewind", "4000", "--count", "4000"];
+    let output = run(home.path(), &[&arguments[..], &channels].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let printed = text(&output.stdout);
+    let wrong = printed.lines().zip(0..).find(|(line, number)| *line != format!("a\t{number}"));
+    assert_eq!((wrong, printed.lines().count()), (None, 4000));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_subscriber_that_is_told_to_end_tells_the_broker() {
+    let home = tempfile::tempdir().expect("a directory");
+    let mut serve = callboard(home.path())
+        .args(["serve", "--listen", "127.0.0.1:0", "--log", "debug"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a broker");
+    let mut log = BufReader::new(serve.stderr.take().expect("its log")).lines().map_while(Result::ok);
+    let broker = Broker::of(serve);
+    let mut subscriber = callboard(home.path())
+        .args(["sub", "--url", &broker.url, "demo/hello"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a subscriber");
+    log.find(|line| line.contains("session opened")).expect("a session");
+    terminate(&subscriber);
+    assert_eq!(subscriber.wait().expect("an end").code(), Some(143));
+    let ended = log.find(|line| line.contains("session ended")).expect("an end");
+    assert!(ended.contains("4000"), "{ended}");
 }
 
 #[cfg(unix)]

@@ -176,6 +176,9 @@ impl Client {
     /// If the session ends first, the message is sent again in the next one under the same id, and the broker stores it
     /// once. While 128 such messages are on their way, or the queue is full, it waits for room.
     ///
+    /// Calls keep their order if each is awaited before the next one is made; several that run at the same time have
+    /// none.
+    ///
     /// If the future is dropped, the message may be published or not.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::token::Token;
 
 const AFTER_HELP: &str = "\
 Examples:
-  callboard                         run a broker on this machine, with the defaults
+  callboard                         run a broker on this machine, with defaults
   callboard sub demo/hello          print what is published to a channel
   callboard pub demo/hello \"hi\"     publish to it, from another terminal
 
@@ -65,6 +65,18 @@ mod tests {
         for sub in ["serve", "pub", "sub", "token"] {
             let help = command.find_subcommand_mut(sub).expect("a command").render_long_help().to_string();
             assert!(help.contains("Exit codes:") && help.contains("Examples:"), "{sub}");
+        }
+    }
+
+    #[test]
+    fn help_is_wrapped_by_the_terminal_and_not_by_its_source() {
+        let commands = Cli::command();
+        for command in std::iter::once(&commands).chain(commands.get_subcommands()) {
+            let help = command.get_after_help().expect("examples and exit codes").to_string();
+            let lines: Vec<&str> = help.lines().collect();
+            let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ') && !line.ends_with(':');
+            assert!(!lines.windows(2).any(|pair| is_prose(pair[0]) && is_prose(pair[1])), "{help}");
+            assert!(lines.iter().all(|line| is_prose(line) || line.len() <= 80), "{help}");
         }
     }
 }

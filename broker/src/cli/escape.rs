@@ -1,6 +1,7 @@
 //! Text from others on a terminal: nothing in it may move the cursor, change a colour or pass for another line.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 /// The text with every character that a terminal acts upon written out, as `\n` or `\u{1b}`.
 pub(super) fn escape(text: &str) -> Cow<'_, str> {
@@ -21,6 +22,25 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
 /// The same for a sentence that may have several lines: line feeds stay.
 pub(super) fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
+}
+
+/// The same for a JSON text, whose meaning stays: what is no ASCII stands in strings alone, and may be written out there.
+pub(super) fn escape_json(json: &str) -> Cow<'_, str> {
+    // Of the ASCII controls JSON allows blanks between its parts, and this one in strings.
+    let acts = |character: char| character == '\u{7f}' || !character.is_ascii() && acts_on_a_terminal(character);
+    if !json.contains(acts) {
+        return Cow::Borrowed(json);
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if acts(character) {
+            // Writing to a string does not fail; each of these has four digits at most.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(character));
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
 }
 
 /// Controls (Cc), line and paragraph separators, and what changes the direction of writing, so that text could be shown

@@ -5,19 +5,22 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
-use anyhow::Context;
 use callboard::tls;
-use callboard_client::{Builder, Client, ConnectError, Fingerprint, Trust};
+use callboard_client::{Builder, Client, ConnectError, Fingerprint, Offline, Trust};
 use callboard_protocol::version;
 use clap::Args;
 
-use super::exit::{self, Failed};
+use super::exit::{self, Exit, Failed};
 use super::place::Place;
 use super::program;
 use super::status::tell;
+use crate::shutdown::Signals;
 
 /// Silence after which a user is told that the broker was not reached yet.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long the goodbye may take: longer than the way to any broker and back, and not worth waiting for beyond.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Where the broker is, whom to believe, and who we are.
 #[derive(Debug, Args)]
@@ -73,14 +76,38 @@ enum Belief {
 }
 
 impl Link {
+    /// Opens a session, does `work` with it until that is done or a signal comes, and says goodbye either way: a broker
+    /// that was not told keeps the session of a program that has ended until it falls silent for too long.
+    pub(super) async fn during(
+        &self,
+        signals: &mut Signals,
+        publishes: Offline,
+        work: impl AsyncFnOnce(&Client) -> anyhow::Result<Exit>,
+    ) -> anyhow::Result<Exit> {
+        let client = tokio::select! {
+            connected = self.connect(publishes) => connected?,
+            signal = signals.next() => return Ok(Exit::Interrupted(signal)),
+        };
+        let ended = tokio::select! {
+            ended = work(&client) => ended,
+            signal = signals.next() => Ok(Exit::Interrupted(signal)),
+        };
+        tokio::select! {
+            _ = tokio::time::timeout(GOODBYE, client.close()) => {}
+            // Whoever asks twice is in a hurry.
+            _ = signals.next() => {}
+        }
+        ended
+    }
+
     /// A client with an open session.
-    pub(super) async fn connect(&self) -> anyhow::Result<Client> {
+    async fn connect(&self, publishes: Offline) -> anyhow::Result<Client> {
         let belief = self.belief()?;
-        let mut connecting = pin!(self.builder(&belief)?.connect());
+        let mut connecting = pin!(self.builder(&belief)?.offline(publishes).connect());
         let connected = match tokio::time::timeout(PATIENCE, &mut connecting).await {
             Ok(connected) => connected,
             Err(_) => {
-                tell(&format!("{} does not answer yet; trying for {} s in all", self.url, self.timeout.as_secs_f32()));
+                tell(&format!("{}: no session yet; trying for {} s in all", self.url, self.timeout.as_secs_f32()));
                 connecting.await
             }
         };
@@ -107,10 +134,12 @@ impl Link {
     /// The API key; an empty variable is none.
     fn key(&self) -> anyhow::Result<Option<String>> {
         let text = match &self.api_key_file {
-            Some(path) => Some(
-                std::fs::read_to_string(path)
-                    .with_context(|| format!("the API key in {} cannot be read", path.display()))?,
-            ),
+            Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
+                let path = path.display();
+                exit::usage(format!(
+                    "the API key in {path} cannot be read: {error}; check the path and its permissions"
+                ))
+            })?),
             None => self.api_key.clone(),
         };
         Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))

@@ -3,13 +3,13 @@
 
 use std::io::{self, IsTerminal};
 use std::pin::pin;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use callboard_client::{Client, PublishOptions};
+use callboard_client::{Bounds, Client, Offline, PublishOptions};
 use callboard_protocol::{ChannelName, Payload, Position, limits};
 use clap::Args;
+use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use serde::de::IgnoredAny;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
@@ -22,6 +22,16 @@ use crate::shutdown::Signals;
 /// Lines that are on their way at once: enough to fill a connection, and in order all the same.
 const LINES_AT_ONCE: usize = 64;
 
+/// Room for all of them at their largest: a line that had to wait for room could be overtaken by a later one.
+const QUEUE: Bounds = Bounds {
+    messages: LINES_AT_ONCE,
+    bytes: LINES_AT_ONCE
+        * (limits::PAYLOAD_BYTES_CEILING
+            + limits::CHANNEL_NAME_BYTES_MAX
+            + limits::KEY_BYTES_MAX
+            + limits::FRAME_BYTES_OVERHEAD),
+};
+
 const AFTER_HELP: &str = "\
 Examples:
   callboard pub demo/hello \"hi\"
@@ -31,10 +41,10 @@ Examples:
 
 Exit codes:
   0    everything is published: the broker said so
-  1    refused
+  1    refused, or input that cannot be published
   2    the command line is wrong
   3    the broker could not be reached in time
-  130  interrupted (SIGINT), 143 after SIGTERM; what was on its way may be published or not";
+  130  interrupted (SIGINT); 143 after SIGTERM. What was on its way is in doubt";
 
 /// Publish to a channel.
 #[derive(Debug, Args)]
@@ -77,36 +87,20 @@ enum As {
 /// Runs the command.
 pub(super) async fn run(command: Publish) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen().context("signals cannot be listened for")?;
-    let publishing = pin!(publish(&command));
-    tokio::select! {
-        published = publishing => published,
-        signal = signals.next() => Ok(Exit::Interrupted(signal)),
-    }
-}
-
-async fn publish(command: &Publish) -> anyhow::Result<Exit> {
-    let form = command.form();
-    let given = command.payload.as_deref().filter(|payload| *payload != "-");
-    if given.is_none() && command.payload.is_none() && io::stdin().is_terminal() {
-        return Err(exit::usage("nothing to publish: give a payload, pipe lines into it, or type them after `-`"));
-    }
     // What cannot be published is found before anybody is asked.
-    let single = match given {
-        Some(text) => Some(payload(Bytes::copy_from_slice(text.as_bytes()), form).map_err(exit::usage)?),
-        None if form == As::Binary => Some(Payload::binary(all(&mut tokio::io::stdin()).await?)),
-        None => None,
+    let single = tokio::select! {
+        single = command.single() => single?,
+        signal = signals.next() => return Ok(Exit::Interrupted(signal)),
     };
-    let client = command.link.connect().await?;
-    let mut output = Output::open();
-    let published = match single {
-        Some(payload) => {
-            command.send(&client, payload).await.map(|position| Told { count: 1, last: Some(position), single: true })
-        }
-        None => command.send_lines(&client, BufReader::new(tokio::io::stdin()), &mut output).await,
+    let publish = async |client: &Client| {
+        let mut output = Output::open();
+        let told = match single {
+            Some(payload) => Told { count: 1, last: Some(command.send(client, payload).await?), single: true },
+            None => command.send_lines(client, BufReader::new(tokio::io::stdin()), &mut output).await?,
+        };
+        command.tell(&mut output, told).await
     };
-    // Everything is acknowledged, or the error is already known: the goodbye is mere politeness.
-    let _ = tokio::time::timeout(Duration::from_secs(1), client.close()).await;
-    command.tell(&mut output, published?).await
+    command.link.during(&mut signals, Offline::Queue(QUEUE), publish).await
 }
 
 /// What came of it all.
@@ -125,6 +119,19 @@ impl Publish {
             (false, true) => As::Binary,
             (false, false) => As::Text,
         }
+    }
+
+    /// The one payload; `None` if each line of standard input is one.
+    async fn single(&self) -> anyhow::Result<Option<Payload>> {
+        let form = self.form();
+        if self.payload.is_none() && io::stdin().is_terminal() {
+            return Err(exit::usage("nothing to publish: give a payload, pipe lines into it, or type them after `-`"));
+        }
+        Ok(match self.payload.as_deref().filter(|payload| *payload != "-") {
+            Some(text) => Some(payload(Bytes::copy_from_slice(text.as_bytes()), form).map_err(exit::usage)?),
+            None if form == As::Binary => Some(Payload::binary(all(&mut tokio::io::stdin()).await?)),
+            None => None,
+        })
     }
 
     async fn send(&self, client: &Client, payload: Payload) -> anyhow::Result<Position> {
@@ -151,9 +158,11 @@ impl Publish {
             let line = line(&mut input).await.transpose()?;
             Some(((number, line), (input, number + 1)))
         });
-        let acked = lines.map(async |(number, line)| {
-            let sent = async { self.send(client, payload(line?, self.form())?).await };
-            sent.await.with_context(|| format!("line {number}"))
+        let acked = lines.map(|(number, line)| {
+            begun(async move {
+                let sent = async { self.send(client, payload(line?, self.form())?).await };
+                sent.await.with_context(|| format!("line {number}"))
+            })
         });
         let mut acked = pin!(acked.buffered(LINES_AT_ONCE));
         let mut told = Told::default();
@@ -180,6 +189,20 @@ impl Publish {
         match count {
             1 => format!("published to {} at {last}\n", self.channel),
             _ => format!("published {count} messages to {}, the last at {last}\n", self.channel),
+        }
+    }
+}
+
+/// Lets a publish enter the client's queue, where there is room for it, before the next one is even made: futures that
+/// run side by side keep no order by themselves.
+fn begun<T>(publish: impl Future<Output = T>) -> impl Future<Output = T> {
+    // One that had to yield to other tasks before it is in the queue would be overtaken.
+    let mut publish = Box::pin(tokio::task::unconstrained(publish));
+    let ended = publish.as_mut().now_or_never();
+    async move {
+        match ended {
+            Some(output) => output,
+            None => publish.await,
         }
     }
 }

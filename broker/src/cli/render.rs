@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::escape::escape;
+use super::escape::{escape, escape_json};
 
 const DIM: Style = Style::new().effects(Effects::DIMMED);
 const CHANNEL: Style = AnsiColor::Cyan.on_default();
@@ -114,9 +114,10 @@ fn shown(payload: &Payload) -> String {
 }
 
 fn json_line(value: &impl Serialize) -> Vec<u8> {
-    let mut line = serde_json::to_vec(value).expect("texts, numbers and checked JSON have a form in JSON");
-    line.push(b'\n');
-    line
+    let json = serde_json::to_string(value).expect("texts, numbers and checked JSON have a form in JSON");
+    let mut line = escape_json(&json).into_owned();
+    line.push('\n');
+    line.into_bytes()
 }
 
 #[derive(Serialize)]
@@ -267,6 +268,16 @@ mod tests {
             (Payload::binary(vec![0, 255]), r#""kind":"binary","payload":"AP8="}"#),
         ] {
             assert_eq!(line(&payload, &Format::Json), format!("{head}{tail}\n"));
+        }
+    }
+
+    #[test]
+    fn json_lines_cannot_speak_to_the_terminal_and_mean_the_same() {
+        for payload in [Payload::text("\u{9b}31m\u{7f}\u{202e}ü"), Payload::json("\t\"\u{9b}31m\u{7f}\u{202e}ü\"")] {
+            let line = line(&payload, &Format::Json);
+            assert!(line.contains(r#""\u009b31m\u007f\u202eü""#), "{line}");
+            let meant: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+            assert_eq!(meant["payload"], "\u{9b}31m\u{7f}\u{202e}ü");
         }
     }
 

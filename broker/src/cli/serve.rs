@@ -17,6 +17,8 @@ use super::{program, summary};
 use crate::shutdown::{Signal, Signals};
 
 const AFTER_HELP: &str = "\
+It listens on this machine alone unless told otherwise, with a certificate that it makes for itself.
+
 A flag wins over its variable, a variable over the configuration file, the file over the defaults.
 
 Examples:
@@ -32,8 +34,6 @@ Exit codes:
   130  a second SIGINT ended it at once; 143 after a second SIGTERM";
 
 /// Run a broker.
-///
-/// It listens on this machine alone unless told otherwise, with a certificate that it makes for itself.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Serve {

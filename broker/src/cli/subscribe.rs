@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
-use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context;
-use callboard_client::{Client, Event, GapWhy, Overflow, SubscribeOptions, Subscription};
+use callboard_client::{Client, Event, GapWhy, Offline, Overflow, SubscribeOptions};
 use callboard_protocol::ChannelName;
 use clap::Args;
 use futures_util::FutureExt;
-use futures_util::stream::{SelectAll, StreamExt, select_all};
+use futures_util::stream::{self, BoxStream, SelectAll, StreamExt, TryStreamExt, select_all};
 use jiff::tz::TimeZone;
 
 use super::exit::{Exit, Failed};
@@ -24,9 +23,11 @@ use crate::shutdown::Signals;
 const WRITE_BYTES: usize = 64 << 10;
 
 const AFTER_HELP: &str = "\
-On a terminal each message is a line with its time, channel and payload. In a pipe it is the payload alone, or with
-several channels the channel, a tab and the payload; both as they came, so that a payload with line feeds is several
-lines: use --json where that matters. What concerns the connection, and that messages are missing, goes to standard
+Lost connections are opened again, and what was missed meanwhile is printed where the broker still has it.
+
+On a terminal each message is a line with its time, channel and payload. In a pipe it is the payload alone, or with \
+several channels the channel, a tab and the payload; both as they came, so that a payload with line feeds is several \
+lines: use --json where that matters. What concerns the connection, and that messages are missing, goes to standard \
 error.
 
 Examples:
@@ -43,8 +44,6 @@ Exit codes:
   130  interrupted (SIGINT); 143 after SIGTERM";
 
 /// Print the messages of channels as they come.
-///
-/// Lost connections are opened again, and what was missed meanwhile is printed where the broker still has it.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Subscribe {
@@ -68,29 +67,20 @@ pub(super) struct Subscribe {
     link: Link,
 }
 
-type Events = SelectAll<std::pin::Pin<Box<dyn futures_util::Stream<Item = (ChannelName, Event)> + Send>>>;
+/// What comes of the channels, each with its name.
+type Events = BoxStream<'static, anyhow::Result<(ChannelName, Event)>>;
 
 /// Runs the command.
 pub(super) async fn run(command: Subscribe) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen().context("signals cannot be listened for")?;
-    let subscribing = pin!(subscribe(&command));
-    tokio::select! {
-        ended = subscribing => ended,
-        signal = signals.next() => Ok(Exit::Interrupted(signal)),
-    }
-}
-
-async fn subscribe(command: &Subscribe) -> anyhow::Result<Exit> {
-    let client = command.link.connect().await?;
-    let mut status = pin!(tell_states(&client));
-    let printing = pin!(print(command, &client));
-    let ended = tokio::select! {
-        biased;
-        () = &mut status => Ok(Exit::Done),
-        ended = printing => ended,
+    let subscribe = async |client: &Client| {
+        tokio::select! {
+            biased;
+            () = tell_states(client) => Ok(Exit::Done),
+            ended = print(&command, client) => ended,
+        }
     };
-    let _ = tokio::time::timeout(Duration::from_secs(1), client.close()).await;
-    ended
+    command.link.during(&mut signals, Offline::default(), subscribe).await
 }
 
 /// Tells what becomes of the connection; never ends, so that what ends the command is told where it is known.
@@ -108,15 +98,19 @@ async fn tell_states(client: &Client) {
 }
 
 async fn print(command: &Subscribe, client: &Client) -> anyhow::Result<Exit> {
-    let mut events = command.open(client).await?;
+    let mut events = command.open(client);
     let mut output = Output::open();
     let mut printer = Printer { format: command.format(), left: command.count, lines: Vec::new() };
-    while let Some((channel, event)) = events.next().await {
+    while let Some(event) = events.next().await {
+        let (channel, event) = event?;
         let mut ended = printer.take(&channel, &event);
         // What came meanwhile goes out in the same write.
         while ended.is_none() && printer.lines.len() < WRITE_BYTES {
-            let Some(Some((channel, event))) = events.next().now_or_never() else { break };
-            ended = printer.take(&channel, &event);
+            let Some(Some(event)) = events.next().now_or_never() else { break };
+            ended = match event {
+                Ok((channel, event)) => printer.take(&channel, &event),
+                Err(error) => Some(Err(error)),
+            };
         }
         match printer.write(&mut output).await {
             Err(error) if nobody_reads(&error) => return Ok(Exit::Done),
@@ -130,23 +124,15 @@ async fn print(command: &Subscribe, client: &Client) -> anyhow::Result<Exit> {
 }
 
 impl Subscribe {
-    async fn open(&self, client: &Client) -> anyhow::Result<Events> {
+    /// Asks for all channels at once and reads each from its answer on: while one is not read, nothing is, and the
+    /// answers for the others would be waited for in vain.
+    fn open(&self, client: &Client) -> SelectAll<Events> {
         // A reader that is slow slows the client, not the broker: what it misses it gets from history.
         let options =
             SubscribeOptions { rewind: self.rewind, overflow: Overflow::Block, ..SubscribeOptions::default() };
-        let mut open = Vec::new();
-        for channel in self.channels() {
-            let subscribing = client.subscribe_with(&channel, options);
-            let subscription = match tokio::time::timeout(self.link.timeout, subscribing).await {
-                Ok(subscription) => subscription.with_context(|| channel.to_string())?,
-                Err(_) => {
-                    let timeout = self.link.timeout.as_secs_f32();
-                    return Err(Failed::Unreachable(format!("{channel}: no answer within {timeout} s")).into());
-                }
-            };
-            open.push(named(channel, subscription));
-        }
-        Ok(select_all(open))
+        select_all(
+            self.channels().into_iter().map(|channel| events(client.clone(), channel, options, self.link.timeout)),
+        )
     }
 
     /// The channels, each once.
@@ -164,11 +150,21 @@ impl Subscribe {
     }
 }
 
-fn named(
-    channel: ChannelName,
-    subscription: Subscription,
-) -> std::pin::Pin<Box<dyn futures_util::Stream<Item = (ChannelName, Event)> + Send>> {
-    subscription.map(move |event| (channel.clone(), event)).boxed()
+/// The events of a channel; asks for it when it is first read.
+fn events(client: Client, channel: ChannelName, options: SubscribeOptions, timeout: Duration) -> Events {
+    let subscribing = async move {
+        match tokio::time::timeout(timeout, client.subscribe_with(&channel, options)).await {
+            Ok(subscription) => {
+                let subscription = subscription.with_context(|| channel.to_string())?;
+                Ok(subscription.map(move |event| Ok((channel.clone(), event))))
+            }
+            Err(_) => {
+                let timeout = timeout.as_secs_f32();
+                Err(anyhow::Error::from(Failed::Unreachable(format!("{channel}: no answer within {timeout} s"))))
+            }
+        }
+    };
+    stream::once(subscribing).try_flatten().boxed()
 }
 
 /// Turns events into lines until there were enough.

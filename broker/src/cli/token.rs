@@ -14,7 +14,8 @@ use super::place::Place;
 use super::{escape, program};
 
 const AFTER_HELP: &str = "\
-A running broker with the same data directory follows every change at once.
+A running broker with the same data directory follows every change at once: a key that is revoked opens no session from \
+then on. Sessions that are open stay open.
 
 Examples:
   callboard token new reporter
@@ -65,7 +66,14 @@ pub(super) fn run(command: Token) -> anyhow::Result<Exit> {
     let keys = KeyStore::open(&data_dir)?;
     match command.action {
         Action::New { name } => new(&keys, &name),
-        Action::List => print(&list(&keys.list()?)),
+        Action::List => {
+            let keys = keys.list()?;
+            if keys.is_empty() {
+                let program = program::invoked();
+                note(&format!("there are no keys in {}; `{program} token new <NAME>` makes one", data_dir.display()))?;
+            }
+            print(&list(&keys))
+        }
         Action::Revoke { id } => {
             let name = keys.revoke(&id)?.with_context(|| {
                 format!(
@@ -85,7 +93,11 @@ fn new(keys: &KeyStore, name: &str) -> anyhow::Result<Exit> {
         KeyError::BadName => exit::usage(error),
         KeyError::Io { .. } | KeyError::Malformed { .. } | _ => error.into(),
     })?;
-    print(&format!("{}\n", key.reveal()))?;
+    if let Err(error) = io::stdout().write_all(format!("{}\n", key.reveal()).as_bytes()) {
+        // Nobody has seen it, and nobody can any more.
+        keys.revoke(key.id())?;
+        return Err(error).context("the key could not be printed, so it was not kept");
+    }
     if io::stdout().is_terminal() {
         note(&how_to_use(key.id(), &program::invoked()))?;
     }
