@@ -21,11 +21,11 @@ const CHANNEL: &str = "news";
 /// Publishes that each publisher has on its way at once.
 const AHEAD: usize = 16;
 
+/// Enough that what waits for a reader who begins late fills more than its window.
+const PAYLOAD_BYTES: usize = 200;
+
 /// Acknowledgements in all before the shutdown may begin: by then everybody is at full speed.
 const UNDER_WAY: usize = 1000;
-
-/// Sessions that only stand by, so that goodbyes to all take a while, and nobody may be acknowledged in that while.
-const BYSTANDERS: usize = 100;
 
 /// How much longer than its deadline a shutdown may take on a busy machine.
 const MARGIN: Duration = Duration::from_secs(3);
@@ -33,7 +33,7 @@ const MARGIN: Duration = Duration::from_secs(3);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_has_reached_every_subscriber() {
     let broker = Broker::start().await;
-    let crowd = Crowd::gather(async || broker.peer().await, async || broker.client().await).await;
+    let crowd = Crowd::gather(broker.addr(), async || broker.client().await).await;
     broker.drain().await;
     crowd.check().await;
 }
@@ -42,7 +42,7 @@ async fn what_was_acknowledged_has_reached_every_subscriber() {
 async fn a_process_that_is_asked_to_end_loses_nothing_and_keeps_its_deadline() {
     let broker = Process::start_configured("[drain]\ndeadline_ms = 2000").await;
     let mut stopped = stopped_reader(broker.addr(), broker.peer().await).await;
-    let crowd = Crowd::gather(async || broker.peer().await, async || broker.client().await).await;
+    let crowd = Crowd::gather(broker.addr(), async || broker.client().await).await;
     let asked = Instant::now();
     let ended = broker.terminate().await;
     assert!(asked.elapsed() < Duration::from_secs(2) + MARGIN, "it took {:?}", asked.elapsed());
@@ -159,20 +159,19 @@ struct Crowd {
     listeners: JoinSet<(Seen, Farewell)>,
     readers: Vec<Reader>,
     sent_away: JoinSet<State>,
-    _bystanders: Vec<Peer>,
 }
 
 impl Crowd {
-    /// Everybody is under way when this returns.
-    async fn gather(peer: impl AsyncFn() -> Peer, client: impl AsyncFn() -> Client) -> Self {
+    /// Everybody is under way when this returns. Half of the listeners read nothing until then, so that much waits for
+    /// them when the shutdown begins.
+    async fn gather(addr: SocketAddr, client: impl AsyncFn() -> Client) -> Self {
+        let (acked, mut publishers) = (Acked::default(), JoinSet::new());
         let (mut listeners, mut readers, mut sent_away) = (JoinSet::new(), Vec::new(), JoinSet::new());
         for number in 0..4 {
-            let mut listener = Listener::of(&format!("listener {number}"), peer().await).await;
-            listener.subscribe(CHANNEL, Start::Live).await;
-            listeners.spawn(async move {
-                let farewell = listener.hear_out().await;
-                (listener.seen, farewell)
-            });
+            let at_once = Listener::of(&format!("listener {number}"), Peer::connect(addr).await).await;
+            listeners.spawn(listen(subscribed(at_once).await, acked.subscribe(), 0));
+            let late = Listener::of(&format!("late listener {number}"), narrow(addr).await).await;
+            listeners.spawn(listen(subscribed(late).await, acked.subscribe(), UNDER_WAY));
             let client = client().await;
             let queue = Bounds { messages: usize::MAX, bytes: usize::MAX };
             let options = SubscribeOptions { queue, ..SubscribeOptions::default() };
@@ -183,15 +182,8 @@ impl Crowd {
                 offline.expect("the client comes back")
             });
         }
-        let mut bystanders = Vec::new();
-        for _ in 0..BYSTANDERS {
-            let mut peer = peer().await;
-            peer.hello().await;
-            bystanders.push(peer);
-        }
-        let (acked, mut publishers) = (Acked::default(), JoinSet::new());
         for number in 0..3 {
-            let mut peer = peer().await;
+            let mut peer = Peer::connect(addr).await;
             peer.hello().await;
             publishers.spawn(publish_ahead(peer, format!("peer {number}"), Arc::clone(&acked)));
         }
@@ -199,9 +191,8 @@ impl Crowd {
         for number in 0..AHEAD {
             publishers.spawn(publish_on(client.clone(), format!("client {number}"), Arc::clone(&acked)));
         }
-        let mut count = acked.subscribe();
-        soon("full speed", count.wait_for(|acked| acked.len() >= UNDER_WAY)).await.expect("the sender is here");
-        Self { acked, _publishers: publishers, listeners, readers, sent_away, _bystanders: bystanders }
+        soon("full speed", under_way(acked.subscribe(), UNDER_WAY)).await;
+        Self { acked, _publishers: publishers, listeners, readers, sent_away }
     }
 
     /// After the shutdown: everybody was told, and everybody has everything that was acknowledged.
@@ -239,12 +230,33 @@ impl Crowd {
     }
 }
 
+/// Waits until this many publishes are acknowledged.
+async fn under_way(mut acked: watch::Receiver<Vec<(Position, Payload)>>, publishes: usize) {
+    acked.wait_for(|acked| acked.len() >= publishes).await.expect("the publishers are there");
+}
+
+async fn subscribed(mut listener: Listener) -> Listener {
+    listener.subscribe(CHANNEL, Start::Live).await;
+    listener
+}
+
+/// Hears everything to the goodbye, from when this many publishes are acknowledged.
+async fn listen(
+    mut listener: Listener,
+    acked: watch::Receiver<Vec<(Position, Payload)>>,
+    publishes: usize,
+) -> (Seen, Farewell) {
+    under_way(acked, publishes).await;
+    let farewell = listener.hear_out().await;
+    (listener.seen, farewell)
+}
+
 /// Publishes a handful, waits for the answers, and so on to the end of the session.
 async fn publish_ahead(mut peer: Peer, name: String, acked: Acked) {
     for round in 0.. {
         let mut sent = Vec::new();
         for number in 0..AHEAD {
-            let message = format!("{name}: {round}.{number}");
+            let message = format!("{name}: {round}.{number:0PAYLOAD_BYTES$}");
             sent.push((peer.send_publish(0, CHANNEL, message.as_str()).await, message));
         }
         for (request, message) in sent {
@@ -258,7 +270,7 @@ async fn publish_ahead(mut peer: Peer, name: String, acked: Acked) {
 /// Publishes one message after the other, to the end of the client.
 async fn publish_on(client: Client, name: String, acked: Acked) {
     for number in 0.. {
-        let message = format!("{name}: {number}");
+        let message = format!("{name}: {number:0PAYLOAD_BYTES$}");
         let Ok(position) = client.publish_acked(CHANNEL, message.as_str()).await else { return };
         acked.send_modify(|acked| acked.push((position, message.into())));
     }
