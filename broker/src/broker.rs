@@ -16,13 +16,11 @@ use crate::channel::Input;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Drain as DrainConfig};
 use crate::connection::{Drain, End, Ending, Registry, Rules};
+use crate::defaults::SWEEP_EVERY;
 use crate::directory::Directory;
 use crate::door::{BindError, Local, Quic, ResetSecret};
 use crate::identity::{KeyError, KeyStore};
 use crate::tls::{self, ServerIdentity, TlsError};
-
-/// How often one shard of the directory forgets what is too old; all of it is swept about every six seconds.
-const SWEEP_EVERY: Duration = Duration::from_millis(100);
 
 /// How long a drain that has used up its deadline lets the last packets go out: a round trip of a slow line.
 const LAST_PACKETS: Duration = Duration::from_millis(250);
@@ -112,7 +110,8 @@ impl Broker {
     pub async fn drain(mut self) {
         let deadline = Instant::now() + self.drain.deadline;
         self.quic.stop_accepting();
-        let _ = timeout_at(deadline, self.settle()).await;
+        // Half of the time, so that a channel that is stuck does not cost everybody else the goodbye.
+        let _ = timeout_at(deadline - self.drain.deadline / 2, self.settle()).await;
         let _ = timeout_at(deadline, self.say_goodbye()).await;
         self.quic.close();
         // Those who were waited for in vain are to hear at least why they are closed.
@@ -151,7 +150,6 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        self.quic.close();
         for connection in self.registry.all() {
             connection.kill();
         }

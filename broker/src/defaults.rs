@@ -40,3 +40,66 @@ pub const CHANNEL_IDLE: Duration = Duration::from_secs(5);
 /// Batches of publishes that may wait for a channel. A batch is what one read of one session brought, so this is tens
 /// of thousands of messages; past it the publishers' reading stops.
 pub const CHANNEL_MAILBOX: usize = 256;
+
+// What follows is not for operators: it shapes the message path, and each value was measured or follows from another.
+
+/// A channel's chunk is flushed when it has this many bytes: past it batching gains nothing, and each subscriber's outbox
+/// would move in leaps.
+pub(crate) const CHUNK_BYTES: usize = 16 << 10;
+
+/// Members that are handed a chunk between two chances for other actors to run.
+pub(crate) const MEMBERS_A_TURN: usize = 1024;
+
+/// What a writer takes from the outbox at once, in bytes: enough to keep the socket busy, little enough that what a slow
+/// reader has not taken still counts against its outbox.
+pub(crate) const FILL_BYTES: usize = 64 << 10;
+
+/// Pieces from this size on are written as they are, sharing the memory of all who get them; smaller ones are copied
+/// together into chunks of [`CHUNK_BYTES`], because quinn's send buffer searches its pieces one by one.
+pub(crate) const PIECE_BYTES_SHARED: usize = 4 << 10;
+
+/// Chunks taken from a stream in one read: about 38 KiB of full datagrams.
+pub(crate) const CHUNKS_A_READ: usize = 32;
+
+/// How long a session that ends may take to send what is left and have it acknowledged, unless the broker is draining.
+pub(crate) const LINGER: Duration = Duration::from_secs(2);
+
+/// Signals that may wait for a connection: the broker tells it to drain and to end, and no more.
+pub(crate) const CONNECTION_MAILBOX: usize = 8;
+
+/// Replays that a session may have under way; each holds shares of a channel's history. A session that asks for more is
+/// read again when one of them is over.
+pub(crate) const REPLAYS_MAX: usize = 32;
+
+/// Slots that a session remembers, so that a publisher does not look its channel up for every batch.
+pub(crate) const SLOTS_MAX: usize = 256;
+
+/// Channels whose publish grant a session remembers. Past it the grants are asked for anew, which is only slower.
+pub(crate) const GRANTS_MAX: usize = 256;
+
+/// How many batches of one read are searched for one of the same channel.
+pub(crate) const BATCHES_SEARCHED: usize = 8;
+
+/// Places that an emptied outbox keeps for the next frames.
+pub(crate) const PLACES_KEPT: usize = 64;
+
+/// Shards of the directory: many more than cores, so that two lookups rarely meet.
+pub(crate) const SHARDS: usize = 64;
+
+/// How often one shard of the directory forgets what is too old; all of it is swept in [`SHARDS`] times this.
+pub(crate) const SWEEP_EVERY: Duration = Duration::from_millis(100);
+
+/// Sessions, that is streams, that a peer may have open on one connection.
+pub(crate) const SESSIONS_MAX: u32 = 1;
+
+/// Bytes that a peer may send before the broker took them: several reads' worth.
+pub(crate) const RECEIVE_WINDOW: u32 = 256 << 10;
+
+/// Bytes that are sent and not acknowledged, for one connection. What waits longer waits in the outbox.
+pub(crate) const SEND_WINDOW: u64 = 512 << 10;
+
+/// What the kernel may hold for the one socket of all connections: a burst to thousands of subscribers.
+pub(crate) const SOCKET_BYTES: usize = 4 << 20;
+
+const _: () = assert!(PIECE_BYTES_SHARED < CHUNK_BYTES, "small pieces are copied into a larger chunk");
+const _: () = assert!(CHUNK_BYTES <= FILL_BYTES && FILL_BYTES <= OUTBOX_BYTES, "a fill is whole chunks of an outbox");

@@ -10,15 +10,23 @@ use std::time::Duration;
 use callboard_protocol::limits::INTEGER_MAX;
 use callboard_protocol::{ChannelId, ChannelName, Epoch, Millis};
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::channel::{Input, Sent, Slot};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-
-/// Shards of the map: many more than cores, so that two lookups rarely meet.
-const SHARDS: usize = 64;
+use crate::defaults::SHARDS;
 
 type Shard = HashMap<ChannelName, Arc<Slot>>;
+
+/// A channel's mailbox is full.
+#[derive(Debug)]
+pub(crate) struct Full {
+    /// What it did not take.
+    pub(crate) input: Input,
+    /// Notified when there is room.
+    pub(crate) room: Arc<Notify>,
+}
 
 /// Every channel that has members or something to remember.
 #[derive(Debug)]
@@ -69,9 +77,13 @@ impl Directory {
         slot
     }
 
-    /// Gives the channel of `slot` something to do. Gives the input back when its mailbox is full; if the slot was
-    /// retired meanwhile, `slot` becomes the one that the channel has now.
-    pub(crate) fn send(self: &Arc<Self>, slot: &mut Arc<Slot>, mut input: Input) -> Sent {
+    /// Gives the channel of `slot` something to do. If the slot was retired meanwhile, `slot` becomes the one that the
+    /// channel has now.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] gives the input back when the channel's mailbox is full.
+    pub(crate) fn send(self: &Arc<Self>, slot: &mut Arc<Slot>, mut input: Input) -> Result<(), Full> {
         loop {
             let is_leave = matches!(input, Input::Leave(_));
             match slot.send(input, self) {
@@ -80,11 +92,12 @@ impl Directory {
                     *slot = self.slot(slot.name());
                     input = back;
                 }
-                sent @ (Sent::Taken | Sent::Full { .. }) => {
+                Sent::Full { input, room } => return Err(Full { input, room }),
+                Sent::Taken => {
                     if is_leave {
                         self.retire_if_empty(slot);
                     }
-                    return sent;
+                    return Ok(());
                 }
             }
         }
@@ -92,11 +105,11 @@ impl Directory {
 
     /// The same for a caller that may wait until there is room.
     pub(crate) async fn send_when_there_is_room(self: &Arc<Self>, slot: &mut Arc<Slot>, mut input: Input) {
-        while let Sent::Full { input: back, room } = self.send(slot, input) {
+        while let Err(Full { input: back, room }) = self.send(slot, input) {
             let mut notified = pin!(room.notified());
             // Listens before it tries again, so that room made in between is not missed.
             notified.as_mut().enable();
-            let Sent::Full { input: back, room: now } = self.send(slot, back) else { return };
+            let Err(Full { input: back, room: now }) = self.send(slot, back) else { return };
             if Arc::ptr_eq(&room, &now) {
                 notified.await;
             }
@@ -107,7 +120,7 @@ impl Directory {
     /// Takes a slot out of the directory if its channel sleeps and nothing is left of it.
     pub(crate) fn retire_if_empty(&self, slot: &Arc<Slot>) {
         let mut shard = self.shard(slot.name()).lock();
-        if slot.retire_if_empty(self) && shard.get(slot.name()).is_some_and(|known| Arc::ptr_eq(known, slot)) {
+        if slot.retire_if_empty(self, false) && shard.get(slot.name()).is_some_and(|known| Arc::ptr_eq(known, slot)) {
             shard.remove(slot.name());
         }
     }
@@ -121,8 +134,9 @@ impl Directory {
 
     /// Lets sleeping channels of one shard forget what is too old, and retires those with nothing left.
     pub(crate) fn sweep(&self, shard: usize) {
+        self.clock.catch_up();
         let mut shard = self.shards[shard % SHARDS].lock();
-        shard.retain(|_, slot| !slot.retire_if_empty(self));
+        shard.retain(|_, slot| !slot.retire_if_empty(self, true));
         if shard.capacity() > 4 * shard.len() {
             shard.shrink_to_fit();
         }

@@ -13,6 +13,7 @@ pub mod defaults;
 mod directory;
 mod door;
 pub mod identity;
+mod sentence;
 pub mod tls;
 
 pub use broker::{Broker, StartError};

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use callboard_protocol::Millis;
-use callboard_protocol::close::Code;
 use kameo::actor::{ActorRef, Spawn, WeakActorRef};
 use kameo::error::{ActorStopReason, PanicError};
 use kameo::mailbox::{self, MailboxReceiver, Signal};
@@ -15,16 +14,12 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::chunk::Open;
-use super::messages::{Input, Party};
+use super::messages::{Batch, Input};
 use super::slot::Slot;
 use super::state::{Answers, State};
 use crate::config;
-use crate::connection::Ending;
-use crate::defaults::CHANNEL_MAILBOX;
+use crate::defaults::{CHANNEL_MAILBOX, MEMBERS_A_TURN};
 use crate::directory::{self, Directory};
-
-/// Members that are handed a chunk between two chances for other actors to run.
-const MEMBERS_A_TURN: usize = 1024;
 
 /// A channel that is awake.
 pub(crate) struct Actor {
@@ -35,8 +30,6 @@ pub(crate) struct Actor {
     state: Option<State>,
     open: Open,
     answers: Answers,
-    /// Whose input is being handled: if the handler panics, that session is told to come back and ask again.
-    in_hand: Option<Arc<Party>>,
     now: Millis,
     room: Arc<Notify>,
     idle: Pin<Box<Sleep>>,
@@ -56,7 +49,6 @@ impl Actor {
             state: Some(state),
             open: Open::default(),
             answers: Answers::default(),
-            in_hand: None,
             room,
             busy: true,
         };
@@ -69,36 +61,36 @@ impl Actor {
 
     async fn handle_input(&mut self, input: Input) {
         self.now = self.directory.now();
-        if let Input::Publish(batch) = &input {
-            self.in_hand = Some(Arc::clone(&batch.from));
-            let state = self.state.as_mut().expect("a run has its state until it lays the channel down");
-            state.publish(batch, self.now, &mut self.open, &mut self.answers);
-            if self.open.is_full() {
-                self.flush().await;
-            }
-            self.in_hand = None;
-            return;
+        if !matches!(input, Input::Publish(_)) {
+            // Whoever joins, leaves or pulls does so between messages, so what was taken goes out first.
+            self.flush().await;
         }
-        // Whoever joins, leaves or pulls does so between messages, so what was taken goes out first.
-        self.flush().await;
         let (now, bounds) = (self.now, self.bounds);
         match input {
-            Input::Publish(_) => {}
+            Input::Publish(batch) => self.publish(batch).await,
+            Input::Join(join) => self.state().join(join, now, &bounds),
+            Input::Leave(leave) => self.state().leave(leave),
+            Input::Pull(pull) => self.state().pull(pull),
             Input::Quiesce(done) => {
                 self.state().give_rest();
                 drop(done);
             }
-            Input::Join(join) => {
-                self.in_hand = Some(Arc::clone(&join.party));
-                self.state().join(join, now, &bounds);
-            }
-            Input::Leave(leave) => {
-                self.in_hand = Some(Arc::clone(&leave.party));
-                self.state().leave(leave);
-            }
-            Input::Pull(pull) => self.state().pull(pull),
         }
-        self.in_hand = None;
+    }
+
+    async fn publish(&mut self, batch: Batch) {
+        let Batch { from, publications } = batch;
+        for publication in &publications {
+            let Self { state, open, answers, now, .. } = self;
+            let state = state.as_mut().expect("a run has its state until it lays the channel down");
+            state.publish(from.party(), publication, *now, open, answers);
+            if self.open.is_full() {
+                self.flush().await;
+                // The subscribers that were woken may be waiting for this very thread.
+                tokio::task::yield_now().await;
+            }
+        }
+        from.settle();
     }
 
     /// Hands out what was taken, then remembers it, then answers those who published it.
@@ -115,8 +107,8 @@ impl Actor {
             self.state().remember(chunk, now, &bounds);
         }
         if !self.answers.is_empty() {
-            let state = self.state.as_ref().expect("a run has its state until it lays the channel down");
-            state.answer(&mut self.answers);
+            let Self { state, answers, .. } = self;
+            state.as_ref().expect("a run has its state until it lays the channel down").answer(answers);
         }
     }
 
@@ -182,9 +174,6 @@ impl kameo::Actor for Actor {
         fault: PanicError,
     ) -> Result<ControlFlow<ActorStopReason>, Infallible> {
         tracing::error!(channel = %self.slot.name(), %fault, "a channel panicked; it goes on in another epoch");
-        if let Some(party) = self.in_hand.take() {
-            party.outbox.end(Ending::plain(Code::Internal));
-        }
         self.answers.abandon();
         if let Some(state) = &mut self.state {
             state.reset(directory::draw_epoch());
@@ -193,14 +182,20 @@ impl kameo::Actor for Actor {
         Ok(ControlFlow::Break(ActorStopReason::Panicked(fault)))
     }
 
-    /// What a run did not handle is routed again, to the next run.
+    /// What a run that panicked did not handle is routed again, to the next run. Publishes are not: by now that run may
+    /// have newer ones of the same session. Dropped, they end their sessions, which publish again when they come back.
     async fn on_undelivered(
         &mut self,
-        _: ActorStopReason,
+        reason: ActorStopReason,
         undelivered: Vec<BoxMessage<Self>>,
     ) -> Result<(), Infallible> {
+        if !matches!(reason, ActorStopReason::Panicked(_)) {
+            return Ok(());
+        }
         for message in undelivered {
-            if let Ok(input) = message.as_any().downcast::<Input>() {
+            if let Ok(input) = message.as_any().downcast::<Input>()
+                && !matches!(*input, Input::Publish(_))
+            {
                 self.directory.send_when_there_is_room(&mut self.slot, *input).await;
             }
         }
@@ -208,6 +203,10 @@ impl kameo::Actor for Actor {
     }
 
     async fn on_stop(&mut self, _: WeakActorRef<Self>, _: ActorStopReason) -> Result<(), Infallible> {
+        // A run that could not lay its channel down takes the members with it, rather than leave them waiting.
+        if let Some(state) = &mut self.state {
+            state.abandon();
+        }
         // Whoever waited for room in this run finds the next one.
         self.room.notify_waiters();
         Ok(())

@@ -6,10 +6,7 @@ use callboard_protocol::frame::{Message, ServerFrame, Skipped};
 use callboard_protocol::{ChannelId, Offset};
 
 use super::messages::Instance;
-
-/// A chunk is flushed when it has this many bytes: past it batching gains nothing, and each subscriber's outbox would
-/// move in leaps.
-pub(crate) const CHUNK_BYTES: usize = 16 << 10;
+use crate::defaults::CHUNK_BYTES;
 
 /// Where one frame of a chunk ends, and whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +58,7 @@ impl Open {
 }
 
 fn to_u32(bytes: usize) -> u32 {
-    u32::try_from(bytes).expect("a chunk is flushed at 16 KiB and one more body is at most a mebibyte")
+    u32::try_from(bytes).expect("a chunk has less than 16 KiB before its last message, which is at most a mebibyte")
 }
 
 /// Consecutive messages of one channel and epoch, encoded for a stream.
@@ -98,9 +95,17 @@ impl Chunk {
         self.marks.iter().any(|mark| mark.instance == instance)
     }
 
-    /// The encoded messages from the offset `from` on, for a reader who gets everything; shares the memory.
-    pub(crate) fn since(&self, from: Offset) -> Bytes {
-        self.frames.slice(self.start_of(self.index_of(from))..)
+    /// The encoded messages from the offset `from` on, for a reader who gets everything, and how many they are; shares
+    /// the memory.
+    pub(crate) fn since(&self, from: Offset) -> (Bytes, usize) {
+        let index = self.index_of(from);
+        (self.frames.slice(self.start_of(index)..), self.marks.len() - index)
+    }
+
+    /// How many of the first messages have at least this many bytes together.
+    pub(crate) fn messages_of(&self, bytes: usize) -> usize {
+        let whole = self.marks.partition_point(|mark| (mark.end as usize) < bytes);
+        if bytes == 0 { 0 } else { (whole + 1).min(self.marks.len()) }
     }
 
     /// The encoded messages from `from` on for a reader who does not get those of `own`: runs of other messages share

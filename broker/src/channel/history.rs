@@ -25,8 +25,10 @@ impl History {
         self.bytes += chunk.frames().len();
         self.chunks.push_back((now, chunk));
         while self.messages > bounds.messages || self.bytes > bounds.bytes {
-            let excess = self.messages.saturating_sub(bounds.messages).max(1);
-            self.forget(excess);
+            let Some((_, oldest)) = self.chunks.front() else { break };
+            let too_many = self.messages.saturating_sub(bounds.messages);
+            let too_large = oldest.messages_of(self.bytes.saturating_sub(bounds.bytes));
+            self.forget(too_many.max(too_large));
         }
         self.expire(now, bounds);
     }

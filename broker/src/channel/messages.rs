@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use callboard_protocol::close::Code;
 use callboard_protocol::frame::{Start, SubscribeOptions};
 use callboard_protocol::{ConnectionId, Offset, Payload, RequestId, Sequence};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use crate::connection::{Gate, Outbox};
+use crate::connection::{Ending, Gate, Outbox};
 
 /// A publisher's 128 random bits, the same over all reconnections of one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +24,39 @@ pub(crate) struct Party {
     pub(crate) key: Option<Arc<str>>,
     /// Where answers and deliveries go.
     pub(crate) outbox: Arc<Outbox>,
+}
+
+/// The right of a session to an answer, carried by what it asks of a channel. Dropped unsettled, by a fault on the way, it
+/// ends the session: whoever waits comes back and asks again.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    party: Arc<Party>,
+    settled: bool,
+}
+
+impl Claim {
+    /// The claim of `party`.
+    pub(crate) fn of(party: &Arc<Party>) -> Self {
+        Self { party: Arc::clone(party), settled: false }
+    }
+
+    /// Who asks.
+    pub(crate) fn party(&self) -> &Arc<Party> {
+        &self.party
+    }
+
+    /// Notes that the session has its answer, or that somebody else now owes it.
+    pub(crate) fn settle(mut self) {
+        self.settled = true;
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.party.outbox.end(Ending::plain(Code::Internal));
+        }
+    }
 }
 
 /// One thing for a channel to do.
@@ -44,7 +78,7 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) struct Batch {
     /// Who publishes.
-    pub(crate) from: Arc<Party>,
+    pub(crate) from: Claim,
     /// The messages, in order.
     pub(crate) publications: Vec<Publication>,
 }
@@ -66,7 +100,7 @@ pub(crate) struct Publication {
 #[derive(Debug)]
 pub(crate) struct Join {
     /// Who subscribes.
-    pub(crate) party: Arc<Party>,
+    pub(crate) from: Claim,
     /// Its request's number.
     pub(crate) request: RequestId,
     /// Where to begin.
@@ -75,15 +109,19 @@ pub(crate) struct Join {
     pub(crate) options: SubscribeOptions,
     /// The membership's gate.
     pub(crate) gate: Arc<Gate>,
+    /// The right to replay, where the subscription may begin with history.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
 
 /// The end of a subscription.
 #[derive(Debug)]
 pub(crate) struct Leave {
     /// Who leaves.
-    pub(crate) party: Arc<Party>,
-    /// The request to answer; `None` when the session is over.
-    pub(crate) request: Option<RequestId>,
+    pub(crate) connection: ConnectionId,
+    /// The membership's gate: tells this membership from a later one of the same connection.
+    pub(crate) gate: Arc<Gate>,
+    /// The request to answer, and who waits; `None` when the session is over.
+    pub(crate) request: Option<(RequestId, Claim)>,
 }
 
 /// The wish of a replaying member for more.
@@ -95,4 +133,6 @@ pub(crate) struct Pull {
     pub(crate) after: Offset,
     /// The membership's gate: tells this membership from a later one of the same connection.
     pub(crate) gate: Arc<Gate>,
+    /// The right to replay, given back when there is nothing more.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
 }

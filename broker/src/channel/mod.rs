@@ -12,6 +12,6 @@ mod slot;
 mod state;
 mod window;
 
-pub(crate) use messages::{Batch, Input, Instance, Join, Leave, Party, Publication};
+pub(crate) use messages::{Batch, Claim, Input, Instance, Join, Leave, Party, Publication};
 pub(crate) use replay::Replay;
 pub(crate) use slot::{Sent, Slot};

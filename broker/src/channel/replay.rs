@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use callboard_protocol::{ChannelName, ConnectionId, Offset};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::messages::{Input, Pull};
 use crate::connection::Gate;
@@ -17,6 +18,7 @@ pub(crate) struct Replay {
     pub(super) connection: ConnectionId,
     pub(super) pieces: VecDeque<Bytes>,
     pub(super) through: Offset,
+    pub(super) permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Replay {
@@ -31,7 +33,8 @@ impl Replay {
         if !self.gate.is_open() {
             return None;
         }
-        let pull = Pull { connection: self.connection, after: self.through, gate: self.gate };
+        let Self { connection, through: after, gate, permit, .. } = self;
+        let pull = Pull { connection, after, gate, permit };
         Some((self.channel, Input::Pull(pull)))
     }
 }

@@ -114,21 +114,26 @@ impl Slot {
             return false;
         }
         match state.take() {
-            Some(state) => *phase = Phase::Asleep(state),
+            Some(mut state) => {
+                state.let_go_of_the_gone();
+                *phase = Phase::Asleep(state);
+            }
             None => return false,
         }
         true
     }
 
-    /// Forgets what is too old if the channel sleeps, and retires it if nothing is left. Asked by the directory under
-    /// the lock of its entry.
-    pub(crate) fn retire_if_empty(&self, directory: &Directory) -> bool {
+    /// Forgets what is too old if the channel sleeps and is `swept` or has no members, and retires it if nothing is left.
+    /// Asked by the directory under the lock of its entry.
+    pub(crate) fn retire_if_empty(&self, directory: &Directory, swept: bool) -> bool {
         let mut phase = self.phase.lock();
         match &mut *phase {
             Phase::Retired => true,
             Phase::Awake(_) => false,
             Phase::Asleep(state) => {
-                state.expire(directory.now(), &directory.history_of(&self.name));
+                if swept || !state.has_members() {
+                    state.expire(directory.now(), &directory.history_of(&self.name));
+                }
                 let empty = state.is_empty();
                 if empty {
                     *phase = Phase::Retired;

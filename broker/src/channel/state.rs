@@ -1,6 +1,5 @@
 //! A channel's members, position and history: a plain struct that is told things and fills outboxes; never waits.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -9,10 +8,11 @@ use callboard_protocol::codec::encode_stream;
 use callboard_protocol::frame::{Answer, Message, Reset, ServerFrame, Start, SubscribeOptions, Subscribed};
 use callboard_protocol::{ChannelId, ChannelName, ConnectionId, Epoch, Millis, Offset, Position, RequestId, Sequence};
 use indexmap::IndexMap;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::chunk::{Chunk, Open};
 use super::history::History;
-use super::messages::{Batch, Instance, Join, Leave, Party, Publication, Pull};
+use super::messages::{Instance, Join, Leave, Party, Publication, Pull};
 use super::replay::Replay;
 use super::window::Window;
 use crate::config;
@@ -89,14 +89,28 @@ impl State {
         self.window.expire(now);
     }
 
-    /// Takes messages: each gets the next offset and is encoded to the end of `open`, unless it was stored before.
-    pub(crate) fn publish(&mut self, batch: &Batch, now: Millis, open: &mut Open, answers: &mut Answers) {
-        let Batch { from, publications } = batch;
-        for publication in publications {
-            let offset = self.store(from, publication, now, open);
-            if publication.request != RequestId::ZERO {
-                answers.0.push((Arc::clone(from), publication.request, offset));
-            }
+    /// Lets go of members whose sessions are over and who found no room to say so.
+    pub(crate) fn let_go_of_the_gone(&mut self) {
+        self.members.retain(|_, member| member.outbox.check().is_ok());
+    }
+
+    /// Whether somebody is a member.
+    pub(crate) fn has_members(&self) -> bool {
+        !self.members.is_empty()
+    }
+
+    /// Takes a message: it gets the next offset and is encoded to the end of `open`, unless it was stored before.
+    pub(crate) fn publish(
+        &mut self,
+        from: &Arc<Party>,
+        publication: &Publication,
+        now: Millis,
+        open: &mut Open,
+        answers: &mut Answers,
+    ) {
+        let offset = self.store(from, publication, now, open);
+        if publication.request != RequestId::ZERO {
+            answers.0.push((Arc::clone(from), publication.request, offset));
         }
     }
 
@@ -166,7 +180,9 @@ impl State {
     /// Takes a member and answers its request; what it asked for of the history follows.
     pub(crate) fn join(&mut self, join: Join, now: Millis, bounds: &config::History) {
         self.history.expire(now, bounds);
-        let Join { party, request, start, options, gate } = join;
+        let Join { from, request, start, options, gate, permit } = join;
+        let party = Arc::clone(from.party());
+        from.settle();
         let (next, recovered) = self.begin(start);
         let answer = Answer::Subscribed(Subscribed { channel: self.id, position: self.position(), next, recovered });
         let mut frame = BytesMut::new();
@@ -178,7 +194,7 @@ impl State {
         let mut member = Member { outbox: Arc::clone(&party.outbox), gate, without, replaying: None };
         if next <= self.head {
             member.replaying = Some(self.head);
-            if member.outbox.replay(self.replay(party.connection, &member, next)).is_err() {
+            if member.outbox.replay(self.replay(party.connection, &member, next, permit)).is_err() {
                 return;
             }
         }
@@ -205,22 +221,26 @@ impl State {
     }
 
     /// The remembered messages from `next` on, for `member`.
-    fn replay(&self, connection: ConnectionId, member: &Member, next: Offset) -> Replay {
-        let mut pieces: VecDeque<Bytes> = VecDeque::new();
-        for chunk in self.history.since(next) {
-            match member.without.filter(|own| chunk.has(*own)) {
-                None => pieces.push_back(chunk.since(next)),
-                Some(own) => {
-                    pieces.extend(chunk.since_without(next, own, self.id).into_iter().map(|(piece, _)| piece));
-                }
-            }
-        }
-        Replay { channel: self.name.clone(), gate: Arc::clone(&member.gate), connection, pieces, through: self.head }
+    fn replay(
+        &self,
+        connection: ConnectionId,
+        member: &Member,
+        next: Offset,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Replay {
+        let pieces = self.rest(member, next).map(|(piece, _)| piece).collect();
+        let (channel, gate) = (self.name.clone(), Arc::clone(&member.gate));
+        Replay { channel, gate, connection, pieces, through: self.head, permit }
+    }
+
+    /// The pieces of history from `next` on that `member` gets, and how many frames each has.
+    fn rest<'a>(&'a self, member: &'a Member, next: Offset) -> impl Iterator<Item = (Bytes, usize)> + 'a {
+        self.history.since(next).flat_map(move |chunk| member.cut(chunk, next, self.id))
     }
 
     /// Gives a replaying member what came while it read, or makes it a live one if nothing did.
     pub(crate) fn pull(&mut self, pull: Pull) {
-        let Pull { connection, after, gate } = pull;
+        let Pull { connection, after, gate, permit } = pull;
         let Some(member) = self.members.get_mut(&connection).filter(|member| Arc::ptr_eq(&member.gate, &gate)) else {
             return;
         };
@@ -231,7 +251,7 @@ impl State {
         if after == self.head {
             member.replaying = None;
         } else {
-            self.continue_replay(connection, after);
+            self.continue_replay(connection, after, permit);
         }
     }
 
@@ -243,35 +263,50 @@ impl State {
         };
         let behind: Vec<_> = self.members.iter().filter_map(behind).collect();
         for (connection, after) in behind {
-            self.continue_replay(connection, after);
+            self.continue_replay(connection, after, None);
         }
     }
 
-    fn continue_replay(&mut self, connection: ConnectionId, after: Offset) {
+    fn continue_replay(&mut self, connection: ConnectionId, after: Offset, permit: Option<OwnedSemaphorePermit>) {
         let member = &self.members[&connection];
         let next = after.next();
-        if self.history.first().is_some_and(|oldest| oldest <= next) {
-            // A session that is over is found by the next delivery.
-            let _ = member.outbox.replay(self.replay(connection, member, next));
-            self.members[&connection].replaying = Some(self.head);
-        } else {
-            // The history was overtaken: even pulled, this reader is slower than the channel.
-            member.outbox.end(Ending::plain(Code::TooSlow));
+        if self.history.first().is_none_or(|oldest| oldest > next) {
+            // The history was overtaken: more came between two pulls than it holds.
+            member.outbox.abandon(Ending::plain(Code::TooSlow));
+            return;
         }
+        // A permit comes with a pull: its replay is at its end, so what is left may follow as deliveries if it is little.
+        if permit.is_some() && member.outbox.offer(&member.gate, &self.rest(member, next).collect::<Vec<_>>()) {
+            self.members[&connection].replaying = None;
+            return;
+        }
+        // A session that is over is found by the next delivery.
+        let _ = member.outbox.replay(self.replay(connection, member, next, permit));
+        self.members[&connection].replaying = Some(self.head);
     }
 
     /// Lets a member go and answers its request.
     pub(crate) fn leave(&mut self, leave: Leave) {
-        let Leave { party, request } = leave;
-        self.members.swap_remove(&party.connection);
+        let Leave { connection, gate, request } = leave;
+        if self.members.get(&connection).is_some_and(|member| Arc::ptr_eq(&member.gate, &gate)) {
+            self.members.swap_remove(&connection);
+        }
         if self.members.is_empty() {
             self.members = IndexMap::new();
         }
-        if let Some(request) = request {
+        if let Some((request, from)) = request {
             let mut frame = BytesMut::new();
             encode(&ServerFrame::Ok { request, answer: Answer::Done }, &mut frame);
             // A session that is over needs no answer.
-            let _ = party.outbox.answer(frame.freeze(), 1);
+            let _ = from.party().outbox.answer(frame.freeze(), 1);
+            from.settle();
+        }
+    }
+
+    /// Ends every member's session: the channel cannot go on.
+    pub(crate) fn abandon(&mut self) {
+        for (_, member) in self.members.drain(..) {
+            member.outbox.end(Ending::plain(Code::Internal));
         }
     }
 
@@ -303,10 +338,18 @@ impl Member {
         }
         match self.without.filter(|own| chunk.has(*own)) {
             None => self.outbox.deliver(&self.gate, chunk.frames(), chunk.messages()),
-            Some(own) => chunk
-                .since_without(chunk.first(), own, id)
+            Some(_) => self
+                .cut(chunk, chunk.first(), id)
                 .iter()
                 .try_for_each(|(piece, messages)| self.outbox.deliver(&self.gate, piece, *messages)),
+        }
+    }
+
+    /// What this member gets of a chunk from `next` on, and how many frames each piece has.
+    fn cut(&self, chunk: &Chunk, next: Offset, id: ChannelId) -> Vec<(Bytes, usize)> {
+        match self.without.filter(|own| chunk.has(*own)) {
+            None => vec![chunk.since(next)],
+            Some(own) => chunk.since_without(next, own, id),
         }
     }
 }

@@ -8,9 +8,10 @@ use callboard_protocol::codec::decode_server;
 use callboard_protocol::deframe::Deframer;
 use callboard_protocol::limits::BODY_BYTES_MAX;
 use proptest::prelude::*;
+use tokio::sync::Semaphore;
 
 use super::*;
-use crate::channel::Input;
+use crate::channel::{Claim, Input};
 use crate::connection::Writer;
 
 const HISTORY_MESSAGES: usize = 8;
@@ -70,6 +71,7 @@ struct World {
     answers: Answers,
     bounds: config::History,
     readers: BTreeMap<u64, Reader>,
+    replays: Arc<Semaphore>,
     joined: u64,
     requests: u64,
     /// Every message by offset, from 1: whose it is and what it says.
@@ -90,6 +92,7 @@ impl World {
             answers: Answers::default(),
             bounds: config::History { messages: HISTORY_MESSAGES, bytes: 1 << 20, age: Duration::from_secs(60) },
             readers: BTreeMap::new(),
+            replays: Arc::new(Semaphore::new(100)),
             joined: 0,
             requests: 0,
             log: Vec::new(),
@@ -154,8 +157,9 @@ impl World {
                 payload: Payload::text(text),
             });
         }
-        let batch = Batch { from, publications };
-        self.state.publish(&batch, Millis::ZERO, &mut self.open, &mut self.answers);
+        for publication in &publications {
+            self.state.publish(&from, publication, Millis::ZERO, &mut self.open, &mut self.answers);
+        }
         assert_eq!(self.state.position().offset.value(), self.log.len() as u64, "stored once each");
     }
 
@@ -201,7 +205,8 @@ impl World {
         let gate = Arc::new(Gate::default());
         let options = if exclude_own { SubscribeOptions::EXCLUDE_OWN } else { SubscribeOptions::NONE };
         let request = RequestId::saturating(1);
-        let join = Join { party: Arc::clone(&party), request, start, options, gate: Arc::clone(&gate) };
+        let permit = Arc::clone(&self.replays).try_acquire_owned().ok();
+        let join = Join { from: Claim::of(&party), request, start, options, gate: Arc::clone(&gate), permit };
         self.state.join(join, Millis::ZERO, &self.bounds);
         let mut reader = Reader {
             party,
@@ -227,7 +232,8 @@ impl World {
         self.flush(8);
         let reader = self.readers.remove(&id).unwrap();
         reader.gate.shut();
-        self.state.leave(Leave { party: Arc::clone(&reader.party), request: None });
+        let (connection, gate) = (reader.party.connection, Arc::clone(&reader.gate));
+        self.state.leave(Leave { connection, gate, request: None });
         assert!(!self.state.members.contains_key(&reader.party.connection));
     }
 

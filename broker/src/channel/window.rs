@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use callboard_protocol::limits::PUBLISH_WINDOW;
+use callboard_protocol::limits::{PUBLISH_WINDOW, UNACKNOWLEDGED_MAX};
 use callboard_protocol::{Millis, Offset, Sequence};
 
 use super::messages::Instance;
 
-/// Ids a channel remembers in all. Past it the publishers that were quiet longest are forgotten.
-const IDS_MAX: usize = 16 * PUBLISH_WINDOW;
+/// Ids a channel remembers in all, at most 400 KiB. Past it, publishers first keep no more ids than a client may send
+/// again; then those that were quiet longest are forgotten.
+const IDS_MAX: usize = 64 * PUBLISH_WINDOW;
 
 /// How many ids are left after forgetting: a quarter below the bound, so that the search for the quietest is rare.
 const IDS_KEPT: usize = IDS_MAX / 4 * 3;
@@ -54,7 +55,16 @@ impl Window {
             self.ids += 1;
         }
         if self.ids > IDS_MAX {
+            self.keep_what_may_come_again();
             self.forget_quietest();
+        }
+    }
+
+    fn keep_what_may_come_again(&mut self) {
+        for publisher in self.publishers.values_mut() {
+            let excess = publisher.stored.len().saturating_sub(UNACKNOWLEDGED_MAX);
+            publisher.stored.drain(..excess);
+            self.ids -= excess;
         }
     }
 

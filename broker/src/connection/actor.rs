@@ -21,22 +21,14 @@ use kameo::mailbox::{self, MailboxReceiver, Signal};
 use kameo::message::{Context as Turn, Message};
 use quinn::{ReadError, RecvStream, SendStream, VarInt, WriteError};
 use tokio::sync::mpsc;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::messages::{Drain, End};
 use super::outbox::{Ending, Outbox};
 use super::registry::Registry;
 use super::session::Session;
 use super::writer::Writer;
-
-/// Signals that may wait for a connection: the broker tells it to drain and to end, and no more.
-const MAILBOX: usize = 8;
-
-/// Chunks taken from the stream in one read: about 38 KiB of full datagrams.
-const CHUNKS_A_READ: usize = 32;
-
-/// How long a session that ends may take to send what is left and have it acknowledged, unless the broker is draining.
-const LINGER: Duration = Duration::from_secs(2);
+use crate::defaults::{CHUNKS_A_READ, CONNECTION_MAILBOX, LINGER};
 
 /// A session's stream and the connection that it is on.
 #[derive(Debug)]
@@ -52,8 +44,8 @@ pub(crate) struct Socket {
 /// How long a session waits for what.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
-    /// Until `Hello` has come.
-    pub(crate) hello: Duration,
+    /// When `Hello` must have come.
+    pub(crate) hello: Instant,
     /// Until everything is out after the broker began to drain.
     pub(crate) drain: Duration,
 }
@@ -111,10 +103,10 @@ impl Actor {
             reading: true,
             ending: false,
             torn: false,
-            timer: Some(Box::pin(sleep(patience.hello))),
+            timer: Some(Box::pin(sleep_until(patience.hello))),
             draining: None,
         };
-        let prepared = Self::prepare_with_mailbox(mailbox::bounded(MAILBOX));
+        let prepared = Self::prepare_with_mailbox(mailbox::bounded(CONNECTION_MAILBOX));
         // Before it runs, so that it cannot be over before it is known.
         registry.insert(id, prepared.actor_ref().clone());
         prepared.spawn(actor);
@@ -140,19 +132,19 @@ impl Actor {
 
     /// Takes what the outbox has, once the socket took what came before. Gives the ending when everything is out.
     fn fill(&mut self) -> Option<Ending> {
-        if !self.writer.is_pending() {
+        if !self.writer.is_pending() && !self.torn {
             self.writer.fill(&self.outbox);
             for replay in self.writer.take_finished() {
-                if let Some((channel, pull)) = replay.finish() {
-                    self.session.send(channel, pull);
-                }
+                self.session.finish(replay);
             }
         }
         let (ending, taken) = self.outbox.ending()?;
         if !self.ending {
             self.begin_ending(&ending);
         }
-        (taken && !self.writer.is_pending()).then_some(ending)
+        // A peer that says goodbye behind its publishes wants them taken.
+        let heard = ending.code != Code::Finished || self.session.is_clear() || self.timer.is_none();
+        (heard && (taken || self.torn) && !self.writer.is_pending()).then_some(ending)
     }
 
     fn begin_ending(&mut self, ending: &Ending) {
@@ -162,6 +154,7 @@ impl Actor {
         if ending.code == Code::TooSlow {
             // It does not read what it has: only the close itself can reach it.
             self.drop_unwritten();
+            self.outbox.abandon(ending.clone());
         }
         let patience = if ending.code == Code::ShuttingDown { self.patience.drain } else { LINGER };
         self.timer = Some(Box::pin(sleep(patience)));
@@ -286,8 +279,8 @@ impl kameo::Actor for Actor {
         _: WeakActorRef<Self>,
         mailbox: &mut MailboxReceiver<Self>,
     ) -> Result<Option<Signal<Self>>, Infallible> {
+        let mut chunks: [Bytes; CHUNKS_A_READ] = std::array::from_fn(|_| Bytes::new());
         loop {
-            let mut chunks: [Bytes; CHUNKS_A_READ] = std::array::from_fn(|_| Bytes::new());
             match self.news(mailbox, &mut chunks).await {
                 News::Signal(signal) => return Ok(signal),
                 News::Written(Ok(())) | News::Outbox => {}
@@ -295,13 +288,15 @@ impl kameo::Actor for Actor {
                     self.writer.clear();
                     self.outbox.abandon(Ending::plain(Code::Finished));
                 }
-                News::Room => self.note_clear(),
+                News::Room => {}
                 News::Read(Ok(Some(count))) => self.take_frames(&mut chunks[..count]),
                 News::Read(Ok(None)) => self.stop_reading(Ok(())),
                 News::Read(Err(error)) => self.stop_reading(Err(error)),
                 News::Timer => self.run_out_of_patience(),
             }
-            if let Some(ending) = self.fill() {
+            let over = self.fill();
+            self.note_clear();
+            if let Some(ending) = over {
                 self.close(&ending).await;
                 return Ok(None);
             }

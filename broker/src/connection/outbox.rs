@@ -13,6 +13,8 @@ use parking_lot::Mutex;
 
 use crate::channel::Replay;
 use crate::config;
+use crate::defaults::PLACES_KEPT;
+use crate::sentence::capped;
 
 /// A membership's permission to be delivered to, held by the channel and by the session. Once shut it stays shut.
 #[derive(Debug, Default)]
@@ -49,7 +51,8 @@ impl Ending {
 
     /// An ending with a more exact sentence.
     pub(crate) fn because(code: Code, reason: impl std::fmt::Display) -> Self {
-        Self { code, sentence: format!("{}: {reason}", code.sentence()).into(), retry_after: None }
+        let sentence = capped(format!("{}: {reason}", code.sentence()));
+        Self { code, sentence: sentence.into(), retry_after: None }
     }
 }
 
@@ -59,7 +62,7 @@ pub(crate) enum Piece {
     /// Whole frames, encoded.
     Frames(Bytes),
     /// A replay to be pulled at the socket's pace from here on.
-    Replay(Replay),
+    Replay(Box<Replay>),
 }
 
 /// The queue of what the broker says to one session.
@@ -82,9 +85,6 @@ struct Queue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ended;
 
-/// Above this many places an emptied queue gives its memory back.
-const PLACES_KEPT: usize = 64;
-
 impl Outbox {
     /// An empty outbox.
     pub(crate) fn new(bounds: config::Outbox) -> Self {
@@ -106,13 +106,26 @@ impl Outbox {
         self.put(&mut self.queue.lock(), frames, messages)
     }
 
+    /// Queues a channel's frames if they fit well within the bounds; otherwise does nothing. Whether they were queued.
+    pub(crate) fn offer(&self, gate: &Gate, pieces: &[(Bytes, usize)]) -> bool {
+        let mut queue = self.queue.lock();
+        let bytes: usize = pieces.iter().map(|(piece, _)| piece.len()).sum();
+        let messages: usize = pieces.iter().map(|(_, messages)| messages).sum();
+        let fits =
+            queue.bytes + bytes <= self.bounds.bytes / 2 && queue.messages + messages <= self.bounds.messages / 2;
+        if !fits || !gate.is_open() || queue.ending.is_some() {
+            return false;
+        }
+        pieces.iter().all(|(piece, messages)| self.put(&mut queue, piece.clone(), *messages).is_ok())
+    }
+
     /// Queues a replay behind what waits already. It is outside the budget: its frames belong to the history.
     pub(crate) fn replay(&self, replay: Replay) -> Result<(), Ended> {
         let mut queue = self.queue.lock();
         if queue.ending.is_some() {
             return Err(Ended);
         }
-        self.push(&mut queue, Piece::Replay(replay), 0);
+        self.push(&mut queue, Piece::Replay(Box::new(replay)), 0);
         Ok(())
     }
 
@@ -144,7 +157,7 @@ impl Outbox {
             return Err(Ended);
         }
         if queue.bytes + frames.len() > self.bounds.bytes || queue.messages + messages > self.bounds.messages {
-            // Rule 7 of ARCHITECTURE.md: a full outbox is a decision, never an await and never unbounded memory.
+            // ARCHITECTURE.md, "Full": a decision, never an await and never unbounded memory.
             queue.pieces = VecDeque::new();
             (queue.bytes, queue.messages) = (0, 0);
             queue.ending = Some(Ending::plain(Code::TooSlow));

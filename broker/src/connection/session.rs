@@ -5,18 +5,17 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use callboard_protocol::frame::ClientFrame;
+use callboard_protocol::close::Code;
+use callboard_protocol::frame::{ClientFrame, Start};
 use callboard_protocol::{ChannelName, ConnectionId};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::outbox::{Ending, Outbox};
 use super::state::{Command, Rules, State};
-use crate::channel::{Input, Sent, Slot};
+use crate::channel::{Input, Replay, Slot};
 use crate::config;
-use crate::directory::Directory;
-
-/// Slots that a session remembers, so that a publisher does not look its channel up for every batch.
-const SLOTS_MAX: usize = 256;
+use crate::defaults::{REPLAYS_MAX, SLOTS_MAX};
+use crate::directory::{Directory, Full};
 
 /// One session's way into the broker. Dropping it takes the session out of every channel.
 #[derive(Debug)]
@@ -28,8 +27,19 @@ pub(crate) struct Session {
     /// Filled by the frames of one read and emptied behind it.
     commands: Vec<Command>,
     held: VecDeque<(Arc<Slot>, Input)>,
-    /// Where room for the first held input is told.
-    room: Option<Arc<Notify>>,
+    /// Why the first held input is held.
+    obstacle: Option<Obstacle>,
+    /// The rights to replay, once one was asked for.
+    replays: Option<Arc<Semaphore>>,
+}
+
+/// Why an input is held.
+#[derive(Debug, Clone)]
+enum Obstacle {
+    /// Its channel's mailbox is full; this notifies when there is room.
+    Channel(Arc<Notify>),
+    /// The session replays as many channels as it may; this has a permit when one of them is over.
+    Replays(Arc<Semaphore>),
 }
 
 impl Session {
@@ -48,7 +58,8 @@ impl Session {
             slots: HashMap::new(),
             commands: Vec::new(),
             held: VecDeque::new(),
-            room: None,
+            obstacle: None,
+            replays: None,
         }
     }
 
@@ -71,21 +82,24 @@ impl Session {
         self.state.handle(frame, body, &mut self.commands)
     }
 
-    /// Hands the channels what the frames since the last call told them to do. Whether all of it was taken: if not,
-    /// no more frames should be read until [`Session::room`] is ready.
-    pub(crate) fn hand_over(&mut self) -> bool {
+    /// Hands the channels what the frames since the last call told them to do. What is not taken is held: no more frames
+    /// should be read until [`Session::is_clear`].
+    pub(crate) fn hand_over(&mut self) {
         for Command { channel, input } in std::mem::take(&mut self.commands) {
             let slot = self.slot(channel, &input);
             self.held.push_back((slot, input));
         }
-        self.hand_over_held()
+        self.hand_over_held();
     }
 
-    /// Hands a channel one thing more, behind what is held.
-    pub(crate) fn send(&mut self, channel: ChannelName, input: Input) -> bool {
-        let slot = self.slot(channel, &input);
-        self.held.push_back((slot, input));
-        self.hand_over_held()
+    /// Asks for what comes behind a replay that was read to its end. It goes before everything held: what is held may be
+    /// a subscription that waits for this very replay to be over.
+    pub(crate) fn finish(&mut self, replay: Replay) {
+        if let Some((channel, pull)) = replay.finish() {
+            let slot = self.slot(channel, &pull);
+            self.held.push_front((slot, pull));
+            self.hand_over_held();
+        }
     }
 
     /// Whether nothing is held.
@@ -93,35 +107,59 @@ impl Session {
         self.held.is_empty()
     }
 
-    fn hand_over_held(&mut self) -> bool {
-        self.room = None;
-        while let Some((mut slot, input)) = self.held.pop_front() {
-            match self.directory.send(&mut slot, input) {
-                Sent::Taken | Sent::Retired(_) => {}
-                Sent::Full { input, room } => {
-                    self.held.push_front((slot, input));
-                    self.room = Some(room);
-                    return false;
-                }
+    fn hand_over_held(&mut self) {
+        self.obstacle = None;
+        while let Some((mut slot, mut input)) = self.held.pop_front() {
+            if let Some(replays) = self.lacks_permit(&mut input) {
+                self.held.push_front((slot, input));
+                self.obstacle = Some(Obstacle::Replays(replays));
+                return;
+            }
+            let before = Arc::as_ptr(&slot);
+            if let Err(Full { input, room }) = self.directory.send(&mut slot, input) {
+                self.held.push_front((slot, input));
+                self.obstacle = Some(Obstacle::Channel(room));
+                return;
+            }
+            if Arc::as_ptr(&slot) != before {
+                // The remembered slot was retired; the next batch looks the channel up again.
+                self.slots.remove(slot.name());
             }
         }
-        true
+    }
+
+    /// Gives a subscription that may begin with history the right to replay. What there is to wait for, if all rights
+    /// are given out.
+    fn lacks_permit(&mut self, input: &mut Input) -> Option<Arc<Semaphore>> {
+        let Input::Join(join) = input else { return None };
+        if join.start == Start::Live || join.permit.is_some() {
+            return None;
+        }
+        let replays = self.replays.get_or_insert_with(|| Arc::new(Semaphore::new(REPLAYS_MAX)));
+        join.permit = Arc::clone(replays).try_acquire_owned().ok();
+        join.permit.is_none().then(|| Arc::clone(replays))
     }
 
     /// Ready when everything held was taken; never while nothing is held. May be dropped and called again.
     pub(crate) async fn room(&mut self) {
-        if self.room.is_none() {
+        if self.obstacle.is_none() {
             return std::future::pending().await;
         }
-        while let Some(room) = self.room.clone() {
-            let mut notified = pin!(room.notified());
-            // Listens before it tries again, so that room made in between is not missed.
-            notified.as_mut().enable();
-            let taken = self.hand_over_held();
-            if !taken && self.room.as_ref().is_some_and(|now| Arc::ptr_eq(&room, now)) {
-                notified.await;
-                self.hand_over_held();
+        while let Some(obstacle) = self.obstacle.clone() {
+            match obstacle {
+                Obstacle::Replays(replays) => drop(replays.acquire().await),
+                Obstacle::Channel(room) => {
+                    let mut notified = pin!(room.notified());
+                    // Listens before it tries again, so that room made in between is not missed.
+                    notified.as_mut().enable();
+                    self.hand_over_held();
+                    match &self.obstacle {
+                        Some(Obstacle::Channel(now)) if Arc::ptr_eq(&room, now) => notified.await,
+                        Some(_) | None => continue,
+                    }
+                }
             }
+            self.hand_over_held();
         }
     }
 
@@ -142,9 +180,11 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.outbox.abandon(Ending::plain(Code::Finished));
         for Command { channel, input } in self.state.leave_all() {
             let mut slot = self.directory.slot(&channel);
-            // A channel whose mailbox is full is about to deliver, and lets go of a member whose outbox has ended.
+            // A channel whose mailbox is full lets go of a member whose outbox has ended: at its next delivery, or when
+            // it is laid down.
             let _ = self.directory.send(&mut slot, input);
         }
     }

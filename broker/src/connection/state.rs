@@ -15,7 +15,8 @@ use callboard_protocol::session::FromClient;
 use callboard_protocol::{ChannelName, ConnectionId, RequestId};
 
 use super::outbox::{Ending, Gate, Outbox};
-use crate::channel::{Batch, Input, Instance, Join, Leave, Party, Publication};
+use crate::channel::{Batch, Claim, Input, Instance, Join, Leave, Party, Publication};
+use crate::defaults::{BATCHES_SEARCHED, GRANTS_MAX};
 use crate::identity::{self, Identity, KeyStore, Refusal};
 
 /// What holds for every session.
@@ -39,12 +40,6 @@ pub(crate) struct Command {
     /// What it is to do.
     pub(crate) input: Input,
 }
-
-/// Channels whose publish grant a session remembers. Past it the grants are asked for anew, which is only slower.
-const GRANTS_MAX: usize = 256;
-
-/// How many batches of one read are searched for one of the same channel.
-const BATCHES_SEARCHED: usize = 8;
 
 /// One session.
 #[derive(Debug)]
@@ -179,11 +174,12 @@ impl State {
         let gate = Arc::new(Gate::default());
         self.subscriptions.insert(name.clone(), Arc::clone(&gate));
         let join = Join {
-            party: Arc::clone(&self.party),
+            from: Claim::of(&self.party),
             request: frame.request,
             start: frame.start,
             options: frame.options,
             gate,
+            permit: None,
         };
         commands.push(Command { channel: name, input: Input::Join(join) });
     }
@@ -208,14 +204,17 @@ impl State {
     }
 
     fn unsubscribe(&mut self, frame: &Unsubscribe<'_>, commands: &mut Vec<Command>) {
-        let Some((name, gate)) = self.subscriptions.remove_entry(frame.channel) else {
-            return self.refuse(
-                frame.request,
-                &Refusal::new(Class::NotSubscribed, format!("this session is not subscribed to `{}`", frame.channel)),
-            );
+        let name = match parse(frame.channel) {
+            Ok(name) => name,
+            Err(refusal) => return self.refuse(frame.request, &refusal),
+        };
+        let Some(gate) = self.subscriptions.remove(&name) else {
+            let sentence = format!("this session is not subscribed to `{name}`");
+            return self.refuse(frame.request, &Refusal::new(Class::NotSubscribed, sentence));
         };
         gate.shut();
-        let leave = Leave { party: Arc::clone(&self.party), request: Some(frame.request) };
+        let request = Some((frame.request, Claim::of(&self.party)));
+        let leave = Leave { connection: self.party.connection, gate, request };
         commands.push(Command { channel: name, input: Input::Leave(leave) });
     }
 
@@ -233,12 +232,12 @@ impl State {
         // Publishes to one channel are handed over as one, as long as nothing but publishes lies between them.
         for command in commands.iter_mut().rev().take(BATCHES_SEARCHED) {
             let Input::Publish(batch) = &mut command.input else { break };
-            if command.channel == name && Arc::ptr_eq(&batch.from, &self.party) {
+            if command.channel == name && Arc::ptr_eq(batch.from.party(), &self.party) {
                 batch.publications.push(publication);
                 return;
             }
         }
-        let batch = Batch { from: Arc::clone(&self.party), publications: vec![publication] };
+        let batch = Batch { from: Claim::of(&self.party), publications: vec![publication] };
         commands.push(Command { channel: name, input: Input::Publish(batch) });
     }
 
@@ -267,10 +266,10 @@ impl State {
 
     /// The commands that take the session out of every channel. Nothing is delivered from here on.
     pub(crate) fn leave_all(&mut self) -> impl Iterator<Item = Command> {
-        let party = Arc::clone(&self.party);
+        let connection = self.party.connection;
         self.subscriptions.drain().map(move |(channel, gate)| {
             gate.shut();
-            Command { channel, input: Input::Leave(Leave { party: Arc::clone(&party), request: None }) }
+            Command { channel, input: Input::Leave(Leave { connection, gate, request: None }) }
         })
     }
 

@@ -6,22 +6,14 @@ use bytes::{Bytes, BytesMut};
 
 use super::outbox::{Outbox, Piece};
 use crate::channel::Replay;
-
-/// What a writer takes from the outbox at once, in bytes: enough to keep the socket busy, little enough that what a
-/// slow reader has not taken still counts against its outbox.
-const FILL_BYTES: usize = 64 << 10;
-
-/// Pieces from this size on are passed on as they are, sharing the memory of all who get them; smaller ones are copied
-/// together, because quinn's send buffer searches its pieces one by one.
-const PIECE_BYTES_SHARED: usize = 4 << 10;
-
-/// The size of a chunk that small pieces are copied into.
-const CHUNK_BYTES: usize = 16 << 10;
+use crate::defaults::{CHUNK_BYTES, FILL_BYTES, PIECE_BYTES_SHARED};
 
 /// Chunks ready to be written, and the replays to be pulled beside the outbox.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     chunks: VecDeque<Bytes>,
+    /// A small piece that has no company yet; alone it is passed on as it is.
+    lone: Option<Bytes>,
     copied: BytesMut,
     replays: VecDeque<Replay>,
     finished: Vec<Replay>,
@@ -48,7 +40,7 @@ impl Writer {
         let mut replays = std::mem::take(&mut self.replays);
         outbox.drain(FILL_BYTES, |piece| match piece {
             Piece::Frames(frames) => self.put(frames),
-            Piece::Replay(replay) => replays.push_back(replay),
+            Piece::Replay(replay) => replays.push_back(*replay),
         });
         let mut left = FILL_BYTES;
         while left > 0
@@ -85,10 +77,20 @@ impl Writer {
         if self.copied.len() + piece.len() > CHUNK_BYTES {
             self.end_copied();
         }
-        self.copied.extend_from_slice(&piece);
+        match self.lone.take() {
+            None if self.copied.is_empty() => self.lone = Some(piece),
+            first => {
+                if let Some(first) = first {
+                    self.copied.reserve((4 * (first.len() + piece.len())).min(CHUNK_BYTES));
+                    self.copied.extend_from_slice(&first);
+                }
+                self.copied.extend_from_slice(&piece);
+            }
+        }
     }
 
     fn end_copied(&mut self) {
+        self.chunks.extend(self.lone.take());
         if !self.copied.is_empty() {
             self.chunks.push_back(std::mem::take(&mut self.copied).freeze());
         }

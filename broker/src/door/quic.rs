@@ -9,24 +9,13 @@ use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, IdleTimeout, Incoming, TokioRuntime, TransportConfig, VarInt};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::local::Local;
 use super::reset::ResetSecret;
 use crate::config::Config;
 use crate::connection::{Actor, Patience, Socket};
-
-/// Sessions, that is streams, that a peer may have open on one connection.
-const SESSIONS_MAX: u32 = 1;
-
-/// Bytes that a peer may send before the broker took them: one read's worth for each of a few round trips.
-const RECEIVE_WINDOW: u32 = 256 << 10;
-
-/// Bytes that are sent and not acknowledged, for one connection. What waits longer waits in the outbox.
-const SEND_WINDOW: u64 = 512 << 10;
-
-/// What the kernel may hold for the one socket of all connections: a burst to thousands of subscribers.
-const SOCKET_BYTES: usize = 4 << 20;
+use crate::defaults::{RECEIVE_WINDOW, SEND_WINDOW, SESSIONS_MAX, SOCKET_BYTES};
 
 /// Why the door could not open.
 #[derive(Debug, thiserror::Error)]
@@ -71,9 +60,9 @@ impl Quic {
         let socket = bind_socket(config.listen).map_err(bind)?;
         let endpoint = Endpoint::new(reset.endpoint(), Some(server), socket, Arc::new(TokioRuntime)).map_err(bind)?;
         let address = endpoint.local_addr().map_err(bind)?;
-        let patience = Patience { hello: config.hello_timeout, drain: config.drain.deadline };
+        let waits = Waits { hello: config.hello_timeout, drain: config.drain.deadline };
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept(endpoint.clone(), local, patience));
+        accepting.spawn(accept(endpoint.clone(), local, waits));
         Ok(Self { endpoint, address, accepting })
     }
 
@@ -100,6 +89,12 @@ impl Quic {
     }
 }
 
+impl Drop for Quic {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 fn transport(config: &Config) -> Result<TransportConfig, BindError> {
     let idle = IdleTimeout::try_from(config.idle_timeout).map_err(|_| BindError::IdleTimeout(config.idle_timeout))?;
     let mut transport = TransportConfig::default();
@@ -123,10 +118,10 @@ fn bind_socket(address: SocketAddr) -> std::io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-async fn accept(endpoint: Endpoint, local: Arc<Local>, patience: Patience) {
+async fn accept(endpoint: Endpoint, local: Arc<Local>, waits: Waits) {
     let mut handshakes = JoinSet::new();
     while let Some(incoming) = endpoint.accept().await {
-        handshakes.spawn(let_in(incoming, Arc::clone(&local), patience));
+        handshakes.spawn(let_in(incoming, Arc::clone(&local), waits));
         while handshakes.try_join_next().is_some() {}
     }
 }
@@ -138,20 +133,46 @@ async fn refuse(endpoint: Endpoint) {
 }
 
 /// Carries one handshake to its first stream, which is the session.
-async fn let_in(incoming: Incoming, local: Arc<Local>, patience: Patience) {
+async fn let_in(incoming: Incoming, local: Arc<Local>, waits: Waits) {
     let peer = incoming.remote_address();
-    let handshake = async {
-        let connection = incoming.await?;
-        let (send, recv) = connection.accept_bi().await?;
-        Ok::<_, quinn::ConnectionError>(Socket { connection, send, recv })
+    let patience = Patience { hello: Instant::now() + waits.hello, drain: waits.drain };
+    let connection = match timeout_at(patience.hello, incoming).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => return tracing::debug!(%peer, %error, "handshake failed"),
+        Err(_) => return tracing::debug!(%peer, "handshake not done in time"),
     };
-    match timeout(patience.hello, handshake).await {
-        Ok(Ok(socket)) => {
+    // Closes the connection with a code if this is dropped before there is a session, as when the broker drains.
+    let mut stranger = Stranger { connection: connection.clone(), code: Some(Code::ShuttingDown) };
+    match timeout_at(patience.hello, connection.accept_bi()).await {
+        Ok(Ok((send, recv))) => {
+            stranger.code = None;
             let (id, session) = local.open();
             tracing::debug!(connection = %id, %peer, "session opened");
-            Actor::start(id, session, socket, Arc::clone(&local.registry), patience);
+            Actor::start(id, session, Socket { connection, send, recv }, Arc::clone(&local.registry), patience);
         }
-        Ok(Err(error)) => tracing::debug!(%peer, %error, "handshake failed"),
-        Err(_) => tracing::debug!(%peer, "no session was opened in time"),
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "connection gone before a session was opened"),
+        Err(_) => stranger.code = Some(Code::HandshakeTimeout),
+    }
+}
+
+/// How long the door and its sessions wait.
+#[derive(Debug, Clone, Copy)]
+struct Waits {
+    hello: Duration,
+    drain: Duration,
+}
+
+/// A connection without a session.
+struct Stranger {
+    connection: quinn::Connection,
+    /// Why it is closed when this is dropped; `None` once a session owns it.
+    code: Option<Code>,
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        if let Some(code) = self.code {
+            self.connection.close(VarInt::from_u32(code.number().into()), code.sentence().as_bytes());
+        }
     }
 }

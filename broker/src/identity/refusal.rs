@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use callboard_protocol::error::Class;
 
+use crate::sentence::capped;
+
 /// Why a request was refused, and what to do next. The peer is at fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{sentence}")]
@@ -18,6 +20,10 @@ impl Refusal {
     /// A refusal.
     #[must_use]
     pub fn new(class: Class, sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self { class, sentence: sentence.into() }
+        let sentence = match sentence.into() {
+            Cow::Borrowed(sentence) => Cow::Borrowed(sentence),
+            Cow::Owned(sentence) => Cow::Owned(capped(sentence)),
+        };
+        Self { class, sentence }
     }
 }
