@@ -18,4 +18,4 @@ pub mod tls;
 
 pub use broker::{Broker, StartError};
 pub use config::Config;
-pub use door::BindError;
+pub use door::{BindError, tuning};

@@ -85,8 +85,12 @@ impl Trust {
         Self(Inner::Insecure)
     }
 
-    /// The TLS half of a connection.
-    pub(crate) fn tls(&self) -> Result<QuicClientConfig, TrustError> {
+    /// The TLS half of a connection, for programs that speak the protocol themselves over a QUIC of their own.
+    ///
+    /// # Errors
+    ///
+    /// What is to be trusted cannot be read.
+    pub fn tls(&self) -> Result<QuicClientConfig, TrustError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])

@@ -3,6 +3,7 @@
 mod local;
 mod quic;
 mod reset;
+pub mod tuning;
 
 pub(crate) use local::Local;
 pub use quic::BindError;

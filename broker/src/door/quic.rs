@@ -1,21 +1,20 @@
 //! The QUIC door: accepts connections, opens a session on each one's first stream, and leaves the rest to its actor.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_protocol::close::Code;
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{Endpoint, IdleTimeout, Incoming, TokioRuntime, TransportConfig, VarInt};
-use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use quinn::{Endpoint, Incoming, TokioRuntime, VarInt};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::local::Local;
 use super::reset::ResetSecret;
+use super::tuning;
 use crate::config::Config;
 use crate::connection::{Actor, Patience, Socket};
-use crate::defaults::{RECEIVE_WINDOW, SEND_WINDOW, SESSIONS_MAX, SOCKET_BYTES};
 
 /// Why the door could not open.
 #[derive(Debug, thiserror::Error)]
@@ -55,9 +54,9 @@ impl Quic {
         local: Arc<Local>,
     ) -> Result<Self, BindError> {
         let mut server = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
-        server.transport_config(Arc::new(transport(config)?));
+        server.transport_config(Arc::new(tuning::transport(config.idle_timeout)?));
         let bind = |source| BindError::Bind { address: config.listen, source };
-        let socket = bind_socket(config.listen).map_err(bind)?;
+        let socket = tuning::socket(config.listen).map_err(bind)?;
         let endpoint = Endpoint::new(reset.endpoint(), Some(server), socket, Arc::new(TokioRuntime)).map_err(bind)?;
         let address = endpoint.local_addr().map_err(bind)?;
         let waits = Waits { hello: config.hello_timeout, drain: config.drain.deadline };
@@ -93,29 +92,6 @@ impl Drop for Quic {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-fn transport(config: &Config) -> Result<TransportConfig, BindError> {
-    let idle = IdleTimeout::try_from(config.idle_timeout).map_err(|_| BindError::IdleTimeout(config.idle_timeout))?;
-    let mut transport = TransportConfig::default();
-    transport
-        .max_concurrent_bidi_streams(VarInt::from_u32(SESSIONS_MAX))
-        .max_concurrent_uni_streams(VarInt::from_u32(0))
-        .stream_receive_window(VarInt::from_u32(RECEIVE_WINDOW))
-        .receive_window(VarInt::from_u32(RECEIVE_WINDOW))
-        .send_window(SEND_WINDOW)
-        .datagram_receive_buffer_size(None)
-        .max_idle_timeout(Some(idle));
-    Ok(transport)
-}
-
-fn bind_socket(address: SocketAddr) -> std::io::Result<UdpSocket> {
-    let socket = RawSocket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    // The kernel may grant less; the door works with that too, and loses a datagram earlier.
-    let _ = socket.set_recv_buffer_size(SOCKET_BYTES);
-    let _ = socket.set_send_buffer_size(SOCKET_BYTES);
-    socket.bind(&address.into())?;
-    Ok(socket.into())
 }
 
 async fn accept(endpoint: Endpoint, local: Arc<Local>, waits: Waits) {
