@@ -16,10 +16,11 @@ use crate::channel::Input;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Drain as DrainConfig};
 use crate::connection::{Drain, End, Ending, Registry, Rules};
-use crate::defaults::SWEEP_EVERY;
+use crate::defaults::{SHARDS, SWEEP_EVERY};
 use crate::directory::Directory;
 use crate::door::{BindError, Local, Quic, ResetSecret};
 use crate::identity::{KeyError, KeyStore};
+use crate::limit::{Admission, Budget};
 use crate::tls::{self, ServerIdentity, TlsError};
 
 /// How long a drain that has used up its deadline lets the last packets go out: a round trip of a slow line.
@@ -77,19 +78,23 @@ impl Broker {
             anonymous_publish: config.may_publish_anonymously(),
             payload_bytes_max: config.payload_bytes_max,
             subscriptions_max: config.subscriptions_max,
+            limits: config.limits,
         };
         let config = Arc::new(config);
         let directory = Arc::new(Directory::new(Clock::start(), Arc::clone(&config)));
         let registry = Arc::new(Registry::new());
+        let admission = Admission::new(config.limits);
         let local = Local {
             directory: Arc::clone(&directory),
             registry: Arc::clone(&registry),
             rules: Arc::new(rules),
             outbox: config.outbox,
+            outboxes: Budget::new(config.limits.outbox_bytes),
+            admission: Arc::clone(&admission),
         };
         let quic = Quic::open(&config, tls, &reset, Arc::new(local))?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(sweep(Arc::clone(&directory)));
+        tasks.spawn(sweep(Arc::clone(&directory), admission));
         Ok(Self { quic, directory, registry, fingerprint: certificate.fingerprint, drain: config.drain, _tasks: tasks })
     }
 
@@ -185,11 +190,14 @@ async fn until_dropped(last: mpsc::Sender<()>, mut all: mpsc::Receiver<()>) {
     while all.recv().await.is_some() {}
 }
 
-async fn sweep(directory: Arc<Directory>) {
+async fn sweep(directory: Arc<Directory>, admission: Arc<Admission>) {
     let mut ticks = interval(SWEEP_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     for shard in 0_usize.. {
         ticks.tick().await;
         directory.sweep(shard);
+        if shard % SHARDS == 0 {
+            admission.sweep(directory.now());
+        }
     }
 }

@@ -10,10 +10,12 @@ use crate::{data_dir, defaults};
 
 mod check;
 mod file;
+mod bounds;
 mod pattern;
 
 pub use check::ConfigError;
 pub use file::{File, FileError};
+pub use bounds::{Limits, OUTBOX_BYTES_FREE, Rate};
 pub use pattern::Pattern;
 
 /// Everything the broker can be told.
@@ -43,6 +45,8 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// How long a channel that nothing happens to stays awake.
     pub channel_idle: Duration,
+    /// The bounds on peers and on what they hold in all.
+    pub limits: Limits,
     /// How shutdown goes.
     pub drain: Drain,
 }
@@ -120,6 +124,7 @@ impl Config {
             hello_timeout: defaults::HELLO_TIMEOUT,
             idle_timeout: defaults::IDLE_TIMEOUT,
             channel_idle: defaults::CHANNEL_IDLE,
+            limits: Limits::default(),
             drain: Drain { deadline: defaults::DRAIN_DEADLINE, spread: defaults::DRAIN_SPREAD },
         }
     }

@@ -71,6 +71,9 @@ pub(crate) const CONNECTION_MAILBOX: usize = 8;
 /// read again when one of them is over.
 pub(crate) const REPLAYS_MAX: usize = 32;
 
+/// Frames in a row that a session may send too fast before it is ended: each was answered with the time to wait.
+pub(crate) const STRIKES_MAX: u32 = 1000;
+
 /// Slots that a session remembers, so that a publisher does not look its channel up for every batch.
 pub(crate) const SLOTS_MAX: usize = 256;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use callboard_protocol::limits::INTEGER_MAX;
@@ -16,6 +16,7 @@ use crate::channel::{Input, Sent, Slot};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::defaults::SHARDS;
+use crate::limit::Budget;
 
 type Shard = HashMap<ChannelName, Arc<Slot>>;
 
@@ -36,6 +37,8 @@ pub(crate) struct Directory {
     last_id: AtomicU64,
     clock: Clock,
     config: Arc<Config>,
+    history: Arc<Budget>,
+    channels: AtomicUsize,
 }
 
 impl Directory {
@@ -46,6 +49,8 @@ impl Directory {
             hasher: RandomState::new(),
             last_id: AtomicU64::new(0),
             clock,
+            history: Budget::new(config.limits.history_bytes),
+            channels: AtomicUsize::new(0),
             config,
         }
     }
@@ -65,6 +70,16 @@ impl Directory {
         self.config.channel_idle
     }
 
+    /// The channel of this name, if there is one.
+    pub(crate) fn find(&self, name: &ChannelName) -> Option<Arc<Slot>> {
+        self.shard(name).lock().get(name).map(Arc::clone)
+    }
+
+    /// Whether there are as many channels as there may be.
+    pub(crate) fn is_full(&self) -> bool {
+        self.channels.load(Ordering::Relaxed) >= self.config.limits.channels
+    }
+
     /// The channel of this name, born if there is none.
     pub(crate) fn slot(&self, name: &ChannelName) -> Arc<Slot> {
         let mut shard = self.shard(name).lock();
@@ -72,7 +87,8 @@ impl Directory {
             return Arc::clone(slot);
         }
         let id = ChannelId::saturating(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
-        let slot = Slot::new(id, name.clone(), draw_epoch());
+        let slot = Slot::new(id, name.clone(), draw_epoch(), &self.history);
+        self.channels.fetch_add(1, Ordering::Relaxed);
         shard.insert(name.clone(), Arc::clone(&slot));
         slot
     }
@@ -120,15 +136,19 @@ impl Directory {
     /// Takes a slot out of the directory if its channel sleeps and nothing is left of it.
     pub(crate) fn retire_if_empty(&self, slot: &Arc<Slot>) {
         let mut shard = self.shard(slot.name()).lock();
-        if slot.retire_if_empty(self, false) && shard.get(slot.name()).is_some_and(|known| Arc::ptr_eq(known, slot)) {
-            shard.remove(slot.name());
+        if slot.retire_if_empty(self, false) {
+            self.remove(&mut shard, slot);
         }
     }
 
     fn forget(&self, slot: &Arc<Slot>) {
-        let mut shard = self.shard(slot.name()).lock();
+        self.remove(&mut self.shard(slot.name()).lock(), slot);
+    }
+
+    fn remove(&self, shard: &mut Shard, slot: &Arc<Slot>) {
         if shard.get(slot.name()).is_some_and(|known| Arc::ptr_eq(known, slot)) {
             shard.remove(slot.name());
+            self.channels.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -136,7 +156,9 @@ impl Directory {
     pub(crate) fn sweep(&self, shard: usize) {
         self.clock.catch_up();
         let mut shard = self.shards[shard % SHARDS].lock();
+        let before = shard.len();
         shard.retain(|_, slot| !slot.retire_if_empty(self, true));
+        self.channels.fetch_sub(before - shard.len(), Ordering::Relaxed);
         if shard.capacity() > 4 * shard.len() {
             shard.shrink_to_fit();
         }

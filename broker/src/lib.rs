@@ -13,6 +13,7 @@ pub mod defaults;
 mod directory;
 mod door;
 pub mod identity;
+mod limit;
 mod sentence;
 pub mod tls;
 

@@ -1,21 +1,30 @@
 //! What a channel remembers: the chunks that were handed out, bounded by count, bytes and age.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use callboard_protocol::{Millis, Offset};
 
 use super::chunk::Chunk;
 use crate::config;
+use crate::limit::{Budget, Share};
 
 /// The chunks still remembered, oldest first, without a hole between them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct History {
     chunks: VecDeque<(Millis, Chunk)>,
     messages: usize,
     bytes: usize,
+    /// What this history has of the bytes that all histories may have.
+    share: Share,
 }
 
 impl History {
+    /// A history of nothing, with a share of `budget`.
+    pub(crate) fn new(budget: &Arc<Budget>) -> Self {
+        Self { chunks: VecDeque::new(), messages: 0, bytes: 0, share: Share::of(budget) }
+    }
+
     /// Remembers a chunk that was handed out at `now`, and forgets what passes a bound.
     pub(crate) fn push(&mut self, chunk: Chunk, now: Millis, bounds: &config::History) {
         if bounds.messages == 0 || bounds.bytes == 0 {
@@ -31,6 +40,9 @@ impl History {
             self.forget(too_many.max(too_large));
         }
         self.expire(now, bounds);
+        while !self.share.resize(self.bytes) {
+            self.forget(usize::MAX);
+        }
     }
 
     /// Forgets what is older than its age.
@@ -60,11 +72,16 @@ impl History {
             self.messages -= messages;
             self.bytes -= bytes - chunk.frames().len();
         }
+        if self.bytes < self.share.bytes() {
+            self.share.resize(self.bytes);
+        }
     }
 
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        self.chunks = VecDeque::new();
+        (self.messages, self.bytes) = (0, 0);
+        self.share.resize(0);
     }
 
     /// How many messages are remembered.

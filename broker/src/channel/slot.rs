@@ -12,6 +12,7 @@ use super::actor::Actor;
 use super::messages::Input;
 use super::state::State;
 use crate::directory::Directory;
+use crate::limit::Budget;
 
 /// A channel's place in the directory.
 ///
@@ -55,8 +56,8 @@ pub(crate) enum Sent {
 
 impl Slot {
     /// A channel that was just born, asleep.
-    pub(crate) fn new(id: ChannelId, name: ChannelName, epoch: Epoch) -> Arc<Self> {
-        let state = State::new(id, name.clone(), epoch);
+    pub(crate) fn new(id: ChannelId, name: ChannelName, epoch: Epoch, history: &Arc<Budget>) -> Arc<Self> {
+        let state = State::new(id, name.clone(), epoch, history);
         Arc::new(Self { name, phase: Mutex::new(Phase::Asleep(state)) })
     }
 

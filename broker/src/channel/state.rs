@@ -17,6 +17,7 @@ use super::replay::Replay;
 use super::window::Window;
 use crate::config;
 use crate::connection::{Ended, Ending, Gate, Outbox};
+use crate::limit::Budget;
 
 /// What lives as long as the channel, awake or asleep.
 #[derive(Debug)]
@@ -61,14 +62,14 @@ impl Answers {
 
 impl State {
     /// A channel that was just born.
-    pub(crate) fn new(id: ChannelId, name: ChannelName, epoch: Epoch) -> Self {
+    pub(crate) fn new(id: ChannelId, name: ChannelName, epoch: Epoch, history: &Arc<Budget>) -> Self {
         Self {
             id,
             name,
             epoch,
             head: Offset::ZERO,
             members: IndexMap::new(),
-            history: History::default(),
+            history: History::new(history),
             window: Window::default(),
         }
     }

@@ -87,7 +87,12 @@ impl World {
     fn new() -> Self {
         let epoch = Epoch::saturating(77);
         Self {
-            state: State::new(ChannelId::saturating(1), ChannelName::parse("a/b").unwrap(), epoch),
+            state: State::new(
+                ChannelId::saturating(1),
+                ChannelName::parse("a/b").unwrap(),
+                epoch,
+                &Budget::new(1 << 30),
+            ),
             open: Open::default(),
             answers: Answers::default(),
             bounds: config::History { messages: HISTORY_MESSAGES, bytes: 1 << 20, age: Duration::from_secs(60) },
@@ -107,7 +112,7 @@ impl World {
             connection: ConnectionId::saturating(self.joined),
             instance: instance(number),
             key: None,
-            outbox: Arc::new(Outbox::new(bounds)),
+            outbox: Arc::new(Outbox::new(bounds, &Budget::new(1 << 30))),
         })
     }
 

@@ -165,6 +165,7 @@ impl Actor {
         for chunk in chunks {
             self.deframer.handle_bytes(std::mem::take(chunk));
         }
+        self.session.begin_read();
         let verdict = self.take_bodies();
         self.session.hand_over();
         if let Err(ending) = verdict {

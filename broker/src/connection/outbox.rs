@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
@@ -12,8 +13,9 @@ use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 
 use crate::channel::Replay;
-use crate::config;
+use crate::config::{self, OUTBOX_BYTES_FREE};
 use crate::defaults::PLACES_KEPT;
+use crate::limit::{Budget, Share};
 use crate::sentence::capped;
 
 /// A membership's permission to be delivered to, held by the channel and by the session. Once shut it stays shut.
@@ -73,12 +75,29 @@ pub(crate) struct Outbox {
     bounds: config::Outbox,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
     pieces: VecDeque<(Piece, usize)>,
     bytes: usize,
     messages: usize,
     ending: Option<Ending>,
+    /// What this outbox has of the bytes that all outboxes may have.
+    share: Share,
+}
+
+impl Queue {
+    /// Makes the share fit `bytes`, in steps, so that an outbox that is read well never touches the budget. Whether the
+    /// budget has that much.
+    fn hold(&mut self, bytes: usize) -> bool {
+        let needed = bytes.saturating_sub(OUTBOX_BYTES_FREE).next_multiple_of(OUTBOX_BYTES_FREE);
+        needed == self.share.bytes() || self.share.resize(needed)
+    }
+
+    fn clear(&mut self) {
+        self.pieces = VecDeque::new();
+        (self.bytes, self.messages) = (0, 0);
+        self.share.resize(0);
+    }
 }
 
 /// The outbox takes nothing more: its session is over or about to be.
@@ -87,8 +106,9 @@ pub(crate) struct Ended;
 
 impl Outbox {
     /// An empty outbox.
-    pub(crate) fn new(bounds: config::Outbox) -> Self {
-        Self { queue: Mutex::default(), reader: AtomicWaker::new(), bounds }
+    pub(crate) fn new(bounds: config::Outbox, budget: &Arc<Budget>) -> Self {
+        let queue = Queue { pieces: VecDeque::new(), bytes: 0, messages: 0, ending: None, share: Share::of(budget) };
+        Self { queue: Mutex::new(queue), reader: AtomicWaker::new(), bounds }
     }
 
     /// Queues a channel's frames unless the membership's gate is shut. A session that is so slow that they do not fit
@@ -146,8 +166,7 @@ impl Outbox {
     /// Ends the session and drops what waits: the socket is gone or does not read.
     pub(crate) fn abandon(&self, ending: Ending) {
         let mut queue = self.queue.lock();
-        queue.pieces = VecDeque::new();
-        (queue.bytes, queue.messages) = (0, 0);
+        queue.clear();
         queue.ending.get_or_insert(ending);
         self.reader.wake();
     }
@@ -156,16 +175,16 @@ impl Outbox {
         if queue.ending.is_some() {
             return Err(Ended);
         }
-        if queue.bytes + frames.len() > self.bounds.bytes || queue.messages + messages > self.bounds.messages {
+        let (bytes, messages_then) = (queue.bytes + frames.len(), queue.messages + messages);
+        let fits = bytes <= self.bounds.bytes && messages_then <= self.bounds.messages;
+        if !fits || !queue.hold(bytes) {
             // ARCHITECTURE.md, "Full": a decision, never an await and never unbounded memory.
-            queue.pieces = VecDeque::new();
-            (queue.bytes, queue.messages) = (0, 0);
+            queue.clear();
             queue.ending = Some(Ending::plain(Code::TooSlow));
             self.reader.wake();
             return Err(Ended);
         }
-        queue.bytes += frames.len();
-        queue.messages += messages;
+        (queue.bytes, queue.messages) = (bytes, messages_then);
         self.push(queue, Piece::Frames(frames), messages);
         Ok(())
     }
@@ -195,6 +214,8 @@ impl Outbox {
             moved += step;
             sink(piece);
         }
+        let left = queue.bytes;
+        queue.hold(left);
         if queue.pieces.is_empty() && queue.pieces.capacity() > PLACES_KEPT {
             queue.pieces = VecDeque::new();
         }
@@ -226,7 +247,7 @@ mod tests {
     use super::*;
 
     fn outbox(messages: usize, bytes: usize) -> Outbox {
-        Outbox::new(config::Outbox { messages, bytes })
+        Outbox::new(config::Outbox { messages, bytes }, &Budget::new(1 << 30))
     }
 
     fn frames(bytes: usize) -> Bytes {

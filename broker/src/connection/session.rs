@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use callboard_protocol::close::Code;
+use callboard_protocol::error::Class;
 use callboard_protocol::frame::{ClientFrame, Start};
 use callboard_protocol::{ChannelName, ConnectionId};
 use tokio::sync::{Notify, Semaphore};
@@ -13,9 +14,11 @@ use tokio::sync::{Notify, Semaphore};
 use super::outbox::{Ending, Outbox};
 use super::state::{Command, Rules, State};
 use crate::channel::{Input, Replay, Slot};
-use crate::config;
+use crate::config::Limits;
 use crate::defaults::{REPLAYS_MAX, SLOTS_MAX};
 use crate::directory::{Directory, Full};
+use crate::identity::Refusal;
+use crate::limit::{Bucket, Ticket};
 
 /// One session's way into the broker. Dropping it takes the session out of every channel.
 #[derive(Debug)]
@@ -31,6 +34,11 @@ pub(crate) struct Session {
     obstacle: Option<Obstacle>,
     /// The rights to replay, once one was asked for.
     replays: Option<Arc<Semaphore>>,
+    limits: Limits,
+    /// Channels that this session may still bring into being.
+    births: Bucket,
+    /// This session's place among those that are let in.
+    ticket: Ticket,
 }
 
 /// Why an input is held.
@@ -48,11 +56,15 @@ impl Session {
         connection: ConnectionId,
         rules: Arc<Rules>,
         directory: Arc<Directory>,
-        bounds: config::Outbox,
+        outbox: Outbox,
+        ticket: Ticket,
     ) -> Self {
-        let outbox = Arc::new(Outbox::new(bounds));
+        let (outbox, limits, now) = (Arc::new(outbox), rules.limits, directory.now());
         Self {
-            state: State::new(rules, connection, Arc::clone(&outbox)),
+            state: State::new(rules, connection, Arc::clone(&outbox), now),
+            births: Bucket::full(limits.births, now),
+            limits,
+            ticket,
             directory,
             outbox,
             slots: HashMap::new(),
@@ -73,6 +85,13 @@ impl Session {
         self.state.is_open()
     }
 
+    /// Notes that frames were read, so that what they may cost is counted by the time since the last ones.
+    pub(crate) fn begin_read(&mut self) {
+        let now = self.directory.now();
+        self.state.begin_read(now);
+        self.births.fill(self.limits.births, now);
+    }
+
     /// Takes a frame that was decoded from `body`.
     ///
     /// # Errors
@@ -86,8 +105,10 @@ impl Session {
     /// should be read until [`Session::is_clear`].
     pub(crate) fn hand_over(&mut self) {
         for Command { channel, input } in std::mem::take(&mut self.commands) {
-            let slot = self.slot(channel, &input);
-            self.held.push_back((slot, input));
+            match self.slot_for(&channel, &input) {
+                Ok(slot) => self.held.push_back((slot, input)),
+                Err(refusal) => self.state.refuse_command(Command { channel, input }, &refusal),
+            }
         }
         self.hand_over_held();
     }
@@ -96,7 +117,7 @@ impl Session {
     /// a subscription that waits for this very replay to be over.
     pub(crate) fn finish(&mut self, replay: Replay) {
         if let Some((channel, pull)) = replay.finish() {
-            let slot = self.slot(channel, &pull);
+            let slot = self.directory.slot(&channel);
             self.held.push_front((slot, pull));
             self.hand_over_held();
         }
@@ -163,18 +184,34 @@ impl Session {
         }
     }
 
-    fn slot(&mut self, channel: ChannelName, input: &Input) -> Arc<Slot> {
-        if let Some(slot) = self.slots.get(&channel) {
-            return Arc::clone(slot);
+    fn slot_for(&mut self, channel: &ChannelName, input: &Input) -> Result<Arc<Slot>, Refusal> {
+        if let Some(slot) = self.slots.get(channel) {
+            return Ok(Arc::clone(slot));
         }
-        let slot = self.directory.slot(&channel);
+        let slot = match self.directory.find(channel) {
+            Some(slot) => slot,
+            None => self.give_birth(channel)?,
+        };
         if matches!(input, Input::Publish(_)) {
             if self.slots.len() >= SLOTS_MAX {
                 self.slots.clear();
             }
-            self.slots.insert(channel, Arc::clone(&slot));
+            self.slots.insert(channel.clone(), Arc::clone(&slot));
         }
-        slot
+        Ok(slot)
+    }
+
+    fn give_birth(&mut self, channel: &ChannelName) -> Result<Arc<Slot>, Refusal> {
+        if self.directory.is_full() {
+            return Err(Refusal::new(
+                Class::Unavailable,
+                "this broker has as many channels as it may; try again later",
+            ));
+        }
+        let own = self.births.take(self.limits.births);
+        own.and_then(|()| self.ticket.birth(self.directory.now()))
+            .map_err(|wait| Refusal::too_fast("begins new channels", wait))?;
+        Ok(self.directory.slot(channel))
     }
 }
 

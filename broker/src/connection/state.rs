@@ -11,13 +11,15 @@ use callboard_protocol::frame::{
     Answer, Authenticate, ClientFrame, Credential, Failed, Hello, Publish, ServerFrame, Subscribe, Unsubscribe, Welcome,
 };
 use callboard_protocol::limits::{CREDENTIAL_BYTES_MAX, KEY_BYTES_MAX, LABEL_BYTES_MAX};
-use callboard_protocol::session::FromClient;
-use callboard_protocol::{ChannelName, ConnectionId, RequestId};
+use callboard_protocol::session::{FromClient, request_of};
+use callboard_protocol::{ChannelName, ConnectionId, Millis, PayloadRef, RequestId};
 
 use super::outbox::{Ending, Gate, Outbox};
 use crate::channel::{Batch, Claim, Input, Instance, Join, Leave, Party, Publication};
-use crate::defaults::{BATCHES_SEARCHED, GRANTS_MAX};
+use crate::config::Limits;
+use crate::defaults::{BATCHES_SEARCHED, GRANTS_MAX, STRIKES_MAX};
 use crate::identity::{self, Identity, KeyStore, Refusal};
+use crate::limit::Bucket;
 
 /// What holds for every session.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(crate) struct Rules {
     pub(crate) payload_bytes_max: usize,
     /// Subscriptions a session may have at once.
     pub(crate) subscriptions_max: usize,
+    /// What a session may do in a second, among others.
+    pub(crate) limits: Limits,
 }
 
 /// Something for a channel to do.
@@ -52,12 +56,19 @@ pub(crate) struct State {
     /// Channels that this identity was found to be allowed to publish to.
     grants: HashSet<ChannelName>,
     open: bool,
+    frames: Bucket,
+    publishes: Bucket,
+    /// Frames in a row that came too fast.
+    strikes: u32,
 }
 
 impl State {
     /// A session that has not said hello.
-    pub(crate) fn new(rules: Arc<Rules>, connection: ConnectionId, outbox: Arc<Outbox>) -> Self {
+    pub(crate) fn new(rules: Arc<Rules>, connection: ConnectionId, outbox: Arc<Outbox>, now: Millis) -> Self {
         Self {
+            frames: Bucket::full(rules.limits.frames, now),
+            publishes: Bucket::full(rules.limits.publishes, now),
+            strikes: 0,
             rules,
             gatekeeper: FromClient::default(),
             party: Arc::new(Party { connection, instance: Instance([0; 16]), key: None, outbox }),
@@ -73,6 +84,12 @@ impl State {
         self.open
     }
 
+    /// Notes the time of a read: what the frames of it may cost is counted by it.
+    pub(crate) fn begin_read(&mut self, now: Millis) {
+        self.frames.fill(self.rules.limits.frames, now);
+        self.publishes.fill(self.rules.limits.publishes, now);
+    }
+
     /// Takes a frame that was decoded from `body`. What channels have to do is appended to `commands`; answers that
     /// need no channel are in the outbox.
     ///
@@ -86,6 +103,9 @@ impl State {
         commands: &mut Vec<Command>,
     ) -> Result<(), Ending> {
         self.gatekeeper.handle(frame).map_err(|violation| Ending::because(Code::OutOfOrder, violation))?;
+        if let Err(wait) = self.frames.take(self.rules.limits.frames) {
+            return self.come_too_fast(request_of(frame), "sends frames", wait);
+        }
         match frame {
             ClientFrame::Hello(hello) => self.hello(hello)?,
             ClientFrame::Goodbye(_) => return Err(Ending::plain(Code::Finished)),
@@ -98,7 +118,7 @@ impl State {
             }
             ClientFrame::Subscribe(frame) => self.subscribe(frame, commands),
             ClientFrame::Unsubscribe(frame) => self.unsubscribe(frame, commands),
-            ClientFrame::Publish(frame) => self.publish(frame, body, commands),
+            ClientFrame::Publish(frame) => self.publish(frame, body, commands)?,
             ClientFrame::Call(frame) => self.not_here(frame.request),
             ClientFrame::Provide(frame) => self.not_here(frame.request),
             ClientFrame::Withdraw(frame) => self.not_here(frame.request),
@@ -218,10 +238,17 @@ impl State {
         commands.push(Command { channel: name, input: Input::Leave(leave) });
     }
 
-    fn publish(&mut self, frame: &Publish<'_>, body: &Bytes, commands: &mut Vec<Command>) {
+    fn publish(&mut self, frame: &Publish<'_>, body: &Bytes, commands: &mut Vec<Command>) -> Result<(), Ending> {
+        if let Err(wait) = self.publishes.take(self.rules.limits.publishes) {
+            return self.come_too_fast(Some(frame.request), "publishes", wait);
+        }
+        self.strikes = 0;
         let name = match self.publishable(frame) {
             Ok(name) => name,
-            Err(refusal) => return self.refuse(frame.request, &refusal),
+            Err(refusal) => {
+                self.refuse(frame.request, &refusal);
+                return Ok(());
+            }
         };
         let publication = Publication {
             request: frame.request,
@@ -234,11 +261,42 @@ impl State {
             let Input::Publish(batch) = &mut command.input else { break };
             if command.channel == name && Arc::ptr_eq(batch.from.party(), &self.party) {
                 batch.publications.push(publication);
-                return;
+                return Ok(());
             }
         }
         let batch = Batch { from: Claim::of(&self.party), publications: vec![publication] };
         commands.push(Command { channel: name, input: Input::Publish(batch) });
+        Ok(())
+    }
+
+    /// PROTOCOL.md, "Failures": what comes too fast is told how long to wait; a session that does not is ended.
+    fn come_too_fast(&mut self, request: Option<RequestId>, what: &str, wait: Millis) -> Result<(), Ending> {
+        self.strikes += 1;
+        if self.strikes > STRIKES_MAX {
+            return Err(Ending::plain(Code::RateExceeded));
+        }
+        if let Some(request) = request {
+            self.refuse(request, &Refusal::too_fast(what, wait));
+        }
+        Ok(())
+    }
+
+    /// Answers a command that no channel is asked, and undoes what it promised.
+    pub(crate) fn refuse_command(&mut self, command: Command, refusal: &Refusal) {
+        match command.input {
+            Input::Publish(batch) => {
+                for publication in &batch.publications {
+                    self.refuse(publication.request, refusal);
+                }
+                batch.from.settle();
+            }
+            Input::Join(join) => {
+                self.subscriptions.remove(&command.channel);
+                self.refuse(join.request, refusal);
+                join.from.settle();
+            }
+            Input::Leave(_) | Input::Pull(_) | Input::Quiesce(_) => {}
+        }
     }
 
     fn publishable(&mut self, frame: &Publish<'_>) -> Result<ChannelName, Refusal> {
@@ -278,12 +336,13 @@ impl State {
     }
 
     fn refuse(&self, request: RequestId, refusal: &Refusal) {
+        let data = refusal.retry_after.map(|wait| format!("{{\"retry_after_ms\":{wait}}}"));
         self.say(&ServerFrame::Failed(Failed {
             request,
             code: refusal.class.code(),
             class: refusal.class.name(),
             sentence: &refusal.sentence,
-            data: None,
+            data: data.as_deref().map(PayloadRef::json),
         }));
     }
 

@@ -4,12 +4,13 @@ use callboard_protocol::codec::{decode_client, decode_server, encode};
 use callboard_protocol::deframe::Deframer;
 use callboard_protocol::frame::{Logout, Pong, Return, Start, SubscribeOptions};
 use callboard_protocol::limits::BODY_BYTES_MAX;
-use callboard_protocol::{CallId, Nonce, PayloadRef, Sequence};
+use callboard_protocol::{CallId, Millis, Nonce, PayloadRef, Sequence};
 use tempfile::TempDir;
 
 use super::*;
 use crate::config;
 use crate::connection::Writer;
+use crate::limit::Budget;
 
 struct Talk {
     state: State,
@@ -23,9 +24,15 @@ impl Talk {
     fn new(anonymous_publish: bool) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let keys = KeyStore::open(data_dir.path()).unwrap();
-        let rules = Rules { keys, anonymous_publish, payload_bytes_max: 100, subscriptions_max: 2 };
-        let outbox = Arc::new(Outbox::new(config::Outbox { messages: 1000, bytes: 1 << 20 }));
-        let state = State::new(Arc::new(rules), ConnectionId::saturating(7), Arc::clone(&outbox));
+        let rules = Rules {
+            keys,
+            anonymous_publish,
+            payload_bytes_max: 100,
+            subscriptions_max: 2,
+            limits: Limits::default(),
+        };
+        let outbox = Arc::new(Outbox::new(config::Outbox { messages: 1000, bytes: 1 << 20 }, &Budget::new(1 << 30)));
+        let state = State::new(Arc::new(rules), ConnectionId::saturating(7), Arc::clone(&outbox), Millis::ZERO);
         Self { state, commands: Vec::new(), outbox, requests: 0, _data_dir: data_dir }
     }
 

@@ -1,12 +1,14 @@
 //! The door behind every door: opens sessions in this process. It owns no socket.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use callboard_protocol::ConnectionId;
 
 use crate::config;
-use crate::connection::{Registry, Rules, Session};
+use crate::connection::{Outbox, Registry, Rules, Session};
 use crate::directory::Directory;
+use crate::limit::{Admission, Budget, Refused, Ticket};
 
 /// What a door needs to let a peer in.
 #[derive(Debug)]
@@ -19,12 +21,22 @@ pub(crate) struct Local {
     pub(crate) rules: Arc<Rules>,
     /// The bounds of each session's queue out.
     pub(crate) outbox: config::Outbox,
+    /// The bytes that all queues out may have together.
+    pub(crate) outboxes: Arc<Budget>,
+    /// Who is in.
+    pub(crate) admission: Arc<Admission>,
 }
 
 impl Local {
     /// Opens a session for a peer that has not said hello.
-    pub(crate) fn open(&self) -> (ConnectionId, Session) {
+    pub(crate) fn open(&self, ticket: Ticket) -> (ConnectionId, Session) {
         let id = self.registry.next_id();
-        (id, Session::open(id, Arc::clone(&self.rules), Arc::clone(&self.directory), self.outbox))
+        let outbox = Outbox::new(self.outbox, &self.outboxes);
+        (id, Session::open(id, Arc::clone(&self.rules), Arc::clone(&self.directory), outbox, ticket))
+    }
+
+    /// Lets a peer in, if there is a place for it.
+    pub(crate) fn admit(&self, address: IpAddr) -> Result<Ticket, Refused> {
+        self.admission.admit(address, self.directory.now())
     }
 }

@@ -61,7 +61,7 @@ impl Quic {
         let address = endpoint.local_addr().map_err(bind)?;
         let waits = Waits { hello: config.hello_timeout, drain: config.drain.deadline };
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept(endpoint.clone(), local, waits));
+        accepting.spawn(accept(endpoint.clone(), local, waits, config.limits.handshakes));
         Ok(Self { endpoint, address, accepting })
     }
 
@@ -94,11 +94,18 @@ impl Drop for Quic {
     }
 }
 
-async fn accept(endpoint: Endpoint, local: Arc<Local>, waits: Waits) {
+async fn accept(endpoint: Endpoint, local: Arc<Local>, waits: Waits, handshakes_max: usize) {
     let mut handshakes = JoinSet::new();
     while let Some(incoming) = endpoint.accept().await {
-        handshakes.spawn(let_in(incoming, Arc::clone(&local), waits));
         while handshakes.try_join_next().is_some() {}
+        if handshakes.len() >= handshakes_max {
+            incoming.refuse();
+        } else if handshakes.len() >= handshakes_max / 2 && incoming.may_retry() {
+            // RFC 9000, section 8.1.2: whoever gives a false address never sees the token.
+            let _ = incoming.retry();
+        } else {
+            handshakes.spawn(let_in(incoming, Arc::clone(&local), waits));
+        }
     }
 }
 
@@ -117,12 +124,20 @@ async fn let_in(incoming: Incoming, local: Arc<Local>, waits: Waits) {
         Ok(Err(error)) => return tracing::debug!(%peer, %error, "handshake failed"),
         Err(_) => return tracing::debug!(%peer, "handshake not done in time"),
     };
+    let ticket = match local.admit(peer.ip()) {
+        Ok(ticket) => ticket,
+        Err(refused) => {
+            let (code, sentence) = (Code::Overloaded, refused.to_string());
+            connection.close(VarInt::from_u32(code.number().into()), sentence.as_bytes());
+            return tracing::debug!(%peer, %refused, "no place for a connection");
+        }
+    };
     // Closes the connection with a code if this is dropped before there is a session, as when the broker drains.
     let mut stranger = Stranger { connection: connection.clone(), code: Some(Code::ShuttingDown) };
     match timeout_at(patience.hello, connection.accept_bi()).await {
         Ok(Ok((send, recv))) => {
             stranger.code = None;
-            let (id, session) = local.open();
+            let (id, session) = local.open(ticket);
             tracing::debug!(connection = %id, %peer, "session opened");
             Actor::start(id, session, Socket { connection, send, recv }, Arc::clone(&local.registry), patience);
         }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use callboard_protocol::Millis;
 use callboard_protocol::error::Class;
 
 use crate::sentence::capped;
@@ -14,6 +15,8 @@ pub struct Refusal {
     pub class: Class,
     /// What people read: what is wrong, and what to do next. It never has a secret in it.
     pub sentence: Cow<'static, str>,
+    /// How long to wait before the same request may go well, where that is known.
+    pub retry_after: Option<Millis>,
 }
 
 impl Refusal {
@@ -24,6 +27,13 @@ impl Refusal {
             Cow::Borrowed(sentence) => Cow::Borrowed(sentence),
             Cow::Owned(sentence) => Cow::Owned(capped(sentence)),
         };
-        Self { class, sentence }
+        Self { class, sentence, retry_after: None }
+    }
+
+    /// A refusal of what comes too fast: the sentence says how long to wait, and so does the data.
+    #[must_use]
+    pub fn too_fast(what: &str, wait: Millis) -> Self {
+        let sentence = format!("this session {what} faster than it may; wait {wait} ms");
+        Self { retry_after: Some(wait), ..Self::new(Class::TooManyRequests, sentence) }
     }
 }

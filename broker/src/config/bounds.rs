@@ -1,0 +1,59 @@
+//! The bounds that keep one peer from hurting another, with the reasons for their defaults.
+
+/// So many at once, and so many a second after that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many come back in a second.
+    pub per_second: u64,
+    /// How many may be had at once.
+    pub burst: u64,
+}
+
+/// The bounds on peers and on what they hold in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections in all. At 50 KiB for each idle one, 50,000 are two and a half gibibytes.
+    pub connections: usize,
+    /// Connections from one address, or from the /64 of an IPv6 one: an office behind one address, or a load generator.
+    /// Lower it on the open internet.
+    pub connections_per_address: usize,
+    /// Handshakes under way. From half of it on a peer must first show that its address is its own (QUIC's Retry); past
+    /// it a newcomer is refused before anything is kept for it.
+    pub handshakes: usize,
+    /// Channels in all, asleep or awake. At 1 KiB for each quiet one, a million are a gibibyte.
+    pub channels: usize,
+    /// Channels that one connection may bring into being: a fan-in service begins with thousands, and no page needs more
+    /// than a few a second after that.
+    pub births: Rate,
+    /// The same for one address.
+    pub births_per_address: Rate,
+    /// Frames that one session may send. What a runaway loop sends and no program that waits for anything.
+    pub frames: Rate,
+    /// Publishes that one session may send; the same reason.
+    pub publishes: Rate,
+    /// Bytes that all histories remember together. Past it a channel that publishes forgets its own oldest messages.
+    pub history_bytes: usize,
+    /// Bytes that wait in all outboxes together, beyond the first [`OUTBOX_BYTES_FREE`] of each. Past it a session that is
+    /// behind is ended as too slow.
+    pub outbox_bytes: usize,
+}
+
+/// Bytes that an outbox may hold without a share of the total: no reader keeps an outbox empty at every moment.
+pub const OUTBOX_BYTES_FREE: usize = 64 << 10;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 50_000,
+            connections_per_address: 10_000,
+            handshakes: 2_000,
+            channels: 1_000_000,
+            births: Rate { per_second: 500, burst: 20_000 },
+            births_per_address: Rate { per_second: 5_000, burst: 200_000 },
+            frames: Rate { per_second: 1_000_000, burst: 2_000_000 },
+            publishes: Rate { per_second: 500_000, burst: 1_000_000 },
+            history_bytes: 512 << 20,
+            outbox_bytes: 512 << 20,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The bounds that keep a clumsy or hostile peer from hurting anybody else. Each is configured in [`crate::config::Limits`].
+
+mod admission;
+mod bucket;
+mod budget;
+
+pub(crate) use admission::{Admission, Refused, Ticket};
+pub(crate) use bucket::Bucket;
+pub(crate) use budget::{Budget, Share};
