@@ -1,24 +1,24 @@
 //! A program's handle on the bus: cheap to clone, and the way to everything else. It does no I/O itself.
 
+mod publishing;
+
 use std::fmt::Write as _;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_protocol::frame::Start;
-use callboard_protocol::limits::KEY_BYTES_MAX;
-use callboard_protocol::{ChannelName, NameError, Payload, Position};
+use callboard_protocol::{ChannelName, NameError};
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::address::Address;
 use crate::connect::Dialer;
 use crate::defaults::{COMMANDS, ONE_OFF_PREFIX};
 use crate::driver::Driver;
-use crate::error::{BuildError, CloseError, ConnectError, PublishError, RebindError, SubscribeError};
+use crate::error::{BuildError, CloseError, ConnectError, RebindError, SubscribeError};
 use crate::link::{Command, Link, Shared};
-use crate::options::{Builder, Offline, Options, PublishOptions, SubscribeOptions};
-use crate::publish::{Acked, Draft, Queue, Refusal};
+use crate::options::{Builder, Options, SubscribeOptions};
+use crate::publish::Queue;
 use crate::queue::Inbox;
 use crate::random;
 use crate::state::{Reason, State};
@@ -28,13 +28,12 @@ use crate::trust::Trust;
 
 /// A handle on the bus. Clones share one session.
 ///
-/// One task keeps the session for all of them. It ends when [`close`](Self::close) is called or the last `Client` and
-/// the last [`Subscription`] are dropped; then what waits to be written is written if that takes less than a second,
-/// and the broker is told goodbye.
+/// One task keeps the session for all of them. It ends when [`close`](Self::close) is called or the last `Client`,
+/// [`Subscription`] and [`Receipt`](crate::Receipt) are dropped; then what waits to be written is written if that takes
+/// less than a second, and the broker is told goodbye.
 #[derive(Debug, Clone)]
 pub struct Client {
     link: Arc<Link>,
-    offline: Offline,
 }
 
 /// A channel's name, or a text that is to be one. A [`ChannelName`] costs nothing; a text is checked at each call.
@@ -88,10 +87,9 @@ impl Client {
         let instance = random::instance().map_err(BuildError::Random)?;
         let dialer = Dialer::new(address, trust, instance, &options)?;
         let (commands, inbox) = mpsc::channel(COMMANDS);
-        let shared = Arc::new(Shared::new(Queue::new(options.offline), options.unacknowledged));
-        let offline = options.offline;
+        let shared = Arc::new(Shared::new(Queue::new(options.offline, options.unacknowledged)));
         runtime.spawn(Driver::new(dialer, options, Arc::clone(&shared), inbox).run());
-        Ok(Self { link: Arc::new(Link { commands, shared }), offline })
+        Ok(Self { link: Arc::new(Link { commands, shared }) })
     }
 
     /// Waits for the first session.
@@ -110,153 +108,6 @@ impl Client {
             Ok(None) => Err(ConnectError::Refused(Reason::Stopped)),
             Err(_) => Err(ConnectError::Timeout { last: last.into_inner() }),
         }
-    }
-
-    /// Publishes a message and does not wait for the broker.
-    ///
-    /// It returns when the message is in the queue to the socket; while there is a session and the queue is full, it
-    /// waits for room. A message that was written to a connection that then broke may be lost without a word: use
-    /// [`publish_acked`](Self::publish_acked) where that matters. If the broker refuses the message, a line is logged
-    /// and [`refusals`](Self::refusals) counts it.
-    ///
-    /// Cancel-safe: dropped before it returned, it published nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`PublishError`]; nothing was published then.
-    pub async fn publish(&self, channel: impl IntoChannel, payload: impl Into<Payload>) -> Result<(), PublishError> {
-        self.publish_with(channel, payload, PublishOptions::default()).await
-    }
-
-    /// [`publish`](Self::publish) with options.
-    ///
-    /// # Errors
-    ///
-    /// As `publish`.
-    pub async fn publish_with(
-        &self,
-        channel: impl IntoChannel,
-        payload: impl Into<Payload>,
-        options: PublishOptions,
-    ) -> Result<(), PublishError> {
-        let draft = draft(channel, payload, options)?;
-        if let Some(result) = self.offer(&draft) {
-            return result;
-        }
-        loop {
-            let mut room = pin!(self.link.shared.room.notified());
-            // Room that comes free between the look and the wait must not be missed.
-            room.as_mut().enable();
-            if let Some(result) = self.offer(&draft) {
-                return result;
-            }
-            room.await;
-        }
-    }
-
-    /// Puts a message into the queue; `None` if it has to wait for room.
-    fn offer(&self, draft: &Draft) -> Option<Result<(), PublishError>> {
-        let mut queue = self.link.shared.queue.lock();
-        match queue.offer(draft) {
-            Ok(was_empty) => {
-                drop(queue);
-                self.queued(was_empty);
-                Some(Ok(()))
-            }
-            Err(Refusal::Full) => None,
-            Err(Refusal::Error(error)) => {
-                drop(queue);
-                Some(Err(self.turned_away(error)))
-            }
-        }
-    }
-
-    /// Publishes a message and waits until the broker has it. Gives its place in the channel.
-    ///
-    /// If the session ends first, the message is sent again in the next one under the same id, and the broker stores it
-    /// once. While 128 such messages are on their way, or the queue is full, it waits for room.
-    ///
-    /// Calls keep their order if each is awaited before the next one is made; several that run at the same time have
-    /// none.
-    ///
-    /// If the future is dropped, the message may be published or not.
-    ///
-    /// # Errors
-    ///
-    /// [`PublishError`]. Only after [`Closed`](PublishError::Closed) the message may have been published all the same.
-    pub async fn publish_acked(
-        &self,
-        channel: impl IntoChannel,
-        payload: impl Into<Payload>,
-    ) -> Result<Position, PublishError> {
-        self.publish_acked_with(channel, payload, PublishOptions::default()).await
-    }
-
-    /// [`publish_acked`](Self::publish_acked) with options.
-    ///
-    /// # Errors
-    ///
-    /// As `publish_acked`.
-    pub async fn publish_acked_with(
-        &self,
-        channel: impl IntoChannel,
-        payload: impl Into<Payload>,
-        options: PublishOptions,
-    ) -> Result<Position, PublishError> {
-        let draft = draft(channel, payload, options)?;
-        let permit = self.permit().await?;
-        let (reply, answer) = oneshot::channel();
-        let mut acked = Some(Acked { draft, reply, _permit: permit });
-        loop {
-            let mut room = pin!(self.link.shared.room.notified());
-            room.as_mut().enable();
-            let offered = self.link.shared.queue.lock().offer_acked(&mut acked);
-            match offered {
-                Ok(was_empty) => {
-                    self.queued(was_empty);
-                    break;
-                }
-                // Who waits for an answer can wait for room, offline too.
-                Err(Refusal::Full | Refusal::Error(PublishError::QueueFull)) => {}
-                Err(Refusal::Error(error)) => return Err(self.turned_away(error)),
-            }
-            room.await;
-        }
-        answer.await.unwrap_or_else(|_| Err(PublishError::Closed(self.link.shared.closed_why())))
-    }
-
-    /// Waits for room among the unacknowledged publishes.
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, PublishError> {
-        let acquire = Arc::clone(&self.link.shared.unacknowledged).acquire_owned();
-        let permit = match self.offline {
-            Offline::Queue(_) => acquire.await,
-            Offline::FailAtOnce => {
-                let mut states = self.states();
-                tokio::select! {
-                    biased;
-                    // A client that has closed says so by its semaphore.
-                    Some(_) = states.wait_for(|state| matches!(state, State::Connecting | State::Waiting { .. })) => {
-                        return Err(PublishError::Offline);
-                    }
-                    permit = acquire => permit,
-                }
-            }
-        };
-        permit.map_err(|_| PublishError::Closed(self.link.shared.closed_why()))
-    }
-
-    fn queued(&self, was_empty: bool) {
-        if was_empty {
-            self.link.shared.wake.notify_one();
-        }
-        // Whoever else waits looks whether there is room left.
-        self.link.shared.room.notify_one();
-    }
-
-    /// Whoever leaves without the room that it was perhaps woken for lets the next one look.
-    fn turned_away(&self, error: PublishError) -> PublishError {
-        self.link.shared.room.notify_one();
-        error
     }
 
     /// Subscribes a channel from the next message on, and waits for the broker's answer; without a session, until there
@@ -370,17 +221,5 @@ impl Client {
         let mut states = self.states();
         let _ = states.wait_for(|state| matches!(state, State::Closed { .. })).await;
         result
-    }
-}
-
-fn draft(
-    channel: impl IntoChannel,
-    payload: impl Into<Payload>,
-    options: PublishOptions,
-) -> Result<Draft, PublishError> {
-    let channel = channel.into_channel()?;
-    match options.key {
-        Some(key) if key.len() > KEY_BYTES_MAX => Err(PublishError::KeyTooLong { bytes: key.len() }),
-        key => Ok(Draft { channel, key, payload: payload.into() }),
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_protocol::close::Return;
+use callboard_protocol::{Position, RequestId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -15,10 +16,10 @@ use self::session::Open;
 use crate::backoff::{Backoff, Ending, Next};
 use crate::connect::{Dialer, Failed};
 use crate::defaults::FAREWELL;
-use crate::error::{CloseError, RebindError, SubscribeError};
+use crate::error::{CloseError, PublishError, RebindError, SubscribeError};
 use crate::link::{Command, Shared};
 use crate::options::Options;
-use crate::publish::Unacknowledged;
+use crate::publish::{Queue, Unacknowledged};
 use crate::random;
 use crate::state::{Reason, State};
 use crate::table::Table;
@@ -159,9 +160,16 @@ impl Driver {
     fn begin_closing(&mut self, timeout: Duration, reply: Option<oneshot::Sender<Result<(), CloseError>>>) {
         self.closing = Some(Closing { deadline: Instant::now() + timeout, reply });
         self.commands.close();
-        self.shared.queue.lock().close(Reason::Asked);
-        self.shared.unacknowledged.close();
-        self.shared.room.notify_waiters();
+        self.shared.change_gate(|queue| queue.close(Reason::Asked));
+    }
+
+    /// Takes the answer to a publish to the one who waits. `false` if nobody waits for this one.
+    fn answer(&mut self, request: RequestId, answer: Result<Position, PublishError>) -> bool {
+        let was_due = self.unacknowledged.answer(request, answer);
+        if was_due {
+            self.shared.change_queue(Queue::answered);
+        }
+        was_due
     }
 
     /// Lets the readers go that were dropped.
@@ -176,20 +184,19 @@ impl Driver {
     }
 
     fn tell_online(&mut self, online: Arc<crate::state::Online>) {
-        self.shared.queue.lock().open(online.payload_bytes_max);
+        // Whoever sees that there is a session can publish in it.
+        self.shared.change_queue(|queue| queue.open(online.payload_bytes_max));
         self.table.connected();
         self.tell(State::Online(online));
-        self.shared.room.notify_one();
     }
 
     /// The session is over: what was on its way is on its way again.
     fn tell_offline(&mut self) {
-        self.shared.queue.lock().pause();
+        // Those who wait for room in an open queue must not wait for the next session unasked.
+        self.shared.change_gate(Queue::pause);
         self.unacknowledged.rewind();
         self.table.disconnected();
         self.table.wake();
-        // Those who wait for room in an open queue must not wait for the next session unasked.
-        self.shared.room.notify_waiters();
     }
 
     /// Tells everyone that it is over. Nothing is left to wait for afterwards.
@@ -204,13 +211,11 @@ impl Driver {
         };
         let outcome = || if unsent == 0 { Ok(()) } else { Err(CloseError::Unsent { messages: unsent }) };
         self.tell(State::Closed { why: why.clone() });
-        self.shared.queue.lock().clear(&why);
         self.unacknowledged.clear(&why);
         self.table.end(&why);
         self.table.wake();
         self.shared.forget_departed();
-        self.shared.unacknowledged.close();
-        self.shared.room.notify_waiters();
+        self.shared.change_gate(|queue| queue.clear(&why));
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
             match command {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
 
 use callboard_protocol::ChannelName;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::error::{CloseError, Failure, RebindError};
 use crate::publish::Queue;
@@ -36,10 +37,6 @@ pub(crate) struct Shared {
     pub(crate) queue: Mutex<Queue>,
     /// Tells the driver that there is something to do: a publish, a departure, room in an inbox.
     pub(crate) wake: Notify,
-    /// Tells callers that wait that the queue has room, or a new state.
-    pub(crate) room: Notify,
-    /// The room for acknowledged publishes on their way.
-    pub(crate) unacknowledged: Arc<Semaphore>,
     /// The readers that left and that the driver does not know of yet: never more than there are subscriptions. `None`
     /// when there is no driver any more.
     departed: Mutex<Option<Departed>>,
@@ -48,16 +45,39 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(queue: Queue, unacknowledged: usize) -> Self {
+    pub(crate) fn new(queue: Queue) -> Self {
         Self {
             queue: Mutex::new(queue),
             wake: Notify::new(),
-            room: Notify::new(),
-            unacknowledged: Arc::new(Semaphore::new(unacknowledged)),
             departed: Mutex::new(Some(Vec::new())),
             state: watch::Sender::new(State::Connecting),
             refusals: AtomicU64::new(0),
         }
+    }
+
+    /// There may be room in the queue: lets those look whose turn it is.
+    pub(crate) fn call_next(&self) {
+        self.change_queue(|_| ());
+    }
+
+    /// Changes the queue, and lets those look whose turn it is then.
+    pub(crate) fn change_queue<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
+        let mut queue = self.queue.lock();
+        let changed = change(&mut queue);
+        let now = queue.now();
+        let called = queue.line.call_next(now);
+        drop(queue);
+        called.into_iter().flatten().for_each(Waker::wake);
+        changed
+    }
+
+    /// Opens or closes the way into the queue, and lets everybody look who waits.
+    pub(crate) fn change_gate(&self, change: impl FnOnce(&mut Queue)) {
+        let mut queue = self.queue.lock();
+        change(&mut queue);
+        let called = queue.line.call_all();
+        drop(queue);
+        called.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn leave(&self, channel: ChannelName, local: Arc<Local>) {

@@ -8,10 +8,11 @@ use callboard_protocol::codec;
 use callboard_protocol::frame::{ClientFrame, Publish};
 use callboard_protocol::limits::PAYLOAD_BYTES_CEILING;
 use callboard_protocol::{ChannelName, Payload, Position, RequestId, Sequence};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 use crate::defaults::WRITE_BYTES;
 use crate::error::PublishError;
+use crate::line::{Kind, Line, Now, Ticket};
 use crate::options::Offline;
 use crate::state::Reason;
 
@@ -45,8 +46,6 @@ impl Draft {
 pub(crate) struct Acked {
     pub(crate) draft: Draft,
     pub(crate) reply: oneshot::Sender<Result<Position, PublishError>>,
-    /// The room it takes among the unacknowledged; free again when it is dropped.
-    pub(crate) _permit: OwnedSemaphorePermit,
 }
 
 /// A publish, or several, in the order of their calls.
@@ -61,7 +60,7 @@ pub(crate) enum Run {
 /// Why a publish does not enter the queue now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The queue is full, and a session is emptying it: wait for room.
+    /// There is no room, or others were there first: wait for the turn.
     Full,
     /// It will not enter.
     Error(PublishError),
@@ -74,9 +73,10 @@ enum Gate {
     Closed(Reason),
 }
 
-/// The queue between callers and the socket, bounded in messages and bytes.
+/// The queue between callers and the socket, bounded in messages and bytes, with the line of those who wait for room.
 #[derive(Debug)]
 pub(crate) struct Queue {
+    pub(crate) line: Line,
     runs: VecDeque<Run>,
     messages: usize,
     bytes: usize,
@@ -84,11 +84,15 @@ pub(crate) struct Queue {
     gate: Gate,
     payload_bytes_max: usize,
     last: Sequence,
+    /// The publishes that somebody waits for, in the queue and on their way.
+    unanswered: usize,
+    unanswered_max: usize,
 }
 
 impl Queue {
-    pub(crate) fn new(offline: Offline) -> Self {
+    pub(crate) fn new(offline: Offline, unanswered_max: usize) -> Self {
         Self {
+            line: Line::default(),
             runs: VecDeque::new(),
             messages: 0,
             bytes: 0,
@@ -96,6 +100,8 @@ impl Queue {
             gate: Gate::Offline,
             payload_bytes_max: PAYLOAD_BYTES_CEILING,
             last: Sequence::ZERO,
+            unanswered: 0,
+            unanswered_max,
         }
     }
 
@@ -141,9 +147,19 @@ impl Queue {
         self.messages
     }
 
-    /// Takes a publish that nobody waits for. Says whether the queue was empty before.
-    pub(crate) fn offer(&mut self, draft: &Draft) -> Result<bool, Refusal> {
-        self.admit(draft)?;
+    /// What decides whose turn it is.
+    pub(crate) fn now(&self) -> Now {
+        Now { online: self.gate == Gate::Online, acked_may_go: self.unanswered < self.unanswered_max }
+    }
+
+    /// A publish that somebody waits for has its answer: there is room for another one.
+    pub(crate) fn answered(&mut self) {
+        self.unanswered = self.unanswered.saturating_sub(1);
+    }
+
+    /// Takes a publish that nobody waits for, at its turn. Says whether the queue was empty before.
+    pub(crate) fn offer(&mut self, draft: &Draft, ticket: Option<Ticket>) -> Result<bool, Refusal> {
+        self.admit(draft, Kind::Forgotten, ticket)?;
         let was_empty = self.runs.is_empty();
         let full = |frames: &BytesMut| frames.len() >= WRITE_BYTES;
         if !matches!(self.runs.back(), Some(Run::Forgotten { frames, .. }) if !full(frames)) {
@@ -159,15 +175,16 @@ impl Queue {
         Ok(was_empty)
     }
 
-    /// Takes a publish that somebody waits for, and numbers it; one that it refuses stays where it was. Says whether
-    /// the queue was empty before.
-    pub(crate) fn offer_acked(&mut self, offered: &mut Option<Acked>) -> Result<bool, Refusal> {
+    /// Takes a publish that somebody waits for, at its turn, and numbers it; one that it refuses stays where it was.
+    /// Says whether the queue was empty before.
+    pub(crate) fn offer_acked(&mut self, offered: &mut Option<Acked>, ticket: Option<Ticket>) -> Result<bool, Refusal> {
         let was_empty = self.runs.is_empty();
         if let Some(acked) = offered {
-            self.admit(&acked.draft)?;
+            self.admit(&acked.draft, Kind::Acked, ticket)?;
         }
         if let Some(acked) = offered.take() {
             self.last = self.last.next();
+            self.unanswered += 1;
             self.count(&acked.draft);
             self.runs.push_back(Run::Acked { sequence: self.last, acked });
         }
@@ -191,22 +208,32 @@ impl Queue {
         self.bytes += draft.bytes();
     }
 
-    fn admit(&self, draft: &Draft) -> Result<(), Refusal> {
+    fn admit(&self, draft: &Draft, kind: Kind, ticket: Option<Ticket>) -> Result<(), Refusal> {
         let bytes = draft.payload.bytes().len();
         if bytes > self.payload_bytes_max {
             return Err(Refusal::Error(PublishError::PayloadTooLarge { bytes, max: self.payload_bytes_max }));
         }
+        match (&self.gate, self.offline) {
+            (Gate::Closed(why), _) => return Err(Refusal::Error(PublishError::Closed(why.clone()))),
+            (Gate::Offline, Offline::FailAtOnce) => return Err(Refusal::Error(PublishError::Offline)),
+            (Gate::Offline | Gate::Online, _) => {}
+        }
+        if !self.line.has_turn(kind, ticket, self.now()) {
+            return Err(Refusal::Full);
+        }
+        match (&self.gate, kind) {
+            _ if self.fits(draft) => Ok(()),
+            // Who waits for an answer can wait for room, offline too.
+            (Gate::Offline, Kind::Forgotten) => Err(Refusal::Error(PublishError::QueueFull)),
+            (Gate::Offline | Gate::Online | Gate::Closed(_), _) => Err(Refusal::Full),
+        }
+    }
+
+    fn fits(&self, draft: &Draft) -> bool {
         let bounds = self.offline.bounds();
         // An empty queue takes any one publish, so that no legal payload waits for ever.
-        let fits = self.runs.is_empty()
-            || (self.messages < bounds.messages && self.bytes.saturating_add(draft.bytes()) <= bounds.bytes);
-        match (&self.gate, self.offline) {
-            (Gate::Closed(why), _) => Err(Refusal::Error(PublishError::Closed(why.clone()))),
-            (Gate::Offline, Offline::FailAtOnce) => Err(Refusal::Error(PublishError::Offline)),
-            (Gate::Offline, Offline::Queue(_)) if !fits => Err(Refusal::Error(PublishError::QueueFull)),
-            (Gate::Online, _) if !fits => Err(Refusal::Full),
-            (Gate::Offline | Gate::Online, _) => Ok(()),
-        }
+        self.runs.is_empty()
+            || (self.messages < bounds.messages && self.bytes.saturating_add(draft.bytes()) <= bounds.bytes)
     }
 }
 

@@ -6,13 +6,13 @@ use std::pin::pin;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use callboard_client::{Bounds, Client, Offline, PublishOptions};
+use callboard_client::{Client, Offline, PublishOptions, Receipt};
 use callboard_protocol::{ChannelName, Payload, Position, limits};
 use clap::Args;
-use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use serde::de::IgnoredAny;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::time::{Instant, timeout_at};
 
 use super::exit::{self, Exit, Failed};
 use super::link::Link;
@@ -21,16 +21,6 @@ use crate::shutdown::Signals;
 
 /// Lines that are on their way at once: enough to fill a connection, and in order all the same.
 const LINES_AT_ONCE: usize = 64;
-
-/// Room for all of them at their largest: a line that had to wait for room could be overtaken by a later one.
-const QUEUE: Bounds = Bounds {
-    messages: LINES_AT_ONCE,
-    bytes: LINES_AT_ONCE
-        * (limits::PAYLOAD_BYTES_CEILING
-            + limits::CHANNEL_NAME_BYTES_MAX
-            + limits::KEY_BYTES_MAX
-            + limits::FRAME_BYTES_OVERHEAD),
-};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -100,7 +90,7 @@ pub(super) async fn run(command: Publish) -> anyhow::Result<Exit> {
         };
         command.tell(&mut output, told).await
     };
-    command.link.during(&mut signals, Offline::Queue(QUEUE), publish).await
+    command.link.during(&mut signals, Offline::default(), publish).await
 }
 
 /// What came of it all.
@@ -135,17 +125,31 @@ impl Publish {
     }
 
     async fn send(&self, client: &Client, payload: Payload) -> anyhow::Result<Position> {
+        let deadline = self.deadline();
+        let receipt = self.queued(client, payload, deadline).await?;
+        self.answered(receipt, deadline).await
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.link.timeout
+    }
+
+    /// Gives a payload its place among those on their way.
+    async fn queued(&self, client: &Client, payload: Payload, deadline: Instant) -> anyhow::Result<Receipt> {
         let options = PublishOptions { key: self.message_key.clone() };
-        let acked = client.publish_acked_with(&self.channel, payload, options);
-        match tokio::time::timeout(self.link.timeout, acked).await {
-            Ok(position) => Ok(position?),
-            Err(_) => Err(Failed::Unreachable(format!(
-                "{}: no answer within {} s; the message may be published or not",
-                self.channel,
-                self.link.timeout.as_secs_f32()
-            ))
-            .into()),
-        }
+        let queued = timeout_at(deadline, client.publish_receipt_with(&self.channel, payload, options)).await;
+        Ok(queued.map_err(|_| self.late("the message is not published"))??)
+    }
+
+    /// Waits until the broker has it.
+    async fn answered(&self, receipt: Receipt, deadline: Instant) -> anyhow::Result<Position> {
+        let answered = timeout_at(deadline, receipt).await;
+        Ok(answered.map_err(|_| self.late("the message may be published or not"))??)
+    }
+
+    fn late(&self, so: &str) -> Failed {
+        let timeout = self.link.timeout.as_secs_f32();
+        Failed::Unreachable(format!("{}: no answer within {timeout} s; {so}", self.channel))
     }
 
     async fn send_lines(
@@ -158,15 +162,19 @@ impl Publish {
             let line = line(&mut input).await.transpose()?;
             Some(((number, line), (input, number + 1)))
         });
-        let acked = lines.map(|(number, line)| {
-            begun(async move {
-                let sent = async { self.send(client, payload(line?, self.form())?).await };
-                sent.await.with_context(|| format!("line {number}"))
-            })
+        // Each line has its place before the next one is read; only the answers are waited for side by side.
+        let queued = lines.then(async |(number, line)| {
+            let deadline = self.deadline();
+            let queued = async { self.queued(client, payload(line?, self.form())?, deadline).await };
+            (number, deadline, queued.await)
         });
-        let mut acked = pin!(acked.buffered(LINES_AT_ONCE));
+        let answered = queued.map(async |(number, deadline, queued)| {
+            let answered = async { self.answered(queued?, deadline).await };
+            answered.await.with_context(|| format!("line {number}"))
+        });
+        let mut answered = pin!(answered.buffered(LINES_AT_ONCE));
         let mut told = Told::default();
-        while let Some(position) = acked.next().await {
+        while let Some(position) = answered.next().await {
             let position = position?;
             told = Told { count: told.count + 1, last: Some(position), single: false };
             if self.verbose {
@@ -189,20 +197,6 @@ impl Publish {
         match count {
             1 => format!("published to {} at {last}\n", self.channel),
             _ => format!("published {count} messages to {}, the last at {last}\n", self.channel),
-        }
-    }
-}
-
-/// Lets a publish enter the client's queue, where there is room for it, before the next one is even made: futures that
-/// run side by side keep no order by themselves.
-fn begun<T>(publish: impl Future<Output = T>) -> impl Future<Output = T> {
-    // One that had to yield to other tasks before it is in the queue would be overtaken.
-    let mut publish = Box::pin(tokio::task::unconstrained(publish));
-    let ended = publish.as_mut().now_or_never();
-    async move {
-        match ended {
-            Some(output) => output,
-            None => publish.await,
         }
     }
 }

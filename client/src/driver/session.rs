@@ -126,7 +126,7 @@ impl<'a> Open<'a> {
             took = true;
         }
         if took {
-            driver.shared.room.notify_one();
+            driver.shared.call_next();
         }
         while session.writer.has_room(2) && session.append(|ask, out| driver.table.write_next(ask, out)) {}
     }
@@ -175,7 +175,7 @@ impl<'a> Open<'a> {
             return Ok(());
         }
         match answer {
-            Answer::Published(position) if self.driver.unacknowledged.answer(request, Ok(*position)) => Ok(()),
+            Answer::Published(position) if self.driver.answer(request, Ok(*position)) => Ok(()),
             Answer::Published(_) | Answer::Done | Answer::Subscribed(_) | Answer::Identity(_) | Answer::Returned(_) => {
                 Err(End::out_of_order(format!("request {request} was answered with what it did not ask for, or twice")))
             }
@@ -194,7 +194,7 @@ impl<'a> Open<'a> {
             }
             return Ok(());
         }
-        if self.driver.unacknowledged.answer(failed.request, Err(PublishError::Refused(failure))) {
+        if self.driver.answer(failed.request, Err(PublishError::Refused(failure))) {
             return Ok(());
         }
         Err(End::out_of_order(format!("request {} was answered twice", failed.request)))

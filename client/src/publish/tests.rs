@@ -1,14 +1,12 @@
 //! The queue and the unacknowledged by themselves: nothing is lost, doubled or out of order, and bounds hold.
 
-use std::sync::Arc;
-
 use bytes::{Bytes, BytesMut};
 use callboard_protocol::deframe::Deframer;
 use callboard_protocol::frame::ClientFrame;
 use callboard_protocol::limits::BODY_BYTES_MAX;
 use callboard_protocol::{ChannelName, Epoch, Offset, Payload, Position, RequestId, codec};
 use proptest::prelude::*;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use super::{Acked, Draft, Queue, Refusal, Run, Unacknowledged};
 use crate::error::PublishError;
@@ -22,13 +20,12 @@ fn draft(text: String) -> Draft {
 type Answer = oneshot::Receiver<Result<Position, PublishError>>;
 
 fn acked(text: String) -> (Acked, Answer) {
-    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("it is free");
     let (reply, answer) = oneshot::channel();
-    (Acked { draft: draft(text), reply, _permit: permit }, answer)
+    (Acked { draft: draft(text), reply }, answer)
 }
 
 fn queue(messages: usize, bytes: usize) -> Queue {
-    Queue::new(Offline::Queue(Bounds { messages, bytes }))
+    Queue::new(Offline::Queue(Bounds { messages, bytes }), 1000)
 }
 
 /// What a broker reads: request, sequence and text of each publish.
@@ -47,22 +44,22 @@ fn read(frames: Bytes) -> Vec<(u64, u64, String)> {
 #[test]
 fn the_gate_decides_what_a_full_queue_means() {
     let mut queue = queue(1, 1000);
-    assert_eq!(queue.offer(&draft("one".to_owned())), Ok(true));
-    assert_eq!(queue.offer(&draft("two".to_owned())), Err(Refusal::Error(PublishError::QueueFull)));
+    assert_eq!(queue.offer(&draft("one".to_owned()), None), Ok(true));
+    assert_eq!(queue.offer(&draft("two".to_owned()), None), Err(Refusal::Error(PublishError::QueueFull)));
     queue.open(1000);
-    assert_eq!(queue.offer(&draft("two".to_owned())), Err(Refusal::Full));
+    assert_eq!(queue.offer(&draft("two".to_owned()), None), Err(Refusal::Full));
     queue.close(Reason::Asked);
     queue.open(1000);
     let closed = Refusal::Error(PublishError::Closed(Reason::Asked));
-    assert_eq!(queue.offer(&draft("two".to_owned())), Err(closed));
+    assert_eq!(queue.offer(&draft("two".to_owned()), None), Err(closed));
     assert!(queue.take().is_some() && queue.is_empty() && queue.bytes == 0);
 }
 
 #[test]
 fn one_publish_of_any_legal_size_always_goes() {
     let mut queue = queue(10, 10);
-    assert_eq!(queue.offer(&draft("x".repeat(1000))), Ok(true));
-    assert_eq!(queue.offer(&draft("x".to_owned())), Err(Refusal::Error(PublishError::QueueFull)));
+    assert_eq!(queue.offer(&draft("x".repeat(1000)), None), Ok(true));
+    assert_eq!(queue.offer(&draft("x".to_owned()), None), Err(Refusal::Error(PublishError::QueueFull)));
 }
 
 #[test]
@@ -70,11 +67,11 @@ fn what_is_given_up_is_told() {
     let (mut queue, mut unacknowledged) = (queue(10, 1000), Unacknowledged::default());
     let (first, mut first_answer) = acked("first".to_owned());
     let (second, mut second_answer) = acked("second".to_owned());
-    assert!(queue.offer_acked(&mut Some(first)).is_ok());
+    assert!(queue.offer_acked(&mut Some(first), None).is_ok());
     if let Some(Run::Acked { sequence, acked }) = queue.take() {
         unacknowledged.push(sequence, acked);
     }
-    assert!(queue.offer_acked(&mut Some(second)).is_ok());
+    assert!(queue.offer_acked(&mut Some(second), None).is_ok());
     queue.clear(&Reason::Stopped);
     unacknowledged.clear(&Reason::Stopped);
     for answer in [&mut first_answer, &mut second_answer] {
@@ -133,12 +130,12 @@ proptest! {
             match step {
                 Step::Forgotten => {
                     calls += 1;
-                    prop_assert!(queue.offer(&draft(calls.to_string())).is_ok());
+                    prop_assert!(queue.offer(&draft(calls.to_string()), None).is_ok());
                 }
                 Step::Acked => {
                     calls += 1;
                     let (acked, answer) = acked(calls.to_string());
-                    prop_assert!(queue.offer_acked(&mut Some(acked)).is_ok());
+                    prop_assert!(queue.offer_acked(&mut Some(acked), None).is_ok());
                     answers.push(answer);
                 }
                 Step::Write => {

@@ -6,6 +6,7 @@ mod broker;
 mod credentials;
 mod hostile;
 mod publishing;
+mod receipts;
 mod reconnection;
 mod recovery;
 mod subscribing;
