@@ -12,6 +12,7 @@ mod data_dir;
 pub mod defaults;
 mod directory;
 mod door;
+mod faults;
 pub mod identity;
 mod limit;
 mod sentence;

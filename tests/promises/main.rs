@@ -10,3 +10,4 @@ mod replay;
 mod shutdown;
 mod slow_reader;
 mod stored_once;
+mod supervision;

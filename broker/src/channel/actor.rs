@@ -20,6 +20,7 @@ use super::state::{Answers, State};
 use crate::config;
 use crate::defaults::{CHANNEL_MAILBOX, MEMBERS_A_TURN};
 use crate::directory::{self, Directory};
+use crate::faults::{self, Place};
 
 /// A channel that is awake.
 pub(crate) struct Actor {
@@ -81,6 +82,7 @@ impl Actor {
     async fn publish(&mut self, batch: Batch) {
         let Batch { from, publications } = batch;
         for publication in &publications {
+            faults::strike(Place::Channel, self.slot.name(), publication.payload.bytes());
             let Self { state, open, answers, now, .. } = self;
             let state = state.as_mut().expect("a run has its state until it lays the channel down");
             state.publish(from.party(), publication, *now, open, answers);

@@ -18,6 +18,7 @@ use super::outbox::{Ending, Gate, Outbox};
 use crate::channel::{Batch, Claim, Input, Instance, Join, Leave, Party, Publication};
 use crate::config::Limits;
 use crate::defaults::{BATCHES_SEARCHED, GRANTS_MAX, STRIKES_MAX};
+use crate::faults::{self, Place};
 use crate::identity::{self, Identity, KeyStore, Refusal};
 use crate::limit::Bucket;
 
@@ -250,6 +251,7 @@ impl State {
                 return Ok(());
             }
         };
+        faults::strike(Place::Connection, &name, frame.payload.bytes());
         let publication = Publication {
             request: frame.request,
             sequence: frame.sequence,
