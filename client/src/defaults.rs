@@ -62,6 +62,10 @@ pub(crate) const ADDRESSES_MAX: usize = 16;
 /// How many requests to subscribe wait for the driver; who comes later waits for room.
 pub(crate) const COMMANDS: usize = 64;
 
+/// How many channels that the broker gave unasked are remembered in a session, to judge their deliveries: some MiB at
+/// the longest names.
+pub(crate) const NAMED_MAX: usize = 16_384;
+
 /// How much is written at once: beyond this a larger write costs no less for each byte.
 pub(crate) const WRITE_BYTES: usize = 16 << 10;
 

@@ -48,7 +48,7 @@ impl Line {
         match (kind, now.online) {
             // Nobody makes room while there is no session, so a forgotten publish is decided on at once.
             (Kind::Forgotten, false) => ticket.is_none() || !is_before(&self.forgotten),
-            (Kind::Forgotten, true) => !is_before(&self.forgotten) && !(now.acked_may_go && is_before(&self.acked)),
+            (Kind::Forgotten, true) => !(is_before(&self.forgotten) || now.acked_may_go && is_before(&self.acked)),
             (Kind::Acked, false) => now.acked_may_go && !is_before(&self.acked),
             (Kind::Acked, true) => now.acked_may_go && !is_before(&self.acked) && !is_before(&self.forgotten),
         }

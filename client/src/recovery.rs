@@ -58,6 +58,11 @@ impl Track {
         Ok((track, Some(Missing { from: Some(asked), to: track.position(), why })))
     }
 
+    /// Begins after a position that the broker chose.
+    pub(crate) fn at(position: Position) -> Self {
+        Self { epoch: position.epoch, next: position.offset.value() + 1 }
+    }
+
     /// The last place that is behind this subscription.
     pub(crate) fn position(&self) -> Position {
         Position { epoch: self.epoch, offset: Offset::saturating(self.next - 1) }
@@ -94,7 +99,7 @@ impl Track {
         if to.epoch == from.epoch && to.offset < from.offset {
             return Err(Violation::ResetBack { from, to });
         }
-        *self = Self { epoch: to.epoch, next: to.offset.value() + 1 };
+        *self = Self::at(to);
         let why = if to.epoch == from.epoch { GapWhy::Reset } else { GapWhy::NewEpoch };
         Ok(Missing { from: Some(from), to, why })
     }

@@ -1,7 +1,9 @@
 //! The table of subscriptions: which channels are wanted, asked for and live on the wire, and who reads them here.
 //! A pure state; it writes frames into a buffer and never waits.
 
+mod delivery;
 mod entry;
+mod named;
 #[cfg(test)]
 mod tests;
 
@@ -9,17 +11,21 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use callboard_protocol::codec;
-use callboard_protocol::frame::{self, Answer, ClientFrame, Start, Subscribe, Subscribed, Unsubscribe};
-use callboard_protocol::{ChannelId, ChannelName, Offset, RequestId};
+use callboard_protocol::frame::{Answer, ClientFrame, Start, Subscribe, Subscribed, Unsubscribe};
+use callboard_protocol::{ChannelId, ChannelName, RequestId};
 
+pub(crate) use self::delivery::Delivery;
 use self::entry::{Entry, Member, Phase};
+use self::named::Named;
 use crate::error::{Failure, SubscribeError};
-use crate::event::{Ended, Message};
+use crate::event::Ended;
 use crate::state::Reason;
 use crate::subscription::{Joining, Local};
 use crate::wire::End;
+
+const ONE_NUMBER: &str = "the broker gave one number to two channels";
 
 /// All subscriptions of a client.
 #[derive(Debug, Default)]
@@ -29,6 +35,8 @@ pub(crate) struct Table {
     by_name: HashMap<ChannelName, usize>,
     /// The channels that may deliver in this session.
     by_id: HashMap<ChannelId, usize>,
+    /// Those that may deliver without a subscription.
+    named: Named,
     /// The requests of this session that wait for their answers.
     requests: HashMap<RequestId, usize>,
     /// The slots that have something to ask. Each is in it once at most.
@@ -42,14 +50,6 @@ pub(crate) struct Table {
 struct Slot {
     entry: Option<Entry>,
     is_queued: bool,
-}
-
-/// What became of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Delivery {
-    Done,
-    /// A reader that must miss nothing has no room. The message is to be brought again.
-    Blocked,
 }
 
 impl Table {
@@ -94,6 +94,7 @@ impl Table {
     /// The session is over. What is still wanted will be asked for in the next one.
     pub(crate) fn disconnected(&mut self) {
         self.by_id.clear();
+        self.named.clear();
         self.requests.clear();
         self.to_ask.clear();
         self.retries = false;
@@ -149,10 +150,13 @@ impl Table {
     }
 
     fn subscribed(&mut self, slot: usize, start: Start, stale: bool, answer: &Subscribed) -> Result<(), End> {
-        if *self.by_id.entry(answer.channel).or_insert(slot) != slot {
-            return Err(End::out_of_order("the broker gave one number to two channels"));
-        }
         let Some(entry) = &mut self.slots[slot].entry else { return Ok(()) };
+        if self.named.is_anothers(answer.channel, entry.name.as_str())
+            || *self.by_id.entry(answer.channel).or_insert(slot) != slot
+        {
+            return Err(End::out_of_order(ONE_NUMBER));
+        }
+        self.named.remove(entry.name.as_str());
         // Its last reader left while it was asked for; who came since wants it from another place.
         if stale {
             entry.phase = Phase::Parting { channel: answer.channel };
@@ -221,35 +225,6 @@ impl Table {
         }
     }
 
-    /// Brings a message to its readers. A channel that is not subscribed is one that the broker made this connection a
-    /// member of; nobody here reads it.
-    pub(crate) fn deliver(&mut self, frame: &frame::Message<'_>, body: &Bytes) -> Result<Delivery, End> {
-        let Some(entry) = live(&self.by_id, &mut self.slots, frame.channel) else { return Ok(Delivery::Done) };
-        entry.check(frame.offset).map_err(End::out_of_order)?;
-        if entry.is_blocked_by(frame) {
-            return Ok(Delivery::Blocked);
-        }
-        let position = entry.advance(frame.offset).map_err(End::out_of_order)?;
-        entry.push(Message::shared(entry.name.clone(), position, frame, body), &mut self.wakers);
-        Ok(Delivery::Done)
-    }
-
-    /// An offset was used for something that no reader gets.
-    pub(crate) fn pass(&mut self, channel: ChannelId, offset: Offset) -> Result<(), End> {
-        let Some(entry) = live(&self.by_id, &mut self.slots, channel) else { return Ok(()) };
-        entry.advance(offset).map(drop).map_err(End::out_of_order)
-    }
-
-    pub(crate) fn skip(&mut self, frame: &frame::Skipped) -> Result<(), End> {
-        let Some(entry) = live(&self.by_id, &mut self.slots, frame.channel) else { return Ok(()) };
-        entry.skip(frame.through).map_err(End::out_of_order)
-    }
-
-    pub(crate) fn reset(&mut self, frame: &frame::Reset) -> Result<(), End> {
-        let Some(entry) = live(&self.by_id, &mut self.slots, frame.channel) else { return Ok(()) };
-        entry.reset(frame.position, &mut self.wakers).map_err(End::out_of_order)
-    }
-
     /// Ends every subscription.
     pub(crate) fn end(&mut self, why: &Reason) {
         for slot in &mut self.slots {
@@ -288,12 +263,6 @@ impl Table {
             self.to_ask.push_back(slot);
         }
     }
-}
-
-fn live<'a>(by_id: &HashMap<ChannelId, usize>, slots: &'a mut [Slot], channel: ChannelId) -> Option<&'a mut Entry> {
-    let entry = slots.get_mut(*by_id.get(&channel)?)?.entry.as_mut()?;
-    // What comes between an Unsubscribe and its answer is for nobody.
-    matches!(entry.phase, Phase::Live { .. }).then_some(entry)
 }
 
 fn write(frame: &ClientFrame<'_>, out: &mut BytesMut) {

@@ -165,7 +165,9 @@ impl<'a> Open<'a> {
             ServerFrame::Goodbye(goodbye) => return Err(End::goodbye(&goodbye)),
             ServerFrame::Welcome(_) => return Err(End::out_of_order("a session is opened once")),
             // Channels that the broker gives, and calls for a provider, have no readers here yet.
-            ServerFrame::Named(_) | ServerFrame::Membership(_) | ServerFrame::Invoke(_) => {}
+            ServerFrame::Named(named) => table.name(&named)?,
+            ServerFrame::Membership(membership) => table.member(&membership),
+            ServerFrame::Invoke(_) => {}
         }
         Ok(Delivery::Done)
     }

@@ -2,7 +2,7 @@
 
 use callboard_client::{Client, Event, Reason, State, Subscription};
 use callboard_protocol::close::Code;
-use callboard_protocol::frame::{Answer, Message, Reset, ServerFrame, Skipped};
+use callboard_protocol::frame::{Answer, Membership, Message, Named, Reset, ServerFrame, Skipped};
 use callboard_protocol::{ChannelId, Millis, Offset, PayloadRef, RequestId};
 
 use crate::broker::{Broker, Peer, at, patiently};
@@ -139,21 +139,87 @@ async fn one_number_is_not_given_to_two_channels() {
     assert!(matches!(patiently(subscription.next()).await, Some(Event::Message(_))));
 }
 
+fn named(channel: u64, name: &str) -> ServerFrame<'_> {
+    ServerFrame::Named(Named { channel: ChannelId::saturating(channel), name, position: at(3, 4) })
+}
+
 #[tokio::test]
-async fn deliveries_of_channels_that_nobody_reads_touch_nobody() {
+async fn deliveries_of_channels_that_the_broker_named_touch_nobody() {
     let broker = Broker::start();
     let (_client, mut peer, mut subscription) = subscribed(&broker).await;
-    peer.say(ServerFrame::Message(Message {
-        channel: ChannelId::saturating(77),
-        offset: Offset::saturating(5),
-        published: Millis::ZERO,
-        publisher: None,
-        key: None,
-        payload: PayloadRef::binary(b"x"),
-    }))
-    .await;
+    let channel = ChannelId::saturating(77);
+    peer.say(ServerFrame::Membership(Membership { name: "user/7", member: true })).await;
+    peer.say(named(77, "user/7")).await;
+    peer.say_message(77, 5, "for nobody").await;
+    peer.say(ServerFrame::Skipped(Skipped { channel, through: Offset::saturating(7) })).await;
+    peer.say(ServerFrame::Reset(Reset { channel, position: at(3, 9) })).await;
+    peer.say_message(77, 10, "for nobody").await;
     peer.say_message(1, 11, "all is well").await;
     assert!(matches!(patiently(subscription.next()).await, Some(Event::Message(_))));
+}
+
+#[tokio::test]
+async fn a_number_that_was_not_given_brings_nothing() {
+    let channel = ChannelId::saturating(77);
+    for frame in [
+        ServerFrame::Message(Message {
+            channel,
+            offset: Offset::saturating(5),
+            published: Millis::ZERO,
+            publisher: None,
+            key: None,
+            payload: PayloadRef::binary(b"x"),
+        }),
+        ServerFrame::Skipped(Skipped { channel, through: Offset::saturating(5) }),
+        ServerFrame::Reset(Reset { channel, position: at(3, 9) }),
+    ] {
+        let broker = Broker::start();
+        let (client, mut peer, mut subscription) = subscribed(&broker).await;
+        peer.say(frame).await;
+        blames(&broker, &client, peer, &mut subscription, Code::OutOfOrder).await;
+    }
+}
+
+#[tokio::test]
+async fn a_membership_that_ended_brings_nothing() {
+    let broker = Broker::start();
+    let (client, mut peer, mut subscription) = subscribed(&broker).await;
+    peer.say(named(77, "user/7")).await;
+    peer.say_message(77, 5, "for nobody").await;
+    peer.say(ServerFrame::Membership(Membership { name: "user/7", member: false })).await;
+    peer.say_message(77, 6, "too late").await;
+    blames(&broker, &client, peer, &mut subscription, Code::OutOfOrder).await;
+}
+
+#[tokio::test]
+async fn a_named_channel_is_dense_and_has_a_number_of_its_own() {
+    for wrong in [named(77, "user/8"), named(1, "user/8")] {
+        let broker = Broker::start();
+        let (client, mut peer, mut subscription) = subscribed(&broker).await;
+        peer.say(named(77, "user/7")).await;
+        peer.say(wrong).await;
+        blames(&broker, &client, peer, &mut subscription, Code::OutOfOrder).await;
+    }
+    let broker = Broker::start();
+    let (client, mut peer, mut subscription) = subscribed(&broker).await;
+    peer.say(named(77, "user/7")).await;
+    peer.say_message(77, 6, "one is missing").await;
+    blames(&broker, &client, peer, &mut subscription, Code::OutOfOrder).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_was_left_is_given_up_with_the_answer() {
+    let broker = Broker::start();
+    let (client, mut peer, mut subscription) = subscribed(&broker).await;
+    let (left, ()) = tokio::join!(client.subscribe("b"), peer.subscribe("b", 2, at(1, 0)));
+    drop(left);
+    let unsubscribe = peer.hear_unsubscribe("b").await;
+    peer.say_message(2, 1, "on its way").await;
+    peer.say_ok(unsubscribe, Answer::Done).await;
+    peer.say_message(1, 11, "all is well").await;
+    assert!(matches!(patiently(subscription.next()).await, Some(Event::Message(_))));
+    peer.say_message(2, 2, "too late").await;
+    peer.expect_fault(Code::OutOfOrder).await;
 }
 
 #[tokio::test]
