@@ -3,6 +3,7 @@
 mod asleep;
 mod fan_out;
 mod gap;
+mod limits;
 mod migration;
 mod order;
 mod reconnection;

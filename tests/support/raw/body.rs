@@ -57,11 +57,14 @@ pub struct Failure {
     pub class: String,
     /// The sentence for people.
     pub sentence: String,
+    /// What programs may read beside the class, if it is text.
+    pub data: Option<String>,
 }
 
 impl From<frame::Failed<'_>> for Failure {
     fn from(failed: frame::Failed<'_>) -> Self {
-        Self { code: failed.code, class: failed.class.to_owned(), sentence: failed.sentence.to_owned() }
+        let data = failed.data.map(|data| String::from_utf8_lossy(data.bytes()).into_owned());
+        Self { code: failed.code, class: failed.class.to_owned(), sentence: failed.sentence.to_owned(), data }
     }
 }
 

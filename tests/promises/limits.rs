@@ -1,0 +1,200 @@
+//! Every limit is kept: whoever passes one is told so with its code, and nobody else notices.
+
+use callboard::config::{Limits, Rate};
+use callboard_protocol::close::Code;
+use callboard_protocol::error::Class;
+use callboard_protocol::frame::{ServerFrame, Start, SubscribeOptions};
+use callboard_tests::raw::{Dialer, Ending};
+use callboard_tests::{Broker, Listener, Peer};
+
+const CHANNEL: &str = "news";
+
+async fn broker(limits: Limits) -> Broker {
+    Broker::start_with(|config| config.limits = limits).await
+}
+
+async fn peer(broker: &Broker) -> Peer {
+    let mut peer = broker.peer().await;
+    peer.hello().await;
+    peer
+}
+
+/// A neighbour publishes to itself: it is not touched by what others do.
+async fn carries_on(neighbour: &mut Peer) {
+    let position = neighbour.publish("neighbour", "on").await;
+    assert_eq!(neighbour.message().await.offset, position.offset);
+}
+
+async fn neighbour(broker: &Broker) -> Peer {
+    let mut neighbour = peer(broker).await;
+    neighbour.subscribe("neighbour").await;
+    neighbour
+}
+
+async fn is_turned_away(broker: &Broker, why: &str) {
+    let ending = match Dialer::new().try_connect(broker.addr()).await {
+        Ok(mut peer) => peer.closed().await,
+        Err(error) => panic!("the handshake itself is let pass: {error}"),
+    };
+    match ending {
+        Ending::Closed { code, reason } => {
+            assert_eq!(code, u64::from(Code::Overloaded.number()));
+            assert!(reason.contains(why), "{reason}");
+        }
+        other => panic!("no code: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn connections_in_all() {
+    let broker = broker(Limits { connections: 3, ..Limits::default() }).await;
+    let mut neighbour = neighbour(&broker).await;
+    let (second, _third) = (peer(&broker).await, peer(&broker).await);
+    is_turned_away(&broker, "the broker has as many connections").await;
+    carries_on(&mut neighbour).await;
+    second.close(0);
+    // A client that is turned away comes back until there is room.
+    broker.client().await;
+}
+
+#[tokio::test]
+async fn connections_from_one_address() {
+    let broker = broker(Limits { connections_per_address: 2, ..Limits::default() }).await;
+    let mut neighbour = neighbour(&broker).await;
+    let _second = peer(&broker).await;
+    is_turned_away(&broker, "this address has as many connections").await;
+    carries_on(&mut neighbour).await;
+}
+
+#[tokio::test]
+async fn channels_that_one_connection_begins() {
+    let births = Rate { per_second: 1, burst: 3 };
+    let broker = broker(Limits { births, ..Limits::default() }).await;
+    let mut neighbour = neighbour(&broker).await;
+    let mut eager = peer(&broker).await;
+    for number in 0..3 {
+        eager.publish(&format!("mine/{number}"), "x").await;
+    }
+    let by_publish = eager.try_publish("mine/3", "x").await.unwrap_err();
+    let by_subscribe = eager.try_subscribe("mine/4", Start::Live, SubscribeOptions::NONE).await.unwrap_err();
+    for failure in [by_publish, by_subscribe] {
+        assert_eq!(failure.class, Class::TooManyRequests.name());
+        assert!(failure.sentence.contains("wait"), "{}", failure.sentence);
+    }
+    eager.publish("mine/0", "a channel that is there already").await;
+    eager.publish("neighbour", "somebody else's as well").await;
+    neighbour.message().await;
+    carries_on(&mut neighbour).await;
+}
+
+#[tokio::test]
+async fn channels_that_one_address_begins_over_all_its_connections() {
+    let births_per_address = Rate { per_second: 1, burst: 3 };
+    let broker = broker(Limits { births_per_address, ..Limits::default() }).await;
+    for number in 0..3 {
+        peer(&broker).await.publish(&format!("mine/{number}"), "x").await;
+    }
+    let failure = peer(&broker).await.try_publish("mine/3", "x").await.unwrap_err();
+    assert_eq!(failure.class, Class::TooManyRequests.name());
+}
+
+#[tokio::test]
+async fn channels_in_all() {
+    let broker = broker(Limits { channels: 2, ..Limits::default() }).await;
+    let mut eager = peer(&broker).await;
+    eager.publish("one", "x").await;
+    eager.publish("two", "x").await;
+    assert_eq!(eager.try_publish("three", "x").await.unwrap_err().class, Class::Unavailable.name());
+    eager.publish("two", "x").await;
+}
+
+#[tokio::test]
+async fn publishes_a_second() {
+    let publishes = Rate { per_second: 1, burst: 5 };
+    let broker = broker(Limits { publishes, ..Limits::default() }).await;
+    let mut neighbour = neighbour(&broker).await;
+    let mut eager = peer(&broker).await;
+    for _ in 0..5 {
+        eager.publish(CHANNEL, "x").await;
+    }
+    let failure = eager.try_publish(CHANNEL, "x").await.unwrap_err();
+    assert_eq!(failure.class, Class::TooManyRequests.name());
+    assert!(failure.data.as_deref().is_some_and(|data| data.contains("retry_after_ms")), "{:?}", failure.data);
+
+    for _ in 0..1100 {
+        eager.cast(CHANNEL, "x").await;
+    }
+    assert_eq!(farewell(&mut eager).await, Code::RateExceeded.number());
+    carries_on(&mut neighbour).await;
+}
+
+#[tokio::test]
+async fn frames_a_second() {
+    let frames = Rate { per_second: 1, burst: 4 };
+    let broker = broker(Limits { frames, ..Limits::default() }).await;
+    let mut eager = peer(&broker).await;
+    eager.subscribe("one").await;
+    eager.unsubscribe("one").await;
+    eager.subscribe("one").await;
+    let failure = eager.try_subscribe("two", Start::Live, SubscribeOptions::NONE).await.unwrap_err();
+    assert_eq!(failure.class, Class::TooManyRequests.name());
+}
+
+#[tokio::test]
+async fn bytes_that_all_histories_remember() {
+    let broker = broker(Limits { history_bytes: 100_000, ..Limits::default() }).await;
+    let mut publisher = peer(&broker).await;
+    let text = "x".repeat(1000);
+    for number in 0..200 {
+        publisher.publish(&format!("channel/{}", number % 2), text.as_str()).await;
+    }
+    let mut remembered = 0;
+    for channel in ["channel/0", "channel/1"] {
+        let subscribed = publisher.subscribe_from(channel, Start::Rewind(u32::MAX)).await;
+        remembered += subscribed.position.offset.value() + 1 - subscribed.next.value();
+    }
+    assert!((50..=100).contains(&remembered), "{remembered} messages of a thousand bytes are remembered");
+}
+
+#[tokio::test]
+async fn bytes_that_wait_in_all_outboxes() {
+    let broker = broker(Limits { outbox_bytes: 256 << 10, ..Limits::default() }).await;
+    let mut neighbour = Listener::of("the neighbour", broker.peer().await).await;
+    let heard = neighbour.subscribe(CHANNEL, Start::Live).await;
+    let mut stalled = Vec::new();
+    for _ in 0..4 {
+        let mut peer = Dialer::with(|options| options.stream_window_bytes = 1 << 10).connect(broker.addr()).await;
+        peer.hello().await;
+        peer.subscribe(CHANNEL).await;
+        stalled.push(peer);
+    }
+    let mut publisher = peer(&broker).await;
+    let text = "x".repeat(10_000);
+    // Less than any one outbox may hold, more than all of them may hold together.
+    for _ in 0..60 {
+        publisher.publish(CHANNEL, text.as_str()).await;
+        neighbour.hear_one().await;
+    }
+    assert_eq!(neighbour.heard(&heard), 60);
+    let mut sent_away = 0;
+    for mut peer in stalled {
+        sent_away += usize::from(peer.connection().close_reason().is_some());
+        let _ = peer.next().await;
+    }
+    assert!(sent_away > 0, "those who do not read share what is left");
+}
+
+/// The code of the goodbye, or of the close where there is none.
+async fn farewell(peer: &mut Peer) -> u16 {
+    loop {
+        match peer.next().await {
+            Ok(body) => {
+                if let ServerFrame::Goodbye(goodbye) = body.frame() {
+                    return goodbye.code;
+                }
+            }
+            Err(Ending::Closed { code, .. }) => return u16::try_from(code).unwrap(),
+            Err(other) => panic!("the session ended without a code: {other:?}"),
+        }
+    }
+}
