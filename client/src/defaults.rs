@@ -66,6 +66,10 @@ pub(crate) const COMMANDS: usize = 64;
 /// the longest names.
 pub(crate) const NAMED_MAX: usize = 16_384;
 
+/// How many questions of the broker wait for their answers to be written. One that asks more, and takes none of the
+/// answers meanwhile, is not read until it does.
+pub(crate) const PONGS_MAX: usize = 1024;
+
 /// How much is written at once: beyond this a larger write costs no less for each byte.
 pub(crate) const WRITE_BYTES: usize = 16 << 10;
 

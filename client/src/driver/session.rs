@@ -1,5 +1,7 @@
 //! One open session from its first frame to its last: what is read goes to its readers, what waits is written.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use callboard_protocol::frame::{Answer, ClientFrame, Failed, Goodbye, Pong, ServerFrame};
 use callboard_protocol::{Nonce, RequestId, close};
@@ -7,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Driver, at};
 use crate::backoff::Backoff;
-use crate::defaults::FAREWELL;
+use crate::defaults::{FAREWELL, PONGS_MAX};
 use crate::error::{Failure, PublishError};
 use crate::publish::Run;
 use crate::random;
@@ -20,9 +22,8 @@ pub(super) struct Open<'a> {
     session: Session,
     /// A message that a reader had no room for. Nothing is read until it has.
     held: Option<Bytes>,
-    /// The newest question of the broker that is not yet answered. One that asks again before it took the answer has
-    /// its newest question answered, so that questions need no room.
-    pong: Option<Nonce>,
+    /// The broker's questions whose answers are not yet among what is written.
+    pongs: VecDeque<Nonce>,
     /// What can no longer be written to may still say why, for so long.
     broken: Option<(End, Instant)>,
     /// When to ask again for what was refused for a passing reason.
@@ -33,7 +34,7 @@ pub(super) struct Open<'a> {
 impl<'a> Open<'a> {
     pub(super) fn new(driver: &'a mut Driver, session: Session) -> Self {
         let retries = Backoff::new(driver.options.backoff_base, driver.options.backoff_cap);
-        Self { driver, session, held: None, pong: None, broken: None, retry_at: None, retries }
+        Self { driver, session, held: None, pongs: VecDeque::new(), broken: None, retry_at: None, retries }
     }
 
     /// Keeps the session going to its end, and ends it properly.
@@ -59,7 +60,7 @@ impl<'a> Open<'a> {
             return Err(End::Asked);
         }
         let deadline = self.deadline();
-        let (stalled, is_closing) = (self.held.is_some(), self.driver.closing.is_some());
+        let (stalled, is_closing) = (self.is_stalled(), self.driver.closing.is_some());
         let Session { connection, reader, writer, .. } = &mut self.session;
         let writes = self.broken.is_none() && !writer.is_empty();
         tokio::select! {
@@ -109,7 +110,10 @@ impl<'a> Open<'a> {
             return;
         }
         let Self { driver, session, .. } = self;
-        if let Some(nonce) = self.pong.take() {
+        // "`Pong` is sent for each `Ping`, at once" (PROTOCOL.md, "Session"): before the others, in room of their own.
+        while session.writer.has_room(3)
+            && let Some(nonce) = self.pongs.pop_front()
+        {
             session.writer.push(&ClientFrame::Pong(Pong { nonce }));
         }
         let mut took = false;
@@ -131,9 +135,9 @@ impl<'a> Open<'a> {
         while session.writer.has_room(2) && session.append(|ask, out| driver.table.write_next(ask, out)) {}
     }
 
-    /// Handles the bodies that were read, until a reader has no room.
+    /// Handles the bodies that were read, until there is no room for one.
     fn take_bodies(&mut self) -> Result<(), End> {
-        loop {
+        while self.pongs.len() < PONGS_MAX {
             let body = match self.held.take() {
                 Some(body) => body,
                 None => match self.session.reader.poll_body()? {
@@ -149,6 +153,12 @@ impl<'a> Open<'a> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Whether what was read waits, so that nothing more is read. A reader, or a write, makes room again.
+    fn is_stalled(&self) -> bool {
+        self.held.is_some() || self.pongs.len() >= PONGS_MAX
     }
 
     fn take_body(&mut self, body: &Bytes) -> Result<Delivery, End> {
@@ -161,7 +171,7 @@ impl<'a> Open<'a> {
             ServerFrame::Event(event) => table.pass(event.channel, event.offset)?,
             ServerFrame::Ok { request, answer } => self.take_answer(request, &answer)?,
             ServerFrame::Failed(failed) => self.take_failure(&failed)?,
-            ServerFrame::Ping(ping) => self.pong = Some(ping.nonce),
+            ServerFrame::Ping(ping) => self.pongs.push_back(ping.nonce),
             ServerFrame::Goodbye(goodbye) => return Err(End::goodbye(&goodbye)),
             ServerFrame::Welcome(_) => return Err(End::out_of_order("a session is opened once")),
             // Channels that the broker gives, and calls for a provider, have no readers here yet.

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use callboard_client::{Client, ConnectError, Ended, Event, Fingerprint, Reason, State, Trust};
 use callboard_protocol::close::Code;
+use callboard_protocol::frame::{Ping, ServerFrame};
+use callboard_protocol::{Nonce, codec};
 use quinn::VarInt;
 use tokio::time::Instant;
 
@@ -172,13 +175,17 @@ async fn a_subscription_keeps_the_session_without_a_client() {
 }
 
 #[tokio::test]
-async fn a_question_of_the_broker_is_answered() {
-    use callboard_protocol::Nonce;
-    use callboard_protocol::frame::{Ping, ServerFrame};
-
+async fn each_question_of_the_broker_is_answered_in_its_order() {
     let broker = Broker::start();
     let (_client, mut peer) = broker.meet().await;
-    let nonce = Nonce::saturating(42);
-    peer.say(ServerFrame::Ping(Ping { nonce })).await;
-    assert_eq!(peer.hear().await, Heard::Pong(nonce));
+    // More than the client keeps: it reads the rest when it has written some.
+    let nonces = || (0..5000).map(Nonce::saturating);
+    let mut questions = BytesMut::new();
+    for nonce in nonces() {
+        codec::encode_stream(&ServerFrame::Ping(Ping { nonce }), &mut questions).expect("the frame fits");
+    }
+    peer.say_bytes(&questions).await;
+    for nonce in nonces() {
+        assert_eq!(peer.hear().await, Heard::Pong(nonce));
+    }
 }
