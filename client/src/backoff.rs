@@ -45,7 +45,7 @@ impl Backoff {
     /// What to do after `ending`; `random` is any integer, drawn evenly.
     pub(crate) fn after(&mut self, ending: Ending, random: u64) -> Next {
         if ending.lived >= SESSION_IS_WELL {
-            self.failures = 0;
+            self.reset();
         }
         let pause = match ending.advice {
             Return::Never | Return::Unasked => return Next::Stop,
@@ -60,6 +60,11 @@ impl Backoff {
         };
         let advised = ending.retry_after.unwrap_or_default().min(RETRY_AFTER_CAP);
         Next::Wait(pause.max(advised))
+    }
+
+    /// All is well: the next pause is the first again.
+    pub(crate) fn reset(&mut self) {
+        self.failures = 0;
     }
 
     /// The next pause of the client's own.
@@ -105,7 +110,7 @@ mod tests {
             assert!(second > AT_ONCE_JITTER);
             let long = Ending { lived: SESSION_IS_WELL, ..at_once };
             assert_eq!(backoff.after(long, 0), Next::Wait(Duration::ZERO));
-            backoff.failures = 0;
+            backoff.reset();
         }
     }
 

@@ -1,5 +1,6 @@
 //! The one task of a client: it opens sessions, decides when to come back, and serves the handles meanwhile.
 
+mod retries;
 mod session;
 
 use std::future::Future;

@@ -7,7 +7,7 @@ mod named;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -41,6 +41,8 @@ pub(crate) struct Table {
     requests: HashMap<RequestId, usize>,
     /// The slots that have something to ask. Each is in it once at most.
     to_ask: VecDeque<usize>,
+    /// The slots that were refused for a passing reason, and have not begun since.
+    refused: BTreeSet<usize>,
     retries: bool,
     /// The readers to be woken once the caller holds no lock.
     wakers: Vec<Waker>,
@@ -97,6 +99,7 @@ impl Table {
         self.named.clear();
         self.requests.clear();
         self.to_ask.clear();
+        self.refused.clear();
         self.retries = false;
         for slot in 0..self.slots.len() {
             self.slots[slot].is_queued = false;
@@ -157,6 +160,7 @@ impl Table {
             return Err(End::out_of_order(ONE_NUMBER));
         }
         self.named.remove(entry.name.as_str());
+        self.refused.remove(&slot);
         // Its last reader left while it was asked for; who came since wants it from another place.
         if stale {
             entry.phase = Phase::Parting { channel: answer.channel };
@@ -178,6 +182,7 @@ impl Table {
                     self.remove(slot);
                 } else {
                     entry.phase = Phase::Refused;
+                    self.refused.insert(slot);
                     self.retries = true;
                 }
             }
@@ -203,6 +208,7 @@ impl Table {
             self.remove(slot);
         } else {
             entry.phase = Phase::Wanted;
+            self.refused.remove(&slot);
             self.queue(slot);
         }
     }
@@ -212,10 +218,15 @@ impl Table {
         self.retries
     }
 
+    /// Whether no channel is refused for a passing reason, or asked for again after that.
+    pub(crate) fn is_well(&self) -> bool {
+        self.refused.is_empty()
+    }
+
     /// Asks again for what was refused for a passing reason.
     pub(crate) fn retry(&mut self) {
         self.retries = false;
-        for slot in 0..self.slots.len() {
+        for slot in self.refused.clone() {
             if let Some(entry) = &mut self.slots[slot].entry
                 && entry.phase == Phase::Refused
             {
@@ -253,6 +264,7 @@ impl Table {
 
     fn remove(&mut self, slot: usize) {
         if let Some(entry) = self.slots[slot].entry.take() {
+            self.refused.remove(&slot);
             self.by_name.remove(&entry.name);
             self.free.push(slot);
         }

@@ -7,6 +7,7 @@ use callboard_protocol::frame::{Answer, ClientFrame, Failed, Goodbye, Pong, Serv
 use callboard_protocol::{Nonce, RequestId, close};
 use tokio::time::{Instant, timeout};
 
+use super::retries::Retries;
 use super::{Driver, at};
 use crate::backoff::Backoff;
 use crate::defaults::{FAREWELL, PONGS_MAX};
@@ -26,15 +27,13 @@ pub(super) struct Open<'a> {
     pongs: VecDeque<Nonce>,
     /// What can no longer be written to may still say why, for so long.
     broken: Option<(End, Instant)>,
-    /// When to ask again for what was refused for a passing reason.
-    retry_at: Option<Instant>,
-    retries: Backoff,
+    retries: Retries,
 }
 
 impl<'a> Open<'a> {
     pub(super) fn new(driver: &'a mut Driver, session: Session) -> Self {
-        let retries = Backoff::new(driver.options.backoff_base, driver.options.backoff_cap);
-        Self { driver, session, held: None, pongs: VecDeque::new(), broken: None, retry_at: None, retries }
+        let retries = Retries::new(Backoff::new(driver.options.backoff_base, driver.options.backoff_cap));
+        Self { driver, session, held: None, pongs: VecDeque::new(), broken: None, retries }
     }
 
     /// Keeps the session going to its end, and ends it properly.
@@ -81,12 +80,11 @@ impl<'a> Open<'a> {
     fn deadline(&self) -> Option<Instant> {
         let closing = self.driver.closing.as_ref().map(|closing| closing.deadline);
         let broken = self.broken.as_ref().map(|(_, deadline)| *deadline);
-        [closing, broken, self.retry_at].into_iter().flatten().min()
+        [closing, broken, self.retries.at()].into_iter().flatten().min()
     }
 
     fn look_at_the_clock(&mut self) -> Result<(), End> {
-        if self.retry_at.is_some_and(|at| at <= Instant::now()) {
-            self.retry_at = None;
+        if self.retries.is_due(Instant::now()) {
             self.driver.table.retry();
         }
         match &self.broken {
@@ -200,9 +198,10 @@ impl<'a> Open<'a> {
             self.driver.shared.refused(&failure);
             return Ok(());
         }
+        let was_well = self.driver.table.is_well();
         if self.driver.table.handle_failed(failed.request, &failure) {
-            if self.driver.table.has_retries() && self.retry_at.is_none() {
-                self.retry_at = Some(Instant::now() + self.retries.pause(random::jitter()));
+            if self.driver.table.has_retries() {
+                self.retries.refused(was_well, Instant::now(), random::jitter());
             }
             return Ok(());
         }

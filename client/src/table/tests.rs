@@ -39,11 +39,18 @@ fn join(table: &mut Table, channel: usize) -> (Arc<Local>, Answered) {
 }
 
 /// A broker that answers in order, and minds that nothing is asked twice.
-#[derive(Default)]
 struct Script {
     last: RequestId,
+    /// What it says where it refuses.
+    refusal: (u16, &'static str),
     questions: Vec<(RequestId, String, bool)>,
     subscribed: HashSet<String>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self { last: RequestId::ZERO, refusal: (403, "forbidden"), questions: Vec::new(), subscribed: HashSet::new() }
+    }
 }
 
 impl Script {
@@ -81,7 +88,8 @@ impl Script {
         }
         let (request, channel, subscribe) = self.questions.remove(0);
         if !goes_well {
-            let failed = Failed { request, code: 403, class: "forbidden", sentence: "no", data: None };
+            let (code, class) = self.refusal;
+            let failed = Failed { request, code, class, sentence: "no", data: None };
             self.subscribed.remove(&channel);
             assert!(table.handle_failed(request, &Failure::new(&failed)));
             return;
@@ -185,4 +193,28 @@ fn churn_takes_no_memory_while_nobody_listens() {
     }
     assert!(table.slots.len() <= 7 && table.to_ask.len() <= 7);
     assert!(table.by_name.is_empty());
+}
+
+#[test]
+fn all_is_well_again_when_what_was_refused_has_begun_or_is_left() {
+    let (mut table, mut script) = (Table::default(), Script::default());
+    table.connected();
+    let readers: Vec<_> = (0..2).map(|channel| join(&mut table, channel)).collect();
+    script.listen(&mut table);
+    (0..2).for_each(|_| script.answer(&mut table, true));
+    table.disconnected();
+    table.connected();
+    script = Script { refusal: (503, "unavailable"), ..Script::default() };
+    script.listen(&mut table);
+    assert!(table.is_well());
+    (0..2).for_each(|_| script.answer(&mut table, false));
+    assert!(!table.is_well() && table.has_retries());
+    table.retry();
+    script.listen(&mut table);
+    assert!(!table.is_well() && !table.has_retries(), "they are being asked for again");
+    script.answer(&mut table, true);
+    assert!(!table.is_well());
+    script.answer(&mut table, false);
+    table.leave(&name(1), &readers[1].0);
+    assert!(table.is_well());
 }
