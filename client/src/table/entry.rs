@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::end;
 use crate::error::{Failure, SubscribeError};
-use crate::event::{Ended, Message};
+use crate::event::{Ended, GapWhy, Message};
 use crate::options::Overflow;
 use crate::recovery::{Missing, Track, Violation};
 use crate::subscription::{Joined, Joining, Local};
@@ -71,9 +71,19 @@ impl Member {
         }
     }
 
-    fn missed(&self, missing: Missing, wakers: &mut Vec<Waker>) {
+    /// Tells what it missed of a stretch that the subscription did not get: nothing of what lies before its own place.
+    fn missed(&mut self, missing: Missing, wakers: &mut Vec<Waker>) {
+        let Missing { mut from, to, why } = missing;
+        let place = self.from.saturating_sub(1);
+        if let Some(from) = from.as_mut().filter(|from| from.offset.value() < place) {
+            if from.epoch == to.epoch && to.offset.value() <= place {
+                return;
+            }
+            from.offset = Offset::saturating(place);
+        }
+        self.from = 0;
         let mut inbox = self.local.inbox.lock();
-        inbox.gap(missing.from, missing.to, missing.why);
+        inbox.gap(from, to, why);
         wakers.extend(inbox.take_reader());
     }
 }
@@ -160,7 +170,6 @@ impl Entry {
                 member.joined(track.position(), answer.recovered);
             }
             if let Some(missing) = missing {
-                member.from = 0;
                 member.missed(missing, wakers);
             }
         }
@@ -191,9 +200,10 @@ impl Entry {
 
     pub(super) fn reset(&mut self, position: Position, wakers: &mut Vec<Waker>) -> Result<(), Violation> {
         let missing = self.track.as_mut().expect(LIVE_HAS_TRACK).handle_reset(position)?;
-        self.live = 0;
+        if missing.why == GapWhy::NewEpoch {
+            self.live = 0;
+        }
         for member in &mut self.members {
-            member.from = 0;
             member.missed(missing, wakers);
         }
         Ok(())

@@ -78,6 +78,62 @@ async fn a_reset_is_a_gap() {
     assert_eq!(offset(&mut subscription).await, 51);
 }
 
+/// A reader that asked for what came before, up to offset 20, and one that came while that was on its way.
+async fn rewinding(broker: &Broker) -> (Client, Peer, [Subscription; 2]) {
+    let (client, mut peer) = broker.meet().await;
+    let rewind = SubscribeOptions { rewind: Some(10), ..SubscribeOptions::default() };
+    let (first, ()) = tokio::join!(client.subscribe_with("a", rewind), async {
+        let (request, _) = peer.hear_subscribe("a").await;
+        peer.say_recovered(request, 1, at(7, 20), 11, true).await;
+    });
+    let second = patiently(client.subscribe("a")).await.expect("it is shared");
+    assert_eq!(second.position(), at(7, 20));
+    (client, peer, [first.expect("it is subscribed"), second])
+}
+
+fn reset(epoch: u64, offset: u64) -> ServerFrame<'static> {
+    ServerFrame::Reset(Reset { channel: ChannelId::saturating(1), position: at(epoch, offset) })
+}
+
+#[tokio::test]
+async fn who_joined_during_a_rewind_misses_nothing_of_it() {
+    let broker = Broker::start();
+    let (_client, mut peer, [mut first, mut second]) = rewinding(&broker).await;
+    peer.say(reset(7, 15)).await;
+    for next in 16..=21 {
+        peer.say_message(1, next, "x").await;
+    }
+    let told = gap(&mut first).await;
+    assert_eq!((told.from, told.to), (Some(at(7, 10)), at(7, 15)));
+    assert_eq!((offset(&mut first).await, offset(&mut second).await), (16, 21));
+}
+
+#[tokio::test]
+async fn the_gap_of_who_joined_during_a_rewind_begins_where_it_joined() {
+    for to in [at(7, 30), at(8, 3)] {
+        let broker = Broker::start();
+        let (_client, mut peer, [mut first, mut second]) = rewinding(&broker).await;
+        peer.say(reset(to.epoch.value(), to.offset.value())).await;
+        peer.say_message(1, to.offset.value() + 1, "x").await;
+        for (reader, from) in [(&mut first, at(7, 10)), (&mut second, at(7, 20))] {
+            let told = gap(reader).await;
+            assert_eq!((told.from, told.to), (Some(from), to));
+            assert_eq!(offset(reader).await, to.offset.value() + 1);
+        }
+    }
+    let broker = Broker::start();
+    let (_client, peer, [mut first, mut second]) = rewinding(&broker).await;
+    peer.vanish();
+    let mut peer = broker.welcome().await;
+    let (request, start) = peer.hear_subscribe("a").await;
+    assert_eq!(start, Start::Recover(at(7, 10)));
+    peer.say_recovered(request, 1, at(8, 3), 4, false).await;
+    for (reader, from) in [(&mut first, at(7, 10)), (&mut second, at(7, 20))] {
+        let told = gap(reader).await;
+        assert_eq!((told.from, told.to), (Some(from), at(8, 3)));
+    }
+}
+
 #[tokio::test]
 async fn a_reader_brings_its_own_place() {
     let broker = Broker::start();
