@@ -1,6 +1,10 @@
 //! What Callboard promises, one file a promise; the first line of each file is the promise.
 
 mod asleep;
+mod bad_bytes;
+mod bad_credentials;
+mod bad_order;
+mod bad_requests;
 mod fan_out;
 mod gap;
 mod limits;

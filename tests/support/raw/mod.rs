@@ -4,6 +4,7 @@ mod body;
 mod certificate;
 mod dialer;
 mod dialogue;
+mod farewell;
 mod peer;
 mod publishes;
 
