@@ -15,6 +15,7 @@ use super::reset::ResetSecret;
 use super::tuning;
 use crate::config::Config;
 use crate::connection::{Actor, Patience, Socket};
+use crate::limit::Ticket;
 
 /// Why the door could not open.
 #[derive(Debug, thiserror::Error)]
@@ -95,16 +96,28 @@ impl Drop for Quic {
 }
 
 async fn accept(endpoint: Endpoint, local: Arc<Local>, waits: Waits, handshakes_max: usize) {
-    let mut handshakes = JoinSet::new();
-    while let Some(incoming) = endpoint.accept().await {
-        while handshakes.try_join_next().is_some() {}
-        if handshakes.len() >= handshakes_max {
-            incoming.refuse();
-        } else if handshakes.len() >= handshakes_max / 2 && incoming.may_retry() {
-            // RFC 9000, section 8.1.2: whoever gives a false address never sees the token.
-            let _ = incoming.retry();
-        } else {
-            handshakes.spawn(let_in(incoming, Arc::clone(&local), waits));
+    // Who has shaken hands and says nothing yet is counted among the connections, and takes no handshake's place.
+    let (mut handshakes, mut strangers) = (JoinSet::new(), JoinSet::new());
+    loop {
+        tokio::select! {
+            biased;
+            Some(shaken) = handshakes.join_next() => {
+                if let Ok(Some(stranger)) = shaken {
+                    strangers.spawn(open_session(stranger, Arc::clone(&local)));
+                }
+            }
+            Some(_) = strangers.join_next() => {}
+            incoming = endpoint.accept() => {
+                let Some(incoming) = incoming else { return };
+                if handshakes.len() >= handshakes_max {
+                    incoming.refuse();
+                } else if handshakes.len() >= handshakes_max / 2 && incoming.may_retry() {
+                    // RFC 9000, section 8.1.2: whoever gives a false address never sees the token.
+                    let _ = incoming.retry();
+                } else {
+                    handshakes.spawn(shake_hands(incoming, Arc::clone(&local), waits));
+                }
+            }
         }
     }
 }
@@ -115,34 +128,49 @@ async fn refuse(endpoint: Endpoint) {
     }
 }
 
-/// Carries one handshake to its first stream, which is the session.
-async fn let_in(incoming: Incoming, local: Arc<Local>, waits: Waits) {
+/// Carries one handshake to its end; `None` if there is no connection for it.
+async fn shake_hands(incoming: Incoming, local: Arc<Local>, waits: Waits) -> Option<Stranger> {
     let peer = incoming.remote_address();
     let patience = Patience { hello: Instant::now() + waits.hello, drain: waits.drain };
     let connection = match timeout_at(patience.hello, incoming).await {
         Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => return tracing::debug!(%peer, %error, "handshake failed"),
-        Err(_) => return tracing::debug!(%peer, "handshake not done in time"),
+        Ok(Err(error)) => {
+            tracing::debug!(%peer, %error, "handshake failed");
+            return None;
+        }
+        Err(_) => {
+            tracing::debug!(%peer, "handshake not done in time");
+            return None;
+        }
     };
-    let ticket = match local.admit(peer.ip()) {
-        Ok(ticket) => ticket,
+    match local.admit(peer.ip()) {
+        Ok(ticket) => {
+            let unopened = Unopened { connection, code: Some(Code::ShuttingDown) };
+            Some(Stranger { unopened, ticket, patience })
+        }
         Err(refused) => {
             let (code, sentence) = (Code::Overloaded, refused.to_string());
             connection.close(VarInt::from_u32(code.number().into()), sentence.as_bytes());
-            return tracing::debug!(%peer, %refused, "no place for a connection");
+            tracing::debug!(%peer, %refused, "no place for a connection");
+            None
         }
-    };
-    // Closes the connection with a code if this is dropped before there is a session, as when the broker drains.
-    let mut stranger = Stranger { connection: connection.clone(), code: Some(Code::ShuttingDown) };
+    }
+}
+
+/// Waits for a connection's first stream, which is the session.
+async fn open_session(stranger: Stranger, local: Arc<Local>) {
+    let Stranger { mut unopened, ticket, patience } = stranger;
+    let connection = unopened.connection.clone();
+    let peer = connection.remote_address();
     match timeout_at(patience.hello, connection.accept_bi()).await {
         Ok(Ok((send, recv))) => {
-            stranger.code = None;
+            unopened.code = None;
             let (id, session) = local.open(ticket);
             tracing::debug!(connection = %id, %peer, "session opened");
             Actor::start(id, session, Socket { connection, send, recv }, Arc::clone(&local.registry), patience);
         }
         Ok(Err(error)) => tracing::debug!(%peer, %error, "connection gone before a session was opened"),
-        Err(_) => stranger.code = Some(Code::HandshakeTimeout),
+        Err(_) => unopened.code = Some(Code::HandshakeTimeout),
     }
 }
 
@@ -153,14 +181,21 @@ struct Waits {
     drain: Duration,
 }
 
-/// A connection without a session.
+/// A peer that has shaken hands, has a place among the connections, and has not opened a session yet.
 struct Stranger {
+    unopened: Unopened,
+    ticket: Ticket,
+    patience: Patience,
+}
+
+/// A connection without a session. Dropped before there is one, as when the broker drains, it is closed with a code.
+struct Unopened {
     connection: quinn::Connection,
     /// Why it is closed when this is dropped; `None` once a session owns it.
     code: Option<Code>,
 }
 
-impl Drop for Stranger {
+impl Drop for Unopened {
     fn drop(&mut self) {
         if let Some(code) = self.code {
             self.connection.close(VarInt::from_u32(code.number().into()), code.sentence().as_bytes());
