@@ -120,6 +120,28 @@ fn a_broker_that_is_not_there_ends_with_3() {
 }
 
 #[test]
+fn a_broker_that_is_not_believed_ends_at_once_with_1_and_says_what_to_do() {
+    let (home, elsewhere) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let broker = Broker::start(home.path(), &[]);
+    let _other = Broker::start(elsewhere.path(), &[]);
+    let pin = format!("sha256:{}", "0".repeat(64));
+    let certificate = elsewhere.path().join("development-cert.pem");
+    let ca = certificate.to_str().expect("a path");
+    for (data_dir, trust, wanted) in [
+        (home.path(), ["--pin", &pin], "give what it prints as its fingerprint with --pin"),
+        (home.path(), ["--ca", ca], "what signed it?"),
+        (elsewhere.path(), ["--timeout", "60"], "give that directory with --data-dir"),
+    ] {
+        let output = run(data_dir, &[&["pub", "--url", &broker.url], &trust[..], &["a", "x"]].concat());
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert_eq!(error.matches(&broker.url).count(), 1, "{error}");
+        assert!(error.contains(wanted) && error.contains("is not trusted: its certificate"), "{error}");
+        assert!(!error.contains("error 4"), "{error}");
+    }
+}
+
+#[test]
 fn a_key_is_printed_once_listed_without_its_secret_and_revoked() {
     let home = tempfile::tempdir().expect("a directory");
     let made = run(home.path(), &["token", "new", "reporter"]);

@@ -92,17 +92,20 @@ impl Client {
         Ok(Self { link: Arc::new(Link { commands, shared }) })
     }
 
-    /// Waits for the first session.
-    pub(crate) async fn first_session(&self, timeout: Duration) -> Result<(), ConnectError> {
+    /// Waits for the first session with the broker at `url`.
+    pub(crate) async fn first_session(&self, url: String, timeout: Duration) -> Result<(), ConnectError> {
         let mut states = self.states();
         let last = Mutex::new(None);
-        let opened = states.wait_for(|state| {
+        let decided = states.wait_for(|state| {
             if let State::Waiting { why, .. } = state {
                 *last.lock() = Some(why.clone());
             }
-            matches!(state, State::Online(_) | State::Closed { .. })
+            // A person has to look at it: waiting makes no certificate right.
+            let is_untrusted = matches!(state, State::Waiting { why: Reason::Untrusted(_), .. });
+            is_untrusted || matches!(state, State::Online(_) | State::Closed { .. })
         });
-        match tokio::time::timeout(timeout, opened).await {
+        match tokio::time::timeout(timeout, decided).await {
+            Ok(Some(State::Waiting { why: Reason::Untrusted(why), .. })) => Err(ConnectError::Untrusted { url, why }),
             Ok(Some(State::Closed { why })) => Err(ConnectError::Refused(why)),
             Ok(Some(State::Online(_) | State::Connecting | State::Waiting { .. })) => Ok(()),
             Ok(None) => Err(ConnectError::Refused(Reason::Stopped)),

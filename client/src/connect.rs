@@ -1,7 +1,7 @@
 //! From an address to an open session: names, sockets, TLS, `Hello` and `Welcome`. One call is one attempt.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,17 +9,22 @@ use callboard_protocol::frame::{ClientFrame, Hello, ServerFrame};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
-use quinn::{ClientConfig, ConnectError, Connection, Endpoint, EndpointConfig, IdleTimeout, TransportConfig, VarInt};
+use quinn::{
+    ClientConfig, ConnectError, Connection, ConnectionError, Endpoint, EndpointConfig, IdleTimeout, TransportConfig,
+    VarInt,
+};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::address::Address;
 use crate::credential::{Credential, Source};
-use crate::defaults::{ADDRESS_STAGGER, ADDRESSES_MAX, RECEIVE_WINDOW_BYTES, SEND_WINDOW_BYTES, SOCKET_BYTES};
+use crate::defaults::{
+    ADDRESS_STAGGER, ADDRESSES_MAX, RECEIVE_WINDOW_BYTES, SEND_WINDOW_BYTES, SOCKET_BYTES, UNTRUSTED_GRACE,
+};
 use crate::error::BuildError;
 use crate::options::Options;
 use crate::state::{Online, Reason};
-use crate::trust::Trust;
+use crate::trust::{Trust, Verdict};
 use crate::wire::{End, Session, end_of_write};
 
 /// Opens sessions with one broker. Clones share the socket.
@@ -27,6 +32,7 @@ use crate::wire::{End, Session, end_of_write};
 pub(crate) struct Dialer {
     address: Address,
     config: ClientConfig,
+    verdict: Verdict,
     instance: [u8; 16],
     agent: String,
     source: Source,
@@ -56,11 +62,13 @@ impl Dialer {
         instance: [u8; 16],
         options: &Options,
     ) -> Result<Self, BuildError> {
-        let mut config = ClientConfig::new(Arc::new(trust.tls()?));
+        let (tls, verdict) = trust.judging()?;
+        let mut config = ClientConfig::new(Arc::new(tls));
         config.transport_config(Arc::new(transport(options.idle_timeout)));
         Ok(Self {
             address,
             config,
+            verdict,
             instance,
             agent: options.agent.clone(),
             source: options.source.clone(),
@@ -120,32 +128,52 @@ impl Dialer {
         Err(End::out_of_order("a session begins with Hello and its answer Welcome"))
     }
 
-    /// A connection with the first address that answers.
+    /// A connection with the first address that answers and is believed.
     async fn reach(&self) -> Result<Connection, Reason> {
         let Address { host, port } = &self.address;
-        let unreachable = |why: String| Reason::Unreachable(format!("{}: {why}", self.address).into());
         let found = tokio::net::lookup_host((host.as_str(), *port)).await;
-        let mut rest = found.map_err(|error| unreachable(error.to_string()))?.take(ADDRESSES_MAX).peekable();
+        let found = found.map_err(|error| self.unreachable(&error.to_string()))?;
+        let mut rest = found.take(ADDRESSES_MAX).peekable();
         let mut attempts = FuturesUnordered::new();
-        let mut failure = "the name has no address".to_owned();
+        let mut failure = self.unreachable("the name has no address");
+        let mut grace = None;
         loop {
             match rest.next() {
                 Some(address) => attempts.push(self.handshake(address)),
-                None if attempts.is_empty() => return Err(unreachable(failure)),
+                None if attempts.is_empty() => return Err(failure),
                 None => {}
             }
             tokio::select! {
                 Some(result) = attempts.next() => match result {
                     Ok(connection) => return Ok(connection),
-                    Err(why) => failure = why,
+                    // What a person has to look at is told whatever becomes of the other addresses.
+                    Err(why) if matches!(failure, Reason::Untrusted(_)) => drop(why),
+                    Err(why) => {
+                        if matches!(why, Reason::Untrusted(_)) {
+                            grace = Some(Instant::now() + UNTRUSTED_GRACE);
+                        }
+                        failure = why;
+                    }
                 },
                 () = sleep(ADDRESS_STAGGER), if rest.peek().is_some() => {}
+                () = sleep_until(grace.unwrap_or_else(Instant::now)), if grace.is_some() && rest.peek().is_none() => {
+                    return Err(failure);
+                }
             }
         }
     }
 
-    async fn handshake(&self, address: SocketAddr) -> Result<Connection, String> {
-        let endpoint = self.endpoint().map_err(|error| format!("no socket: {error}"))?;
+    fn unreachable(&self, why: &str) -> Reason {
+        Reason::Unreachable(format!("{}: {why}", self.address).into())
+    }
+
+    async fn handshake(&self, address: SocketAddr) -> Result<Connection, Reason> {
+        let failed = |error: String| match self.address.host.parse::<IpAddr>() {
+            // The sentence begins with it already.
+            Ok(host) if address.ip() == host => self.unreachable(&error),
+            Ok(_) | Err(_) => self.unreachable(&format!("{address}: {error}")),
+        };
+        let endpoint = self.endpoint().map_err(|error| failed(format!("no socket: {error}")))?;
         let connecting = match endpoint.connect_with(self.config.clone(), address, &self.address.host) {
             Ok(connecting) => connecting,
             Err(error) => {
@@ -153,10 +181,17 @@ impl Dialer {
                     // The socket has died under its endpoint; the next attempt gets another one.
                     *self.endpoint.lock() = None;
                 }
-                return Err(format!("{address}: {error}"));
+                return Err(failed(error.to_string()));
             }
         };
-        connecting.await.map_err(|error| format!("{address}: {error}"))
+        connecting.await.map_err(|error| {
+            if let ConnectionError::TransportError(ended) = &error
+                && let Some(why) = self.verdict.of(ended.code)
+            {
+                return Reason::Untrusted(why);
+            }
+            failed(error.to_string())
+        })
     }
 
     fn endpoint(&self) -> io::Result<Endpoint> {

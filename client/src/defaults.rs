@@ -56,6 +56,9 @@ pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
 /// How long the next address of a host waits for the one before (RFC 8305, "Connection Attempt Delay").
 pub(crate) const ADDRESS_STAGGER: Duration = Duration::from_millis(250);
 
+/// How long the other addresses of a host still have when one showed a certificate that is not believed.
+pub(crate) const UNTRUSTED_GRACE: Duration = Duration::from_secs(1);
+
 /// How many addresses of a host are tried.
 pub(crate) const ADDRESSES_MAX: usize = 16;
 

@@ -49,6 +49,15 @@ pub enum ConnectError {
     /// Trying again would not help.
     #[error("the broker refused: {0}")]
     Refused(Reason),
+    /// Somebody answered whose certificate is not the right one. What is to be trusted is wrong, or the broker is
+    /// another one: a person has to look.
+    #[error("the broker at {url} is not trusted: {why}")]
+    Untrusted {
+        /// The address.
+        url: String,
+        /// What is wrong with the certificate: its fingerprint is in it, and the pinned one if there is one.
+        why: Arc<str>,
+    },
     /// The time was over.
     #[error("no session within the connect timeout{}", last.as_ref().map(|last| format!("; the last attempt: {last}")).unwrap_or_default())]
     Timeout {

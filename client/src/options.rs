@@ -236,15 +236,15 @@ impl Builder {
     }
 
     /// Builds the client and waits until its first session is open. Attempts that fail for a passing reason are
-    /// repeated until the connect timeout.
+    /// repeated until the connect timeout; a broker whose certificate is not believed is an error at once.
     ///
     /// # Errors
     ///
     /// [`ConnectError`]; the client that tried is dropped then, and its task ends.
     pub async fn connect(self) -> Result<Client, ConnectError> {
-        let timeout = self.options.connect_timeout;
+        let (url, timeout) = (self.url.clone(), self.options.connect_timeout);
         let client = self.connect_lazy()?;
-        client.first_session(timeout).await?;
+        client.first_session(url, timeout).await?;
         Ok(client)
     }
 

@@ -89,9 +89,14 @@ pub enum Reason {
     /// The token provider gave no token.
     #[error("the token provider gave no token: {0}")]
     Token(Arc<str>),
-    /// No session could be opened: the name was not found, nobody answered, or the certificate was not the right one.
+    /// No session could be opened: the name was not found, or nobody answered.
     #[error("the broker was not reached: {0}")]
     Unreachable(Arc<str>),
+    /// Somebody answered whose certificate is not the right one: the sentence has its fingerprint, and the pinned one
+    /// if there is one. The first session is given up for that; a client that had one keeps trying, since the broker's
+    /// machine may get its certificate back.
+    #[error("the broker is not trusted: {0}")]
+    Untrusted(Arc<str>),
     /// The connection broke.
     #[error("the connection was lost: {0}")]
     Lost(Arc<str>),

@@ -1,5 +1,7 @@
 //! Which broker is believed to be the right one. Nothing here trusts everyone unless a caller writes `insecure`.
 
+mod verifier;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,11 +9,12 @@ use std::sync::Arc;
 
 use callboard_protocol::version::ALPN;
 use quinn::crypto::rustls::QuicClientConfig;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls13_signature};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+pub(crate) use self::verifier::Verdict;
+use self::verifier::Verifier;
 
 /// Which broker is believed to be the right one.
 #[derive(Debug, Clone, Default)]
@@ -91,24 +94,26 @@ impl Trust {
     ///
     /// What is to be trusted cannot be read.
     pub fn tls(&self) -> Result<QuicClientConfig, TrustError> {
+        self.judging().map(|(tls, _)| tls)
+    }
+
+    /// The TLS half of a connection, and where it says why it did not believe a certificate.
+    pub(crate) fn judging(&self) -> Result<(QuicClientConfig, Verdict), TrustError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(TrustError::Tls)?;
-        let mut tls = match &self.0 {
-            Inner::Platform => builder.with_root_certificates(platform_roots()?).with_no_client_auth(),
-            Inner::PemFile(path) => builder.with_root_certificates(file_roots(path)?).with_no_client_auth(),
-            Inner::Pinned(fingerprint) => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Leaf { pin: Some(*fingerprint), provider }))
-                .with_no_client_auth(),
-            Inner::Insecure => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Leaf { pin: None, provider }))
-                .with_no_client_auth(),
+        let verifier = match &self.0 {
+            Inner::Platform => Verifier::roots(platform_roots()?, provider)?,
+            Inner::PemFile(path) => Verifier::roots(file_roots(path)?, provider)?,
+            Inner::Pinned(fingerprint) => Verifier::pinned(*fingerprint, provider),
+            Inner::Insecure => Verifier::anyone(provider),
         };
+        let verdict = verifier.verdict();
+        let mut tls = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
         tls.alpn_protocols = vec![ALPN.to_vec()];
-        QuicClientConfig::try_from(tls).map_err(|_| TrustError::Tls(rustls::Error::General("no QUIC suite".to_owned())))
+        let no_suite = |_| TrustError::Tls(rustls::Error::General("no QUIC suite".to_owned()));
+        Ok((QuicClientConfig::try_from(tls).map_err(no_suite)?, verdict))
     }
 }
 
@@ -191,55 +196,6 @@ impl fmt::Display for Fingerprint {
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Fingerprint({self})")
-    }
-}
-
-/// Looks at the broker's own certificate only. That the peer holds its key is verified all the same.
-#[derive(Debug)]
-struct Leaf {
-    /// `None` takes every certificate.
-    pin: Option<Fingerprint>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Leaf {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let shown = Fingerprint::of(end_entity);
-        match self.pin {
-            Some(pin) if !pin.is(&shown) => {
-                Err(rustls::Error::General(format!("the broker's certificate is {shown}, and {pin} is pinned")))
-            }
-            Some(_) | None => Ok(ServerCertVerified::assertion()),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::General("QUIC is TLS 1.3 or nothing".to_owned()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

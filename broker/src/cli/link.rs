@@ -6,13 +6,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use callboard::tls;
-use callboard_client::{Builder, Client, ConnectError, Fingerprint, Offline, Trust};
+use callboard_client::{Builder, Client, ConnectError, Fingerprint, Offline, Reason};
 use callboard_protocol::version;
 use clap::Args;
 
+use super::belief::Belief;
 use super::exit::{self, Exit, Failed};
 use super::place::Place;
-use super::program;
+use super::secret::Secret;
 use super::status::tell;
 use crate::shutdown::Signals;
 
@@ -41,7 +42,7 @@ pub(super) struct Link {
 
     /// An API key. Others on this machine can read command lines: better set the variable, or use --api-key-file
     #[arg(long, value_name = "KEY", env = "CALLBOARD_API_KEY", hide_env_values = true, help_heading = "Identity")]
-    api_key: Option<String>,
+    api_key: Option<Secret>,
 
     /// A file with an API key in it; it wins over --api-key and the variable
     #[arg(long, value_name = "FILE", help_heading = "Identity")]
@@ -61,18 +62,6 @@ pub(super) struct Link {
 
     #[command(flatten)]
     place: Place,
-}
-
-/// Whom a client believes, and how that was decided, for hints when nobody was reached.
-#[derive(Debug)]
-enum Belief {
-    Pinned(Fingerprint),
-    Ca(PathBuf),
-    Anyone,
-    /// The development certificate of a broker on this machine.
-    Development(Fingerprint, PathBuf),
-    /// What the system trusts; on loopback, with the directory that has no development certificate.
-    System(Option<PathBuf>),
 }
 
 impl Link {
@@ -115,34 +104,24 @@ impl Link {
     }
 
     fn builder(&self, belief: &Belief) -> anyhow::Result<Builder> {
-        let trust = match belief {
-            Belief::Pinned(pin) | Belief::Development(pin, _) => Trust::pinned(*pin),
-            Belief::Ca(path) => Trust::pem_file(path),
-            Belief::Anyone => Trust::insecure(),
-            Belief::System(_) => Trust::platform(),
-        };
         let builder = Client::builder(&self.url)
-            .trust(trust)
+            .trust(belief.trust())
             .connect_timeout(self.timeout)
             .agent(concat!("callboard/", env!("CARGO_PKG_VERSION")));
         Ok(match self.key()? {
-            Some(key) => builder.api_key(key),
+            Some(key) => builder.api_key(key.reveal()),
             None => builder,
         })
     }
 
     /// The API key; an empty variable is none.
-    fn key(&self) -> anyhow::Result<Option<String>> {
-        let text = match &self.api_key_file {
-            Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
-                let path = path.display();
-                exit::usage(format!(
-                    "the API key in {path} cannot be read: {error}; check the path and its permissions"
-                ))
-            })?),
-            None => self.api_key.clone(),
-        };
-        Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
+    fn key(&self) -> anyhow::Result<Option<Secret>> {
+        let Some(path) = &self.api_key_file else { return Ok(self.api_key.as_ref().and_then(Secret::trimmed)) };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let path = path.display();
+            exit::usage(format!("the API key in {path} cannot be read: {error}; check the path and its permissions"))
+        })?;
+        Ok(Secret::from(text.as_str()).trimmed())
     }
 
     fn belief(&self) -> anyhow::Result<Belief> {
@@ -169,36 +148,18 @@ impl Link {
     fn explain(&self, error: ConnectError, belief: &Belief) -> anyhow::Error {
         match error {
             ConnectError::Build(error) => exit::usage(error),
-            ConnectError::Timeout { .. } => {
-                Failed::Unreachable(format!("{}: {error}. {}", self.url, belief.hint())).into()
+            ConnectError::Untrusted { .. } => anyhow::anyhow!("{error}. {}", belief.if_untrusted()),
+            ConnectError::Timeout { last } => {
+                let why = match last {
+                    // The address is at its beginning.
+                    Some(Reason::Unreachable(why)) => why.to_string(),
+                    Some(why) => format!("{}: {why}", self.url),
+                    None => format!("{} did not answer in time", self.url),
+                };
+                let timeout = self.timeout.as_secs_f32();
+                Failed::Unreachable(format!("no session within {timeout} s: {why}. {}", belief.if_unreached())).into()
             }
             ConnectError::Refused(_) | _ => error.into(),
-        }
-    }
-}
-
-impl Belief {
-    /// What to look at when no session could be opened.
-    fn hint(&self) -> String {
-        let serve = format!("`{} serve` starts one", program::invoked());
-        match self {
-            Self::Development(_, data_dir) => format!(
-                "Is a broker running there ({serve}), with {} as its data directory? For another one, give --data-dir \
-                 or --pin",
-                data_dir.display()
-            ),
-            Self::System(Some(data_dir)) => format!(
-                "Is a broker running there ({serve})? There is no development certificate in {}: if the broker keeps \
-                 its data elsewhere, give --data-dir, or what it prints as its fingerprint with --pin",
-                data_dir.display()
-            ),
-            Self::System(None) => "Is it running, and does UDP get through to it? A certificate that this system does \
-                                   not trust takes --pin or --ca"
-                .to_owned(),
-            Self::Pinned(_) | Self::Ca(_) => "Is it running, does UDP get through to it, and is its certificate the \
-                                              one that --pin or --ca means?"
-                .to_owned(),
-            Self::Anyone => "Is it running, and does UDP get through to it?".to_owned(),
         }
     }
 }
@@ -291,8 +252,15 @@ mod tests {
         std::fs::write(&path, "cb_key\n").expect("written");
         let path = path.to_str().expect("a path");
         let key = link(home.path(), &["--api-key", "other", "--api-key-file", path]).key().expect("a key");
-        assert_eq!(key.as_deref(), Some("cb_key"));
+        assert_eq!(key, Some(Secret::from("cb_key")));
         assert_eq!(link(home.path(), &["--api-key", ""]).key().expect("no key"), None);
+    }
+
+    #[test]
+    fn a_key_is_not_printed_with_the_rest() {
+        let home = tempfile::tempdir().expect("a directory");
+        let link = link(home.path(), &["--api-key", "canary"]);
+        assert!(!format!("{link:?}").contains("canary"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The command line: the door to its commands, one file each. It holds no logic.
 
 mod args;
+mod belief;
 mod escape;
 mod exit;
 mod link;
@@ -11,6 +12,7 @@ mod program;
 mod publish;
 mod render;
 mod run;
+mod secret;
 mod serve;
 mod status;
 mod subscribe;

@@ -10,3 +10,4 @@ mod receipts;
 mod reconnection;
 mod recovery;
 mod subscribing;
+mod trusting;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use callboard_client::{Client, ConnectError, Ended, Event, Fingerprint, Reason, State, Trust};
+use callboard_client::{Client, ConnectError, Ended, Event, Reason, State, Trust};
 use callboard_protocol::close::Code;
 use callboard_protocol::frame::{Ping, ServerFrame};
 use callboard_protocol::{Nonce, codec};
@@ -98,20 +98,6 @@ async fn nobody_there_is_an_error_that_says_so() {
         panic!("nobody is there");
     };
     assert!(why.contains("did not answer in time"), "{why}");
-}
-
-#[tokio::test]
-async fn another_certificate_than_the_pinned_one_is_named() {
-    let broker = Broker::start();
-    let other = Fingerprint::of(b"another certificate");
-    let builder = broker.builder().trust(Trust::pinned(other)).connect_timeout(Duration::from_secs(1));
-    let (refused, _) = tokio::join!(builder.connect(), async {
-        tokio::time::timeout(Duration::from_secs(1), broker.accept_fails()).await
-    });
-    let Err(ConnectError::Timeout { last: Some(Reason::Unreachable(why)) }) = refused else {
-        panic!("it must not be trusted");
-    };
-    assert!(why.contains(&broker.pin.to_string()) && why.contains(&other.to_string()), "{why}");
 }
 
 #[tokio::test]

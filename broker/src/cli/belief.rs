@@ -1,0 +1,98 @@
+//! Whom `pub` and `sub` believe, and what to look at when the broker was not reached or not believed. It asks nobody.
+
+use std::path::PathBuf;
+
+use callboard_client::{Fingerprint, Trust};
+
+use super::program;
+
+/// Whom a client believes, and how that was decided.
+#[derive(Debug)]
+pub(super) enum Belief {
+    Pinned(Fingerprint),
+    Ca(PathBuf),
+    Anyone,
+    /// The development certificate of a broker on this machine.
+    Development(Fingerprint, PathBuf),
+    /// What the system trusts; on loopback, with the directory that has no development certificate.
+    System(Option<PathBuf>),
+}
+
+impl Belief {
+    pub(super) fn trust(&self) -> Trust {
+        match self {
+            Self::Pinned(pin) | Self::Development(pin, _) => Trust::pinned(*pin),
+            Self::Ca(path) => Trust::pem_file(path),
+            Self::Anyone => Trust::insecure(),
+            Self::System(_) => Trust::platform(),
+        }
+    }
+
+    /// What to look at when no session could be opened.
+    pub(super) fn if_unreached(&self) -> String {
+        let serve = format!("`{} serve` starts one", program::invoked());
+        match self {
+            Self::Development(_, data_dir) => format!(
+                "Is a broker running there ({serve}), with {} as its data directory? For another one, give --data-dir \
+                 or --pin",
+                data_dir.display()
+            ),
+            Self::System(Some(_)) => format!("Is a broker running there ({serve})?"),
+            Self::System(None) | Self::Pinned(_) | Self::Ca(_) | Self::Anyone => {
+                "Is it running, and does UDP get through to it?".to_owned()
+            }
+        }
+    }
+
+    /// What to do when somebody answered whose certificate is not the right one.
+    pub(super) fn if_untrusted(&self) -> String {
+        match self {
+            Self::Development(_, data_dir) => format!(
+                "That one is the development certificate in {}. If the broker keeps its data elsewhere, give that \
+                 directory with --data-dir, or what the broker prints as its fingerprint with --pin",
+                data_dir.display()
+            ),
+            Self::System(Some(data_dir)) => format!(
+                "There is no development certificate in {}. If the broker keeps its data elsewhere, give that \
+                 directory with --data-dir, or what the broker prints as its fingerprint with --pin",
+                data_dir.display()
+            ),
+            Self::System(None) => {
+                "Give the certificate that signed it with --ca; or, once whoever runs the broker has \
+                                   confirmed the fingerprint, that with --pin"
+                    .to_owned()
+            }
+            Self::Ca(path) => format!(
+                "Is {} what signed it? Give the right file with --ca; or, once whoever runs the broker has confirmed \
+                 the fingerprint, that with --pin",
+                path.display()
+            ),
+            Self::Pinned(_) => {
+                "If the broker has a new certificate on purpose, give what it prints as its fingerprint \
+                                with --pin; if not, somebody else answers in its place"
+                    .to_owned()
+            }
+            Self::Anyone => "Look at the certificate: --insecure takes every one that is whole".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_not_believed_there_is_something_to_do() {
+        let (pin, path) = (Fingerprint::of(b"a certificate"), PathBuf::from("/some/where"));
+        for (belief, wanted) in [
+            (Belief::Development(pin, path.clone()), "/some/where. If the broker keeps its data elsewhere"),
+            (Belief::System(Some(path.clone())), "--data-dir"),
+            (Belief::System(None), "--ca"),
+            (Belief::Ca(path), "Is /some/where what signed it?"),
+            (Belief::Pinned(pin), "somebody else answers"),
+        ] {
+            let hint = belief.if_untrusted();
+            assert!(hint.contains(wanted) && hint.contains("--pin"), "{hint}");
+        }
+    }
+}
