@@ -210,9 +210,17 @@ impl Client {
         answer.await.unwrap_or(Err(RebindError::Closed))
     }
 
-    /// Closes the client for all its handles: takes no more publishes, waits until those on their way are written and
-    /// acknowledged or the close timeout is over, says goodbye and ends. Every subscription ends with
-    /// [`Event::Closed`](crate::Event::Closed).
+    /// Closes the client for all its handles: takes no more publishes (those that wait for room fail), waits until those
+    /// on their way are written and acknowledged or the close timeout is over, says goodbye and ends. Every subscription
+    /// ends with [`Event::Closed`](crate::Event::Closed) behind what waits for its reader.
+    ///
+    /// If nothing is on its way it goes straight to the goodbye, which takes up to two seconds where the broker does not
+    /// answer. A full queue of a subscription with
+    /// [`Overflow::Block`](crate::Overflow::Block) that nobody reads stops everything that comes in, acknowledgements
+    /// too: then publishes on their way take the whole close timeout and count as unsent, though the broker may have
+    /// them. Read such subscriptions meanwhile, or drop them first.
+    ///
+    /// A second call waits for the same end; only one of them is sure to hear that something was left.
     ///
     /// # Errors
     ///

@@ -30,8 +30,12 @@ pub enum Offline {
     /// [`QueueFull`](crate::PublishError::QueueFull). The bounds hold online too, where a full queue makes its callers
     /// wait. Default: [`QUEUE_MESSAGES`](defaults::QUEUE_MESSAGES) and [`QUEUE_BYTES`](defaults::QUEUE_BYTES).
     Queue(Bounds),
-    /// They fail with [`Offline`](crate::PublishError::Offline). Online, the queue has the default bounds. What was
-    /// taken before the session ended is kept and sent in the next one.
+    /// They fail with [`Offline`](crate::PublishError::Offline), and so do those that wait for room when a session ends.
+    /// A client that was just built is offline, until its first session. Online, the queue has the default bounds.
+    ///
+    /// What entered the queue before is not taken back when a session ends: what was not written is written in the next
+    /// one, what was written and not acknowledged is sent again there, and [`publish_acked`](crate::Client::publish_acked)
+    /// and receipts go on waiting. Only what nobody waits for may be lost, if it was written to a connection that broke.
     FailAtOnce,
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callboard_client::{Bounds, CloseError, Offline, PublishError, Reason};
+use callboard_client::{Bounds, CloseError, Offline, Overflow, PublishError, Reason, SubscribeOptions};
 use callboard_protocol::frame::Answer;
 use callboard_protocol::{RequestId, Sequence};
 
@@ -228,4 +228,28 @@ async fn closing_tells_what_was_left() {
     peer.hear_publish("x").await;
     assert_eq!(patiently(client.close()).await, Err(CloseError::Unsent { messages: 1 }));
     assert_eq!(patiently(acked).await.expect("no panic"), Err(PublishError::Closed(Reason::Asked)));
+}
+
+#[tokio::test]
+async fn a_reader_that_blocks_and_does_not_read_costs_the_close_timeout() {
+    let broker = Broker::start();
+    let timeout = Duration::from_millis(200);
+    let (client, mut peer) = broker.meet_with(broker.builder().close_timeout(timeout)).await;
+    let block = SubscribeOptions {
+        queue: Bounds { messages: 1, bytes: 1000 },
+        overflow: Overflow::Block,
+        ..SubscribeOptions::default()
+    };
+    let (reader, ()) = tokio::join!(client.subscribe_with("a", block), peer.subscribe("a", 1, at(1, 0)));
+    let receipt = client.publish_receipt("b", "x").await.expect("it has its place");
+    let (request, _) = peer.hear_publish("x").await;
+    for offset in 1..=2 {
+        peer.say_message(1, offset, "not read").await;
+    }
+    peer.say_ok(request, Answer::Published(at(1, 1))).await;
+    let began = tokio::time::Instant::now();
+    assert_eq!(patiently(client.close()).await, Err(CloseError::Unsent { messages: 1 }));
+    assert!(began.elapsed() >= timeout);
+    assert_eq!(patiently(receipt).await, Err(PublishError::Closed(Reason::Asked)));
+    drop(reader);
 }
