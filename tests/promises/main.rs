@@ -1,5 +1,7 @@
 //! What Callboard promises, one file a promise; the first line of each file is the promise.
 
+mod absurd_requests;
+mod all_at_once;
 mod asleep;
 mod bad_bytes;
 mod bad_credentials;
@@ -14,6 +16,7 @@ mod migration;
 mod order;
 mod reconnection;
 mod replay;
+mod sent_away;
 mod shutdown;
 mod slow_reader;
 mod stored_once;

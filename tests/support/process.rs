@@ -136,6 +136,14 @@ impl Process {
         self.output.pid().as_raw_nonzero().get()
     }
 
+    /// The most memory that it has had at once, in bytes; `None` on systems that do not tell.
+    #[must_use]
+    pub fn memory_bytes_peak(&self) -> Option<usize> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"))?;
+        Some(kibibytes.trim().parse::<usize>().ok()? << 10)
+    }
+
     /// Kills it without a word (SIGKILL).
     pub async fn kill(self) -> Ended {
         self.end(Signal::KILL).await

@@ -77,8 +77,19 @@ impl Peer {
     /// If the broker lets no more in for [`SOON`](crate::SOON). That the connection is gone is not told here but by
     /// the next frame that is waited for.
     pub async fn send(&mut self, frame: &ClientFrame<'_>) {
+        self.send_all(std::slice::from_ref(frame)).await;
+    }
+
+    /// Says frames in one write.
+    ///
+    /// # Panics
+    ///
+    /// As [`Peer::send`].
+    pub async fn send_all(&mut self, frames: &[ClientFrame<'_>]) {
         let mut bytes = BytesMut::new();
-        encode_stream(frame, &mut bytes).expect("a test that wants a body that is too long sends its bytes");
+        for frame in frames {
+            encode_stream(frame, &mut bytes).expect("a test that wants a body that is too long sends its bytes");
+        }
         self.send_bytes(&bytes).await;
     }
 
