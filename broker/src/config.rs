@@ -8,14 +8,14 @@ use callboard_protocol::{ChannelName, limits, version};
 
 use crate::{data_dir, defaults};
 
+mod bounds;
 mod check;
 mod file;
-mod bounds;
 mod pattern;
 
+pub use bounds::{Limits, OUTBOX_BYTES_FREE, Rate};
 pub use check::ConfigError;
 pub use file::{File, FileError};
-pub use bounds::{Limits, OUTBOX_BYTES_FREE, Rate};
 pub use pattern::Pattern;
 
 /// Everything the broker can be told.

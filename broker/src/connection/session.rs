@@ -15,7 +15,7 @@ use super::outbox::{Ending, Outbox};
 use super::state::{Command, Rules, State};
 use crate::channel::{Input, Replay, Slot};
 use crate::config::Limits;
-use crate::defaults::{REPLAYS_MAX, SLOTS_MAX};
+use crate::defaults::{REPLAYS_MAX, SLOTS_MAX, STRIKES_MAX};
 use crate::directory::{Directory, Full};
 use crate::identity::Refusal;
 use crate::limit::{Bucket, Ticket};
@@ -37,6 +37,8 @@ pub(crate) struct Session {
     limits: Limits,
     /// Channels that this session may still bring into being.
     births: Bucket,
+    /// Births that were refused since the last one.
+    strikes: u32,
     /// This session's place among those that are let in.
     ticket: Ticket,
 }
@@ -63,6 +65,7 @@ impl Session {
         Self {
             state: State::new(rules, connection, Arc::clone(&outbox), now),
             births: Bucket::full(limits.births, now),
+            strikes: 0,
             limits,
             ticket,
             directory,
@@ -107,7 +110,14 @@ impl Session {
         for Command { channel, input } in std::mem::take(&mut self.commands) {
             match self.slot_for(&channel, &input) {
                 Ok(slot) => self.held.push_back((slot, input)),
-                Err(refusal) => self.state.refuse_command(Command { channel, input }, &refusal),
+                Err(refusal) => {
+                    self.state.refuse_command(Command { channel, input }, &refusal);
+                    // PROTOCOL.md, "Failures": a session that goes on all the same is ended.
+                    self.strikes += 1;
+                    if self.strikes > STRIKES_MAX {
+                        self.outbox.end(Ending::plain(Code::RateExceeded));
+                    }
+                }
             }
         }
         self.hand_over_held();
@@ -211,6 +221,7 @@ impl Session {
         let own = self.births.take(self.limits.births);
         own.and_then(|()| self.ticket.birth(self.directory.now()))
             .map_err(|wait| Refusal::too_fast("begins new channels", wait))?;
+        self.strikes = 0;
         Ok(self.directory.slot(channel))
     }
 }
