@@ -54,24 +54,24 @@ impl Line {
         }
     }
 
-    /// Lets somebody wait: a newcomer at the end, others at their places.
-    pub(crate) fn wait(&mut self, kind: Kind, ticket: &mut Option<Ticket>, waker: &Waker) {
+    /// Lets somebody wait: a newcomer at the end, others at their places. Gives the waker of before, to be dropped once
+    /// the lock is free: with it may go a task that waits here too.
+    pub(crate) fn wait(&mut self, kind: Kind, ticket: &mut Option<Ticket>, waker: &Waker) -> Option<Waker> {
         let known = ticket.and_then(|ticket| self.index(kind, ticket));
         if let Some(waiter) = known.and_then(|index| self.of(kind).get_mut(index)) {
-            waiter.waker = Some(waker.clone());
-            return;
+            return waiter.waker.replace(waker.clone());
         }
         self.last += 1;
         *ticket = Some(Ticket(self.last));
         let number = self.last;
         self.of(kind).push_back(Waiter { number, waker: Some(waker.clone()) });
+        None
     }
 
-    /// Lets somebody go, with room or without.
-    pub(crate) fn leave(&mut self, kind: Kind, ticket: Ticket) {
-        if let Some(index) = self.index(kind, ticket) {
-            self.of(kind).remove(index);
-        }
+    /// Lets somebody go, with room or without. Gives its waker, to be dropped once the lock is free.
+    pub(crate) fn leave(&mut self, kind: Kind, ticket: Ticket) -> Option<Waker> {
+        let index = self.index(kind, ticket)?;
+        self.of(kind).remove(index)?.waker
     }
 
     /// Those whose turn it is, to be woken once the lock is free: of each kind one at most.

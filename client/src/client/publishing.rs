@@ -3,7 +3,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use callboard_protocol::limits::KEY_BYTES_MAX;
 use callboard_protocol::{Payload, Position};
@@ -153,7 +153,9 @@ impl Waiting<'_> {
         let mut queue = self.shared.queue.lock();
         let entered = match offer(&mut queue, self.ticket) {
             Err(Refusal::Full) => {
-                queue.line.wait(self.kind, &mut self.ticket, cx.waker());
+                let before = queue.line.wait(self.kind, &mut self.ticket, cx.waker());
+                drop(queue);
+                drop(before);
                 return Poll::Pending;
             }
             Err(Refusal::Error(error)) => Err(error),
@@ -167,12 +169,8 @@ impl Waiting<'_> {
     /// Whoever leaves the line lets those look whose turn it is then.
     fn leave(&mut self) {
         let Some(ticket) = self.ticket.take() else { return };
-        let mut queue = self.shared.queue.lock();
-        queue.line.leave(self.kind, ticket);
-        let now = queue.now();
-        let called = queue.line.call_next(now);
-        drop(queue);
-        called.into_iter().flatten().for_each(Waker::wake);
+        let kind = self.kind;
+        drop(self.shared.change_queue(|queue| queue.line.leave(kind, ticket)));
     }
 }
 
