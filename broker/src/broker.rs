@@ -21,6 +21,8 @@ use crate::directory::Directory;
 use crate::door::{BindError, Local, Quic, ResetSecret};
 use crate::identity::{KeyError, KeyStore};
 use crate::limit::{Admission, Budget};
+use crate::metrics::Metrics;
+use crate::observe::{Scope, Server};
 use crate::tls::{self, ServerIdentity, TlsError};
 
 /// How long a drain that has used up its deadline lets the last packets go out: a round trip of a slow line.
@@ -47,6 +49,14 @@ pub enum StartError {
         /// What the operating system says.
         source: std::io::Error,
     },
+    /// The metrics cannot be served.
+    #[error("cannot serve metrics on {address} (TCP): {source}")]
+    Metrics {
+        /// Where they were to be served.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
     /// A door cannot open.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -60,6 +70,8 @@ pub struct Broker {
     registry: Arc<Registry>,
     fingerprint: Fingerprint,
     drain: DrainConfig,
+    metrics: Arc<Metrics>,
+    observed: Option<Server>,
     /// The sweep; ends with the broker.
     _tasks: JoinSet<()>,
 }
@@ -81,8 +93,9 @@ impl Broker {
             limits: config.limits,
         };
         let config = Arc::new(config);
-        let directory = Arc::new(Directory::new(Clock::start(), Arc::clone(&config)));
-        let registry = Arc::new(Registry::new());
+        let metrics = Arc::new(Metrics::default());
+        let directory = Arc::new(Directory::new(Clock::start(), Arc::clone(&config), Arc::clone(&metrics)));
+        let registry = Arc::new(Registry::new(Arc::clone(&metrics)));
         let admission = Admission::new(config.limits);
         let local = Local {
             directory: Arc::clone(&directory),
@@ -92,16 +105,32 @@ impl Broker {
             outboxes: Budget::new(config.limits.outbox_bytes),
             admission: Arc::clone(&admission),
         };
+        let scope = Scope {
+            metrics: Arc::clone(&metrics),
+            directory: Arc::clone(&directory),
+            registry: Arc::clone(&registry),
+            memory_bound_bytes: config.memory_bound().bytes(),
+        };
+        let observed = observe(config.metrics_listen, scope).await?;
         let quic = Quic::open(&config, tls, &reset, Arc::new(local))?;
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(Arc::clone(&directory), admission));
-        Ok(Self { quic, directory, registry, fingerprint: certificate.fingerprint, drain: config.drain, _tasks: tasks })
+        metrics.set_accepting(true);
+        tracing::info!(address = %quic.address(), "listening");
+        let (fingerprint, drain) = (certificate.fingerprint, config.drain);
+        Ok(Self { quic, directory, registry, fingerprint, drain, metrics, observed, _tasks: tasks })
     }
 
     /// Where the QUIC door listens.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.quic.address()
+    }
+
+    /// Where metrics and health are served, if they are.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.observed.as_ref().map(Server::address)
     }
 
     /// The fingerprint of the certificate that the doors show.
@@ -114,13 +143,17 @@ impl Broker {
     /// was read, tells each client when to come back, and waits for the outboxes, all within the drain deadline.
     pub async fn drain(mut self) {
         let deadline = Instant::now() + self.drain.deadline;
+        self.metrics.set_accepting(false);
         self.quic.stop_accepting();
+        let (connections, deadline_ms) = (self.registry.all().len(), self.drain.deadline.as_millis());
+        tracing::info!(connections, deadline_ms, "draining");
         // Half of the time, so that a channel that is stuck does not cost everybody else the goodbye.
         let _ = timeout_at(deadline - self.drain.deadline / 2, self.settle()).await;
         let _ = timeout_at(deadline, self.say_goodbye()).await;
         self.quic.close();
         // Those who were waited for in vain are to hear at least why they are closed.
         let _ = timeout_at(deadline.max(Instant::now() + LAST_PACKETS), self.quic.wait_idle()).await;
+        tracing::info!("ended");
     }
 
     /// Waits until everything that was read is with its channel, and every channel has handed it out.
@@ -183,6 +216,14 @@ async fn read(config: Config) -> Result<Files, StartError> {
         Ok(Files { certificate, tls, keys, reset })
     };
     tokio::task::spawn_blocking(read).await.expect("reading files does not panic, and nobody aborts it")
+}
+
+async fn observe(listen: Option<SocketAddr>, scope: Scope) -> Result<Option<Server>, StartError> {
+    let Some(address) = listen else { return Ok(None) };
+    let server = Server::open(address, Arc::new(scope)).await;
+    let server = server.map_err(|source| StartError::Metrics { address, source })?;
+    tracing::info!(address = %server.address(), "serving metrics");
+    Ok(Some(server))
 }
 
 async fn until_dropped(last: mpsc::Sender<()>, mut all: mpsc::Receiver<()>) {

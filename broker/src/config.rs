@@ -10,13 +10,22 @@ use crate::{data_dir, defaults};
 
 mod bounds;
 mod check;
+mod datum;
+mod draft;
 mod file;
+mod memory;
 mod pattern;
+mod print;
+mod setting;
+mod table;
 
 pub use bounds::{Limits, OUTBOX_BYTES_FREE, Rate};
 pub use check::ConfigError;
-pub use file::{File, FileError};
+pub use draft::{Draft, LoadError, Mistake, Source};
+pub use memory::{MemoryBound, Term};
 pub use pattern::Pattern;
+pub use print::{EXAMPLE, example};
+pub use setting::{Kind, Setting};
 
 /// Everything the broker can be told.
 #[derive(Debug, Clone)]
@@ -49,6 +58,24 @@ pub struct Config {
     pub limits: Limits,
     /// How shutdown goes.
     pub drain: Drain,
+    /// Where metrics and health are served over HTTP. `None`: nowhere. Port 0 takes a free one.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Whether other machines may read the metrics, which no key protects.
+    pub metrics_expose: bool,
+    /// What the program logs: a level or filters. The broker itself logs through `tracing` and starts no logging.
+    pub log: Option<String>,
+    /// How the program logs.
+    pub log_format: LogFormat,
+}
+
+/// How a log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// A JSON object a line.
+    Json,
 }
 
 /// Where the certificate comes from.
@@ -126,6 +153,10 @@ impl Config {
             channel_idle: defaults::CHANNEL_IDLE,
             limits: Limits::default(),
             drain: Drain { deadline: defaults::DRAIN_DEADLINE, spread: defaults::DRAIN_SPREAD },
+            metrics_listen: None,
+            metrics_expose: false,
+            log: None,
+            log_format: LogFormat::Human,
         }
     }
 

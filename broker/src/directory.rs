@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::defaults::SHARDS;
 use crate::limit::Budget;
+use crate::metrics::Metrics;
 
 type Shard = HashMap<ChannelName, Arc<Slot>>;
 
@@ -39,11 +40,12 @@ pub(crate) struct Directory {
     config: Arc<Config>,
     history: Arc<Budget>,
     channels: AtomicUsize,
+    metrics: Arc<Metrics>,
 }
 
 impl Directory {
     /// An empty directory.
-    pub(crate) fn new(clock: Clock, config: Arc<Config>) -> Self {
+    pub(crate) fn new(clock: Clock, config: Arc<Config>, metrics: Arc<Metrics>) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
@@ -52,12 +54,33 @@ impl Directory {
             history: Budget::new(config.limits.history_bytes),
             channels: AtomicUsize::new(0),
             config,
+            metrics,
         }
     }
 
     /// What time it is.
     pub(crate) fn now(&self) -> Millis {
         self.clock.now()
+    }
+
+    /// What the broker counts.
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// How many channels there are.
+    pub(crate) fn channels(&self) -> usize {
+        self.channels.load(Ordering::Relaxed)
+    }
+
+    /// The bytes that all channels together may remember.
+    pub(crate) fn history_budget(&self) -> &Arc<Budget> {
+        &self.history
+    }
+
+    /// Bytes that all channels remember.
+    pub(crate) fn history_bytes(&self) -> usize {
+        self.history.held()
     }
 
     /// What the history of the channel `name` is bounded by.
@@ -87,7 +110,7 @@ impl Directory {
             return Arc::clone(slot);
         }
         let id = ChannelId::saturating(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
-        let slot = Slot::new(id, name.clone(), draw_epoch(), &self.history);
+        let slot = Slot::new(id, name.clone(), draw_epoch(), self);
         self.channels.fetch_add(1, Ordering::Relaxed);
         shard.insert(name.clone(), Arc::clone(&slot));
         slot

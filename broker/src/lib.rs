@@ -15,6 +15,8 @@ mod door;
 mod faults;
 pub mod identity;
 mod limit;
+mod metrics;
+mod observe;
 mod sentence;
 pub mod tls;
 

@@ -21,6 +21,7 @@ use crate::config;
 use crate::defaults::{CHANNEL_MAILBOX, MEMBERS_A_TURN};
 use crate::directory::{self, Directory};
 use crate::faults::{self, Place};
+use crate::metrics::Present;
 
 /// A channel that is awake.
 pub(crate) struct Actor {
@@ -36,6 +37,10 @@ pub(crate) struct Actor {
     idle: Pin<Box<Sleep>>,
     /// Whether anything came since the idle timer was set.
     busy: bool,
+    /// When a measured batch was read that is not handed out yet.
+    measured: Option<Instant>,
+    /// Counts the channel while it is awake.
+    _present: Present,
 }
 
 impl Actor {
@@ -46,12 +51,14 @@ impl Actor {
             idle: Box::pin(sleep(directory.channel_idle())),
             now: directory.now(),
             slot,
+            _present: Present::new(directory.metrics(), |metrics| &metrics.channels_awake),
             directory,
             state: Some(state),
             open: Open::default(),
             answers: Answers::default(),
             room,
             busy: true,
+            measured: None,
         };
         Self::spawn_with_mailbox(args, mailbox::bounded(CHANNEL_MAILBOX))
     }
@@ -80,7 +87,8 @@ impl Actor {
     }
 
     async fn publish(&mut self, batch: Batch) {
-        let Batch { from, publications } = batch;
+        let Batch { from, publications, read } = batch;
+        self.measured = self.measured.or(read);
         for publication in &publications {
             faults::strike(Place::Channel, self.slot.name(), publication.payload.bytes());
             let Self { state, open, answers, now, .. } = self;
@@ -106,6 +114,9 @@ impl Actor {
                 }
             }
             let (now, bounds) = (self.now, self.bounds);
+            if let Some(read) = self.measured.take() {
+                self.state().measure(read);
+            }
             self.state().remember(chunk, now, &bounds);
         }
         if !self.answers.is_empty() {
@@ -175,6 +186,7 @@ impl kameo::Actor for Actor {
         _: WeakActorRef<Self>,
         fault: PanicError,
     ) -> Result<ControlFlow<ActorStopReason>, Infallible> {
+        self.directory.metrics().panics.add(1);
         tracing::error!(channel = %self.slot.name(), %fault, "a channel panicked; it goes on in another epoch");
         self.answers.abandon();
         if let Some(state) = &mut self.state {

@@ -95,6 +95,11 @@ impl Chunk {
         self.marks.iter().any(|mark| mark.instance == instance)
     }
 
+    /// How many of them are of this publisher.
+    pub(crate) fn messages_by(&self, instance: Instance) -> usize {
+        self.marks.iter().filter(|mark| mark.instance == instance).count()
+    }
+
     /// The encoded messages from the offset `from` on, for a reader who gets everything, and how many they are; shares
     /// the memory.
     pub(crate) fn since(&self, from: Offset) -> (Bytes, usize) {

@@ -6,6 +6,7 @@ use callboard_protocol::close::Code;
 use callboard_protocol::frame::{Start, SubscribeOptions};
 use callboard_protocol::{ConnectionId, Offset, Payload, RequestId, Sequence};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::Instant;
 
 use crate::connection::{Ending, Gate, Outbox};
 
@@ -81,6 +82,8 @@ pub(crate) struct Batch {
     pub(crate) from: Claim,
     /// The messages, in order.
     pub(crate) publications: Vec<Publication>,
+    /// When it was read, if its way to a socket is measured.
+    pub(crate) read: Option<Instant>,
 }
 
 /// A message to be.

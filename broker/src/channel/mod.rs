@@ -6,6 +6,7 @@
 mod actor;
 mod chunk;
 mod history;
+mod member;
 mod messages;
 mod replay;
 mod slot;

@@ -12,7 +12,6 @@ use super::actor::Actor;
 use super::messages::Input;
 use super::state::State;
 use crate::directory::Directory;
-use crate::limit::Budget;
 
 /// A channel's place in the directory.
 ///
@@ -24,6 +23,7 @@ pub(crate) struct Slot {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all channels sleep: a box would cost each of them more")]
 enum Phase {
     Asleep(State),
     Awake(Run),
@@ -56,8 +56,8 @@ pub(crate) enum Sent {
 
 impl Slot {
     /// A channel that was just born, asleep.
-    pub(crate) fn new(id: ChannelId, name: ChannelName, epoch: Epoch, history: &Arc<Budget>) -> Arc<Self> {
-        let state = State::new(id, name.clone(), epoch, history);
+    pub(crate) fn new(id: ChannelId, name: ChannelName, epoch: Epoch, directory: &Directory) -> Arc<Self> {
+        let state = State::new(id, name.clone(), epoch, directory.history_budget(), directory.metrics());
         Arc::new(Self { name, phase: Mutex::new(Phase::Asleep(state)) })
     }
 

@@ -9,15 +9,18 @@ use callboard_protocol::frame::{Answer, Message, Reset, ServerFrame, Start, Subs
 use callboard_protocol::{ChannelId, ChannelName, ConnectionId, Epoch, Millis, Offset, Position, RequestId, Sequence};
 use indexmap::IndexMap;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use super::chunk::{Chunk, Open};
 use super::history::History;
-use super::messages::{Instance, Join, Leave, Party, Publication, Pull};
+use super::member::Member;
+use super::messages::{Join, Leave, Party, Publication, Pull};
 use super::replay::Replay;
 use super::window::Window;
 use crate::config;
-use crate::connection::{Ended, Ending, Gate, Outbox};
+use crate::connection::{Ended, Ending};
 use crate::limit::Budget;
+use crate::metrics::Metrics;
 
 /// What lives as long as the channel, awake or asleep.
 #[derive(Debug)]
@@ -29,17 +32,7 @@ pub(crate) struct State {
     members: IndexMap<ConnectionId, Member>,
     history: History,
     window: Window,
-}
-
-#[derive(Debug)]
-struct Member {
-    outbox: Arc<Outbox>,
-    gate: Arc<Gate>,
-    /// The publisher whose messages this member does not get.
-    without: Option<Instance>,
-    /// The last offset of what it was given to read, while it still reads history; what is published meanwhile it will
-    /// find there.
-    replaying: Option<Offset>,
+    metrics: Arc<Metrics>,
 }
 
 /// Answers to publishes, which go out behind the chunk that they are about.
@@ -62,7 +55,13 @@ impl Answers {
 
 impl State {
     /// A channel that was just born.
-    pub(crate) fn new(id: ChannelId, name: ChannelName, epoch: Epoch, history: &Arc<Budget>) -> Self {
+    pub(crate) fn new(
+        id: ChannelId,
+        name: ChannelName,
+        epoch: Epoch,
+        history: &Arc<Budget>,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
         Self {
             id,
             name,
@@ -71,6 +70,7 @@ impl State {
             members: IndexMap::new(),
             history: History::new(history),
             window: Window::default(),
+            metrics: Arc::clone(metrics),
         }
     }
 
@@ -142,23 +142,40 @@ impl State {
     /// Hands a chunk to up to `count` members from the `from`th on. Gives the place of the next member, or `None`
     /// after the last.
     pub(crate) fn deliver(&mut self, chunk: &Chunk, from: usize, count: usize) -> Option<usize> {
-        let mut index = from;
-        let mut left = count;
-        while left > 0 {
-            let (_, member) = self.members.get_index(index)?;
-            if member.deliver(self.id, chunk).is_err() {
+        let (mut index, mut left, mut deliveries, mut skipped) = (from, count, 0, 0);
+        while left > 0
+            && let Some((_, member)) = self.members.get_index(index)
+        {
+            match member.deliver(self.id, chunk) {
+                Ok((given, own)) => {
+                    deliveries += given as u64;
+                    skipped += own as u64;
+                    index += 1;
+                }
                 // The session is over: its place is taken by the last member, who is next.
-                self.members.swap_remove_index(index);
-            } else {
-                index += 1;
+                Err(Ended) => drop(self.members.swap_remove_index(index)),
             }
             left -= 1;
         }
-        Some(index)
+        self.metrics.deliveries.add(deliveries);
+        self.metrics.skipped.add(skipped);
+        (left == 0).then_some(index)
+    }
+
+    /// Has one of the members measure the time from `read` until what it was handed last is written.
+    pub(crate) fn measure(&self, read: Instant) {
+        let chosen = usize::try_from(self.head.value()).unwrap_or_default().checked_rem(self.members.len());
+        if let Some((_, member)) = chosen.and_then(|chosen| self.members.get_index(chosen))
+            && member.replaying.is_none()
+        {
+            member.outbox.stamp(read);
+        }
     }
 
     /// Remembers a chunk that every member was handed.
     pub(crate) fn remember(&mut self, chunk: Chunk, now: Millis, bounds: &config::History) {
+        self.metrics.publishes.add(chunk.messages() as u64);
+        self.metrics.publish_bytes.add(chunk.frames().len() as u64);
         self.history.push(chunk, now, bounds);
     }
 
@@ -195,6 +212,7 @@ impl State {
         let mut member = Member { outbox: Arc::clone(&party.outbox), gate, without, replaying: None };
         if next <= self.head {
             member.replaying = Some(self.head);
+            self.count_replay(next);
             if member.outbox.replay(self.replay(party.connection, &member, next, permit)).is_err() {
                 return;
             }
@@ -269,8 +287,9 @@ impl State {
     }
 
     fn continue_replay(&mut self, connection: ConnectionId, after: Offset, permit: Option<OwnedSemaphorePermit>) {
-        let member = &self.members[&connection];
         let next = after.next();
+        self.count_replay(next);
+        let member = &self.members[&connection];
         if self.history.first().is_none_or(|oldest| oldest > next) {
             // The history was overtaken: more came between two pulls than it holds.
             member.outbox.abandon(Ending::plain(Code::TooSlow));
@@ -284,6 +303,11 @@ impl State {
         // A session that is over is found by the next delivery.
         let _ = member.outbox.replay(self.replay(connection, member, next, permit));
         self.members[&connection].replaying = Some(self.head);
+    }
+
+    fn count_replay(&self, next: Offset) {
+        self.metrics.replays.add(1);
+        self.metrics.replayed.add((self.head.value() + 1).saturating_sub(next.value()));
     }
 
     /// Lets a member go and answers its request.
@@ -328,30 +352,6 @@ impl State {
             }
             member.outbox.deliver(&member.gate, &frame, 1).is_ok()
         });
-    }
-}
-
-impl Member {
-    fn deliver(&self, id: ChannelId, chunk: &Chunk) -> Result<(), Ended> {
-        if self.replaying.is_some() {
-            // It finds the chunk in the history, unless nobody will ask for it any more.
-            return self.outbox.check();
-        }
-        match self.without.filter(|own| chunk.has(*own)) {
-            None => self.outbox.deliver(&self.gate, chunk.frames(), chunk.messages()),
-            Some(_) => self
-                .cut(chunk, chunk.first(), id)
-                .iter()
-                .try_for_each(|(piece, messages)| self.outbox.deliver(&self.gate, piece, *messages)),
-        }
-    }
-
-    /// What this member gets of a chunk from `next` on, and how many frames each piece has.
-    fn cut(&self, chunk: &Chunk, next: Offset, id: ChannelId) -> Vec<(Bytes, usize)> {
-        match self.without.filter(|own| chunk.has(*own)) {
-            None => vec![chunk.since(next)],
-            Some(own) => chunk.since_without(next, own, id),
-        }
     }
 }
 

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::channel::{Claim, Input};
-use crate::connection::Writer;
+use crate::channel::{Claim, Input, Instance};
+use crate::connection::{Gate, Outbox, Writer};
 
 const HISTORY_MESSAGES: usize = 8;
 const OUTBOX_MESSAGES: usize = 12;
@@ -92,6 +92,7 @@ impl World {
                 ChannelName::parse("a/b").unwrap(),
                 epoch,
                 &Budget::new(1 << 30),
+                &Arc::default(),
             ),
             open: Open::default(),
             answers: Answers::default(),

@@ -1,7 +1,10 @@
 //! What the command line can say at its top; each command's own part stands in that command's file.
 
+use callboard::config::LogFormat;
 use clap::{Parser, Subcommand};
 
+use super::check::Check;
+use super::exit;
 use super::publish::Publish;
 use super::serve::Serve;
 use super::subscribe::Subscribe;
@@ -32,6 +35,21 @@ pub(super) struct Cli {
     /// What to log to standard error: a level (error, warn, info, debug, trace) or filters as `callboard=debug,quinn=info`.
     #[arg(long, global = true, value_name = "LEVEL", env = "CALLBOARD_LOG", help_heading = "Logging")]
     pub(super) log: Option<String>,
+
+    /// How to log: for people, or a JSON object a line for machines [default: human]
+    #[arg(long, global = true, value_name = "human|json", env = "CALLBOARD_LOG_FORMAT", help_heading = "Logging")]
+    pub(super) log_format: Option<String>,
+}
+
+impl Cli {
+    /// How to log, where no configuration file has a say.
+    pub(super) fn log_format(&self) -> anyhow::Result<LogFormat> {
+        match self.log_format.as_deref() {
+            None | Some("" | "human") => Ok(LogFormat::Human),
+            Some("json") => Ok(LogFormat::Json),
+            Some(other) => Err(exit::usage(format!("--log-format is human or json, not `{other}`"))),
+        }
+    }
 }
 
 /// What to do.
@@ -39,6 +57,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Run a broker.
     Serve(Serve),
+    /// Check a configuration without starting anything.
+    Check(Check),
     /// Publish to a channel.
     Pub(Publish),
     /// Print the messages of channels as they come.
@@ -62,7 +82,7 @@ mod tests {
     fn every_help_tells_the_exit_codes() {
         let mut command = Cli::command();
         assert!(command.render_long_help().to_string().contains("Exit codes:"));
-        for sub in ["serve", "pub", "sub", "token"] {
+        for sub in ["serve", "check", "pub", "sub", "token"] {
             let help = command.find_subcommand_mut(sub).expect("a command").render_long_help().to_string();
             assert!(help.contains("Exit codes:") && help.contains("Examples:"), "{sub}");
         }

@@ -2,6 +2,7 @@
 
 mod args;
 mod belief;
+mod check;
 mod escape;
 mod exit;
 mod link;
@@ -14,6 +15,7 @@ mod render;
 mod run;
 mod secret;
 mod serve;
+mod settings;
 mod status;
 mod subscribe;
 mod summary;

@@ -10,34 +10,47 @@ use clap::Parser;
 use super::args::{Cli, Command};
 use super::escape::escape_lines;
 use super::exit::{self, Exit};
-use super::{logging, publish, serve, subscribe, token};
+use super::{check, logging, publish, serve, subscribe, token};
 
 /// Runs the program.
 pub(crate) fn run() -> ExitCode {
     let ended = execute(parse());
     if let Err(error) = &ended {
-        let red: Style = AnsiColor::Red.on_default().bold();
-        // If standard error is closed there is nobody left to tell.
-        let _ = writeln!(anstream::stderr(), "{red}error:{red:#} {}", escape_lines(&format!("{error:#}")));
+        tell(&escape_lines(&format!("{error:#}")));
     }
     exit::code(&ended)
 }
 
-/// The command line; without a command, the one for `serve` with its defaults and variables.
+fn tell(error: &str) {
+    if logging::is_json() {
+        return tracing::error!("{error}");
+    }
+    let red: Style = AnsiColor::Red.on_default().bold();
+    // If standard error is closed there is nobody left to tell.
+    let _ = writeln!(anstream::stderr(), "{red}error:{red:#} {error}");
+}
+
+/// The command line; without a command, the same one for `serve`.
 fn parse() -> Cli {
     let cli = Cli::parse();
     if cli.command.is_some() {
         return cli;
     }
-    Cli { log: cli.log, ..Cli::parse_from(["callboard", "serve"]) }
+    let mut words = std::env::args_os();
+    let program = words.next().unwrap_or_default();
+    Cli::parse_from([program, "serve".into()].into_iter().chain(words))
 }
 
 fn execute(cli: Cli) -> anyhow::Result<Exit> {
+    let format = cli.log_format()?;
     let Some(command) = cli.command else { return Ok(Exit::Done) };
-    let default = if matches!(command, Command::Serve(_)) { logging::SERVE } else { logging::QUIET };
-    logging::start(cli.log.as_deref(), default)?;
+    if !matches!(command, Command::Serve(_) | Command::Check(_)) {
+        // What these two log, or would log, is a matter of their configuration.
+        logging::start(cli.log.as_deref(), format, logging::QUIET)?;
+    }
     match command {
         Command::Serve(command) => on_runtime(serve::run(command)),
+        Command::Check(command) => check::run(command),
         Command::Pub(command) => on_runtime(publish::run(command)),
         Command::Sub(command) => on_runtime(subscribe::run(command)),
         Command::Token(command) => token::run(command),

@@ -2,30 +2,29 @@
 
 use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use anyhow::Context;
-use callboard::config::{Config, File, Tls};
+use callboard::config::{Config, LogFormat};
 use callboard::{BindError, Broker, StartError};
 use clap::Args;
-use clap::builder::BoolishValueParser;
 
 use super::exit::{self, Exit};
 use super::output::nobody_reads;
-use super::place::Place;
-use super::{program, summary};
+use super::settings::Settings;
+use super::{logging, program, summary};
 use crate::shutdown::{Signal, Signals};
 
 const AFTER_HELP: &str = "\
 It listens on this machine alone unless told otherwise, with a certificate that it makes for itself.
 
-A flag wins over its variable, a variable over the configuration file, the file over the defaults.
+A flag wins over its variable, a variable over the configuration file, the file over the defaults. `--help` shows every flag; `callboard check --example` prints a configuration file with every setting.
 
 Examples:
   callboard serve
   callboard serve --listen 127.0.0.1:5000 --data-dir ./state
   callboard serve --listen 0.0.0.0:4480 --cert chain.pem --key key.pem
   callboard serve --config callboard.toml
+  callboard serve --metrics 127.0.0.1:4490 --log-format json
 
 Exit codes:
   0    ended as SIGINT or SIGTERM asked, after clients were told
@@ -37,53 +36,24 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Serve {
-    /// Where to listen (UDP); port 0 takes a free one [default: 127.0.0.1:4480]
-    #[arg(long, value_name = "ADDR", env = "CALLBOARD_LISTEN", value_parser = parse_listen)]
-    listen: Option<SocketAddr>,
-
-    /// A configuration file (TOML)
-    #[arg(long, value_name = "FILE", env = "CALLBOARD_CONFIG")]
-    config: Option<PathBuf>,
-
     #[command(flatten)]
-    place: Place,
-
-    /// The certificate chain, the broker's own first [default: a self-signed one for development]
-    #[arg(long, value_name = "PEM", env = "CALLBOARD_CERT", requires = "key", help_heading = "Certificate")]
-    cert: Option<PathBuf>,
-
-    /// The certificate's private key
-    #[arg(long, value_name = "PEM", env = "CALLBOARD_CERT_KEY", requires = "cert", help_heading = "Certificate")]
-    key: Option<PathBuf>,
-
-    /// Whether peers without a key may publish [default: only while nothing but this machine can connect]
-    #[arg(
-        long,
-        value_name = "true|false",
-        env = "CALLBOARD_ANONYMOUS_PUBLISH",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        value_parser = BoolishValueParser::new(),
-        help_heading = "Access"
-    )]
-    anonymous_publish: Option<bool>,
-
-    /// Listen beyond this machine although the certificate is for development or peers without a key may publish
-    #[arg(long, env = "CALLBOARD_EXPOSE_ANYWAY", value_parser = BoolishValueParser::new(), help_heading = "Access")]
-    expose_anyway: bool,
+    settings: Settings,
 }
 
 /// Runs the command.
 pub(super) async fn run(command: Serve) -> anyhow::Result<Exit> {
     let config = command.config()?;
+    logging::start(config.log.as_deref(), config.log_format, logging::SERVE)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "started");
     let mut signals = Signals::listen().context("signals cannot be listened for")?;
     let deadline = config.drain.deadline;
     let broker = Broker::start(config.clone()).await.map_err(explain)?;
-    print_summary(&config, &broker)?;
+    if config.log_format == LogFormat::Human {
+        print_summary(&config, &broker)?;
+    }
 
     let signal = signals.next().await;
-    tell(&format!(
+    logging::tell(&format!(
         "{}: telling clients goodbye, for {} s at most; a second signal ends it at once",
         signal.name(),
         deadline.as_secs_f32()
@@ -95,40 +65,28 @@ pub(super) async fn run(command: Serve) -> anyhow::Result<Exit> {
 }
 
 fn at_once(signal: Signal) -> Exit {
-    tell(&format!("{}: ended at once", signal.name()));
+    logging::tell(&format!("{}: ended at once", signal.name()));
     Exit::Interrupted(signal)
 }
 
 impl Serve {
     /// What the flags, the variables and the configuration file say together.
     fn config(&self) -> anyhow::Result<Config> {
-        let file = self.config.as_deref().map(File::read).transpose().map_err(exit::usage)?;
-        let data_dir = self.place.data_dir(file.as_ref().and_then(File::data_dir))?;
-        let mut config = Config::new(&data_dir);
-        if let Some(file) = file {
-            file.apply(&mut config);
-        }
-        config.data_dir = data_dir;
-        if let Some(listen) = self.listen {
-            config.listen = listen;
-        }
-        if let (Some(chain), Some(key)) = (&self.cert, &self.key) {
-            config.tls = Tls::Pem { chain: chain.clone(), key: key.clone() };
-        }
-        config.anonymous_publish = self.anonymous_publish.or(config.anonymous_publish);
-        config.expose_anyway |= self.expose_anyway;
+        let config = self.settings.draft()?.config().clone();
         config.check().map_err(exit::usage)?;
         Ok(config)
     }
 }
 
-fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "an address is an IP and a port, as 127.0.0.1:4480, 0.0.0.0:4480 or [::1]:4480".to_owned())
-}
-
 /// What an operator can do about a door that does not open.
 fn explain(error: StartError) -> anyhow::Error {
-    let StartError::Bind(BindError::Bind { address, source }) = &error else { return error.into() };
+    let (address, source, flag) = if let StartError::Bind(BindError::Bind { address, source }) = &error {
+        (address, source, "listen")
+    } else if let StartError::Metrics { address, source } = &error {
+        (address, source, "metrics")
+    } else {
+        return error.into();
+    };
     let port = address.port();
     let kind = source.kind();
     let hint = if kind == ErrorKind::AddrInUse {
@@ -136,7 +94,7 @@ fn explain(error: StartError) -> anyhow::Error {
         let program = program::invoked();
         format!(
             "something listens there already, perhaps another broker. Stop it, or choose another port: {program} serve \
-             --listen {free}"
+             --{flag} {free}"
         )
     } else if kind == ErrorKind::AddrNotAvailable {
         "this machine does not have that address; 0.0.0.0 or [::] are all that it has".to_owned()
@@ -153,6 +111,7 @@ fn print_summary(config: &Config, broker: &Broker) -> anyhow::Result<()> {
         config,
         address: broker.addr(),
         fingerprint: broker.fingerprint(),
+        metrics: broker.metrics_addr(),
         usual_data_dir: callboard::config::platform_data_dir(),
         program: program::invoked(),
     });
@@ -162,13 +121,9 @@ fn print_summary(config: &Config, broker: &Broker) -> anyhow::Result<()> {
     }
 }
 
-fn tell(sentence: &str) {
-    // If standard error is closed the sentence has no reader.
-    let _ = writeln!(anstream::stderr(), "{sentence}");
-}
-
 #[cfg(test)]
 mod tests {
+    use callboard::config::Tls;
     use clap::Parser;
 
     use super::*;

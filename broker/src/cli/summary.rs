@@ -22,6 +22,8 @@ pub(super) struct Facts<'a> {
     /// Where the broker listens, with the port that it got.
     pub(super) address: SocketAddr,
     pub(super) fingerprint: Fingerprint,
+    /// Where metrics are served.
+    pub(super) metrics: Option<SocketAddr>,
     /// Where the other commands look unless told otherwise.
     pub(super) usual_data_dir: Option<PathBuf>,
     /// How suggested commands begin.
@@ -39,6 +41,9 @@ pub(super) fn render(facts: &Facts<'_>) -> String {
     row("certificate", &certificate(facts.config));
     row("", &facts.fingerprint.to_string());
     row("data", &facts.config.data_dir.display().to_string());
+    if let Some(metrics) = facts.metrics {
+        row("metrics", &format!("http://{metrics}/metrics"));
+    }
     row("publishing", &publishing(facts.config));
     if facts.config.expose_anyway && !facts.config.on_loopback() {
         row("exposed", &format!("{WARNING}other machines can connect, as --expose-anyway asked{WARNING:#}"));
@@ -128,6 +133,7 @@ mod tests {
             config: &config,
             address: config.listen,
             fingerprint: Fingerprint::of(b""),
+            metrics: config.metrics_listen,
             usual_data_dir: Some("/home/me/.local/share/callboard".into()),
             program: "callboard".to_owned(),
         });

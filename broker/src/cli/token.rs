@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use callboard::config::File;
+use callboard::config::Draft;
 use callboard::identity::{KeyError, KeyId, KeyStore, StoredKey};
 use clap::{Args, Subcommand};
 
@@ -61,8 +61,8 @@ enum Action {
 
 /// Runs the command.
 pub(super) fn run(command: Token) -> anyhow::Result<Exit> {
-    let file = command.config.as_deref().map(File::read).transpose().map_err(exit::usage)?;
-    let data_dir = command.place.data_dir(file.as_ref().and_then(File::data_dir))?;
+    let file = command.config.as_deref().map(Draft::read).transpose().map_err(exit::usage)?;
+    let data_dir = command.place.data_dir(file.as_ref().and_then(Draft::data_dir))?;
     let keys = KeyStore::open(&data_dir)?;
     match command.action {
         Action::New { name } => new(&keys, &name),

@@ -56,6 +56,21 @@ pub enum ConfigError {
         /// What would do.
         needed: usize,
     },
+    /// A certificate without its key, or the other way round.
+    #[error("{missing} is not set: a certificate and its private key come together, as tls.cert and tls.key")]
+    HalfACertificate {
+        /// The setting that is missing.
+        missing: &'static str,
+    },
+    /// Other machines could read the metrics.
+    #[error(
+        "{listen} can be reached from other machines, and the metrics that are served there are protected by no key. \
+         Serve them on 127.0.0.1; to do it all the same, start with --metrics-expose (or set metrics_expose = true)"
+    )]
+    ExposedMetrics {
+        /// Where they would be served.
+        listen: SocketAddr,
+    },
     /// The development certificate would be shown to other machines.
     #[error(
         "{listen} can be reached from other machines, and the certificate is the self-signed one for development, \
@@ -88,6 +103,8 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.check_bounds()?;
         self.check_timeouts()?;
+        self.check_limits()?;
+        self.check_certificate()?;
         self.check_exposure()
     }
 
@@ -139,9 +156,50 @@ impl Config {
         Ok(())
     }
 
+    fn check_limits(&self) -> Result<(), ConfigError> {
+        let limits = &self.limits;
+        for (setting, value) in [
+            ("limits.connections", limits.connections),
+            ("limits.connections_per_address", limits.connections_per_address),
+            ("limits.handshakes", limits.handshakes),
+            ("limits.channels", limits.channels),
+        ] {
+            if value == 0 {
+                return Err(ConfigError::Zero { setting });
+            }
+        }
+        for (per_second, burst, rate) in [
+            ("limits.births.per_second", "limits.births.burst", limits.births),
+            ("limits.births_per_address.per_second", "limits.births_per_address.burst", limits.births_per_address),
+            ("limits.frames.per_second", "limits.frames.burst", limits.frames),
+            ("limits.publishes.per_second", "limits.publishes.burst", limits.publishes),
+        ] {
+            for (setting, value) in [(per_second, rate.per_second), (burst, rate.burst)] {
+                if value == 0 {
+                    return Err(ConfigError::Zero { setting });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_certificate(&self) -> Result<(), ConfigError> {
+        let Tls::Pem { chain, key } = &self.tls else { return Ok(()) };
+        for (missing, path) in [("tls.cert", chain), ("tls.key", key)] {
+            if path.as_os_str().is_empty() {
+                return Err(ConfigError::HalfACertificate { missing });
+            }
+        }
+        Ok(())
+    }
+
     /// "Doors listen on loopback by default. Beyond it with a development certificate or anonymous publishing, the
     /// broker refuses to start unless a flag says so" (ARCHITECTURE.md, "Identity").
     fn check_exposure(&self) -> Result<(), ConfigError> {
+        let beyond = |listen: &SocketAddr| !listen.ip().to_canonical().is_loopback();
+        if let Some(listen) = self.metrics_listen.filter(beyond).filter(|_| !self.metrics_expose) {
+            return Err(ConfigError::ExposedMetrics { listen });
+        }
         if self.on_loopback() || self.expose_anyway {
             return Ok(());
         }
@@ -184,6 +242,9 @@ mod tests {
         assert!(refusal(|c| c.outbox.messages = 0).contains("outbox.messages is 0"));
         assert!(refusal(|c| c.outbox.bytes = c.payload_bytes_max).contains("raise outbox.bytes"));
         assert!(refusal(|c| c.idle_timeout = Duration::ZERO).contains("idle_timeout_ms is 0"));
+        assert!(refusal(|c| c.limits.frames.burst = 0).contains("limits.frames.burst is 0"));
+        assert!(refusal(|c| c.limits.channels = 0).contains("limits.channels is 0"));
+        assert!(refusal(|c| c.tls = Tls::Pem { chain: "a".into(), key: "".into() }).contains("tls.key is not set"));
         assert!(refusal(|c| c.drain.deadline = Duration::MAX).contains("drain.deadline_ms is above a day"));
     }
 
@@ -205,6 +266,19 @@ mod tests {
         config.anonymous_publish = Some(true);
         assert_eq!(config.check(), Err(ConfigError::ExposedAnonymousPublish { listen: config.listen }));
         config.expose_anyway = true;
+        assert_eq!(config.check(), Ok(()));
+    }
+
+    #[test]
+    fn metrics_stay_on_this_machine_unless_asked_for() {
+        let mut config = Config::new("data");
+        config.metrics_listen = Some(SocketAddr::from(([127, 0, 0, 1], 4490)));
+        assert_eq!(config.check(), Ok(()));
+        let listen = SocketAddr::from(([0, 0, 0, 0], 4490));
+        config.metrics_listen = Some(listen);
+        config.expose_anyway = true;
+        assert_eq!(config.check(), Err(ConfigError::ExposedMetrics { listen }));
+        config.metrics_expose = true;
         assert_eq!(config.check(), Ok(()));
     }
 

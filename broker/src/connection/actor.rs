@@ -29,6 +29,7 @@ use super::registry::Registry;
 use super::session::Session;
 use super::writer::Writer;
 use crate::defaults::{CHUNKS_A_READ, CONNECTION_MAILBOX, LINGER};
+use crate::metrics::{Metrics, Present};
 
 /// A session's stream and the connection that it is on.
 #[derive(Debug)]
@@ -70,12 +71,14 @@ pub(crate) struct Actor {
     timer: Option<Pin<Box<Sleep>>>,
     /// Dropped when all that was read is handed over.
     draining: Option<mpsc::Sender<()>>,
+    /// Counts the session once it is open.
+    present: Option<Present>,
 }
 
 /// What woke a connection.
 enum News {
     Signal(Option<Signal<Actor>>),
-    Written(Result<(), WriteError>),
+    Written(Result<usize, WriteError>),
     Outbox,
     Room,
     Read(Result<Option<usize>, ReadError>),
@@ -91,9 +94,10 @@ impl Actor {
         registry: Arc<Registry>,
         patience: Patience,
     ) {
+        let outbox = Arc::clone(session.outbox());
         let actor = Self {
             id,
-            outbox: Arc::clone(session.outbox()),
+            outbox: Arc::clone(&outbox),
             session,
             socket,
             registry: Arc::clone(&registry),
@@ -105,10 +109,11 @@ impl Actor {
             torn: false,
             timer: Some(Box::pin(sleep_until(patience.hello))),
             draining: None,
+            present: None,
         };
         let prepared = Self::prepare_with_mailbox(mailbox::bounded(CONNECTION_MAILBOX));
         // Before it runs, so that it cannot be over before it is known.
-        registry.insert(id, prepared.actor_ref().clone());
+        registry.insert(id, prepared.actor_ref().clone(), outbox);
         prepared.spawn(actor);
     }
 
@@ -133,7 +138,9 @@ impl Actor {
     /// Takes what the outbox has, once the socket took what came before. Gives the ending when everything is out.
     fn fill(&mut self) -> Option<Ending> {
         if !self.writer.is_pending() && !self.torn {
+            self.note_written();
             self.writer.fill(&self.outbox);
+            self.note_written();
             for replay in self.writer.take_finished() {
                 self.session.finish(replay);
             }
@@ -145,6 +152,17 @@ impl Actor {
         // A peer that says goodbye behind its publishes wants them taken.
         let heard = ending.code != Code::Finished || self.session.is_clear() || self.timer.is_none();
         (heard && (taken || self.torn) && !self.writer.is_pending()).then_some(ending)
+    }
+
+    /// Counts how long that took which is measured, once it is written.
+    fn note_written(&mut self) {
+        for read in self.writer.take_stamps() {
+            self.metrics().latency.observe(read.elapsed());
+        }
+    }
+
+    fn metrics(&self) -> &Arc<Metrics> {
+        self.registry.metrics()
     }
 
     fn begin_ending(&mut self, ending: &Ending) {
@@ -162,6 +180,8 @@ impl Actor {
 
     /// Takes the frames out of what was read and hands them over.
     fn take_frames(&mut self, chunks: &mut [Bytes]) {
+        let bytes: usize = chunks.iter().map(Bytes::len).sum();
+        self.metrics().bytes_read.add(bytes as u64);
         for chunk in chunks {
             self.deframer.handle_bytes(std::mem::take(chunk));
         }
@@ -174,6 +194,9 @@ impl Actor {
         }
         if self.session.is_open() && !self.ending {
             self.timer = None;
+            if self.present.is_none() {
+                self.present = Some(Present::new(self.metrics(), |metrics| &metrics.sessions));
+            }
         }
     }
 
@@ -247,15 +270,16 @@ impl Actor {
             let _ = timeout(linger, goodbye).await;
         }
         connection.close(VarInt::from(u32::from(ending.code.number())), ending.sentence.as_bytes());
+        self.registry.metrics().closed(ending.code);
         tracing::debug!(connection = %self.id, code = ending.code.number(), "session ended");
     }
 }
 
-/// Writes some of `chunks` and takes what was written from them. Dropped before it is ready, it has written nothing.
-async fn write(send: &mut SendStream, chunks: &mut VecDeque<Bytes>) -> Result<(), WriteError> {
+/// Writes some of `chunks`, takes what was written from them and says how many bytes that is. Dropped before it is ready, it has written nothing.
+async fn write(send: &mut SendStream, chunks: &mut VecDeque<Bytes>) -> Result<usize, WriteError> {
     let written = send.write_chunks(chunks.make_contiguous()).await?;
     chunks.drain(..written.chunks);
-    Ok(())
+    Ok(written.bytes)
 }
 
 /// Ready when the timer rings; never without one.
@@ -284,7 +308,8 @@ impl kameo::Actor for Actor {
         loop {
             match self.news(mailbox, &mut chunks).await {
                 News::Signal(signal) => return Ok(signal),
-                News::Written(Ok(())) | News::Outbox => {}
+                News::Written(Ok(bytes)) => self.metrics().bytes_written.add(bytes as u64),
+                News::Outbox => {}
                 News::Written(Err(_)) => {
                     self.writer.clear();
                     self.outbox.abandon(Ending::plain(Code::Finished));
@@ -309,6 +334,7 @@ impl kameo::Actor for Actor {
         _: WeakActorRef<Self>,
         fault: PanicError,
     ) -> Result<ControlFlow<ActorStopReason>, Infallible> {
+        self.metrics().panics.add(1);
         tracing::error!(connection = %self.id, %fault, "a connection panicked; its session ends");
         self.close(&Ending::plain(Code::Internal)).await;
         Ok(ControlFlow::Break(ActorStopReason::Panicked(fault)))

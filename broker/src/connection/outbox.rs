@@ -11,6 +11,7 @@ use callboard_protocol::Millis;
 use callboard_protocol::close::Code;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::channel::Replay;
 use crate::config::{self, OUTBOX_BYTES_FREE};
@@ -65,6 +66,8 @@ pub(crate) enum Piece {
     Frames(Bytes),
     /// A replay to be pulled at the socket's pace from here on.
     Replay(Box<Replay>),
+    /// When what was queued just before was read from its publisher: the time until it is written is measured.
+    Stamp(Instant),
 }
 
 /// The queue of what the broker says to one session.
@@ -149,6 +152,20 @@ impl Outbox {
         Ok(())
     }
 
+    /// Asks for the time from `read` until what is queued now is written.
+    pub(crate) fn stamp(&self, read: Instant) {
+        let mut queue = self.queue.lock();
+        if queue.ending.is_none() && !queue.pieces.is_empty() {
+            self.push(&mut queue, Piece::Stamp(read), 0);
+        }
+    }
+
+    /// How many messages wait, and how many bytes.
+    pub(crate) fn depth(&self) -> (usize, usize) {
+        let queue = self.queue.lock();
+        (queue.messages, queue.bytes)
+    }
+
     /// Whether anything more is taken.
     pub(crate) fn check(&self) -> Result<(), Ended> {
         if self.queue.lock().ending.is_some() { Err(Ended) } else { Ok(()) }
@@ -207,6 +224,7 @@ impl Outbox {
             let step = match &piece {
                 Piece::Frames(frames) => frames.len(),
                 Piece::Replay(_) => bytes,
+                Piece::Stamp(_) => 0,
             };
             if matches!(piece, Piece::Frames(_)) {
                 queue.bytes -= step;

@@ -1,6 +1,7 @@
 //! The connections that are open, so that the broker can tell them things. Nothing on the message path comes here.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use callboard_protocol::ConnectionId;
@@ -9,19 +10,34 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::actor::Actor;
+use super::outbox::Outbox;
+use crate::metrics::Metrics;
 
 /// Every open connection by its number.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    open: Mutex<HashMap<ConnectionId, ActorRef<Actor>>>,
+    open: Mutex<HashMap<ConnectionId, Open>>,
     count: watch::Sender<usize>,
     last_id: AtomicU64,
+    metrics: Arc<Metrics>,
+}
+
+/// An open connection.
+#[derive(Debug)]
+struct Open {
+    actor: ActorRef<Actor>,
+    outbox: Arc<Outbox>,
 }
 
 impl Registry {
     /// No connection.
-    pub(crate) fn new() -> Self {
-        Self { open: Mutex::default(), count: watch::Sender::new(0), last_id: AtomicU64::new(0) }
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { open: Mutex::default(), count: watch::Sender::new(0), last_id: AtomicU64::new(0), metrics }
+    }
+
+    /// What the broker counts.
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// The next connection's number.
@@ -30,9 +46,10 @@ impl Registry {
     }
 
     /// Notes that a connection is open.
-    pub(crate) fn insert(&self, id: ConnectionId, actor: ActorRef<Actor>) {
+    pub(crate) fn insert(&self, id: ConnectionId, actor: ActorRef<Actor>, outbox: Arc<Outbox>) {
+        self.metrics.connections_opened.add(1);
         let mut open = self.open.lock();
-        open.insert(id, actor);
+        open.insert(id, Open { actor, outbox });
         self.count.send_replace(open.len());
     }
 
@@ -45,7 +62,12 @@ impl Registry {
 
     /// The open connections.
     pub(crate) fn all(&self) -> Vec<ActorRef<Actor>> {
-        self.open.lock().values().cloned().collect()
+        self.open.lock().values().map(|open| open.actor.clone()).collect()
+    }
+
+    /// Their queues out.
+    pub(crate) fn outboxes(&self) -> Vec<Arc<Outbox>> {
+        self.open.lock().values().map(|open| Arc::clone(&open.outbox)).collect()
     }
 
     /// How many connections are open, and every change of that.

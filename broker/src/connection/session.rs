@@ -10,12 +10,13 @@ use callboard_protocol::error::Class;
 use callboard_protocol::frame::{ClientFrame, Start};
 use callboard_protocol::{ChannelName, ConnectionId};
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 
 use super::outbox::{Ending, Outbox};
 use super::state::{Command, Rules, State};
 use crate::channel::{Input, Replay, Slot};
 use crate::config::Limits;
-use crate::defaults::{REPLAYS_MAX, SLOTS_MAX, STRIKES_MAX};
+use crate::defaults::{MEASURED_ONE_IN, REPLAYS_MAX, SLOTS_MAX, STRIKES_MAX};
 use crate::directory::{Directory, Full};
 use crate::identity::Refusal;
 use crate::limit::{Bucket, Ticket};
@@ -41,6 +42,8 @@ pub(crate) struct Session {
     strikes: u32,
     /// This session's place among those that are let in.
     ticket: Ticket,
+    /// Batches of publishes so far.
+    batches: u32,
 }
 
 /// Why an input is held.
@@ -75,6 +78,7 @@ impl Session {
             held: VecDeque::new(),
             obstacle: None,
             replays: None,
+            batches: 0,
         }
     }
 
@@ -108,6 +112,7 @@ impl Session {
     /// should be read until [`Session::is_clear`].
     pub(crate) fn hand_over(&mut self) {
         for Command { channel, input } in std::mem::take(&mut self.commands) {
+            let input = self.measured(input);
             match self.slot_for(&channel, &input) {
                 Ok(slot) => self.held.push_back((slot, input)),
                 Err(refusal) => {
@@ -121,6 +126,17 @@ impl Session {
             }
         }
         self.hand_over_held();
+    }
+
+    /// Notes the time in one batch of publishes in [`MEASURED_ONE_IN`], the first one among them.
+    fn measured(&mut self, mut input: Input) -> Input {
+        if let Input::Publish(batch) = &mut input {
+            if self.batches.is_multiple_of(MEASURED_ONE_IN) {
+                batch.read = Some(Instant::now());
+            }
+            self.batches = self.batches.wrapping_add(1);
+        }
+        input
     }
 
     /// Asks for what comes behind a replay that was read to its end. It goes before everything held: what is held may be
@@ -139,7 +155,7 @@ impl Session {
     }
 
     fn hand_over_held(&mut self) {
-        self.obstacle = None;
+        let is_held_already = matches!(self.obstacle.take(), Some(Obstacle::Channel(_)));
         while let Some((mut slot, mut input)) = self.held.pop_front() {
             if let Some(replays) = self.lacks_permit(&mut input) {
                 self.held.push_front((slot, input));
@@ -149,6 +165,9 @@ impl Session {
             let before = Arc::as_ptr(&slot);
             if let Err(Full { input, room }) = self.directory.send(&mut slot, input) {
                 self.held.push_front((slot, input));
+                if !is_held_already {
+                    self.directory.metrics().held.add(1);
+                }
                 self.obstacle = Some(Obstacle::Channel(room));
                 return;
             }

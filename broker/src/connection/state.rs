@@ -266,7 +266,7 @@ impl State {
                 return Ok(());
             }
         }
-        let batch = Batch { from: Claim::of(&self.party), publications: vec![publication] };
+        let batch = Batch { from: Claim::of(&self.party), publications: vec![publication], read: None };
         commands.push(Command { channel: name, input: Input::Publish(batch) });
         Ok(())
     }

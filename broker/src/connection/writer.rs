@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
+use tokio::time::Instant;
+
 use super::outbox::{Outbox, Piece};
 use crate::channel::Replay;
 use crate::defaults::{CHUNK_BYTES, FILL_BYTES, PIECE_BYTES_SHARED};
@@ -17,6 +19,8 @@ pub(crate) struct Writer {
     copied: BytesMut,
     replays: VecDeque<Replay>,
     finished: Vec<Replay>,
+    /// When measured parts of it were read from their publishers.
+    stamps: Vec<Instant>,
 }
 
 impl Writer {
@@ -41,6 +45,7 @@ impl Writer {
         outbox.drain(FILL_BYTES, |piece| match piece {
             Piece::Frames(frames) => self.put(frames),
             Piece::Replay(replay) => replays.push_back(*replay),
+            Piece::Stamp(read) => self.stamps.push(read),
         });
         let mut left = FILL_BYTES;
         while left > 0
@@ -61,6 +66,11 @@ impl Writer {
     /// The replays whose last piece was taken since the last call.
     pub(crate) fn take_finished(&mut self) -> Vec<Replay> {
         std::mem::take(&mut self.finished)
+    }
+
+    /// What is measured and was written: when it was read from its publishers.
+    pub(crate) fn take_stamps(&mut self) -> Vec<Instant> {
+        if self.is_pending() { Vec::new() } else { std::mem::take(&mut self.stamps) }
     }
 
     /// Drops everything.

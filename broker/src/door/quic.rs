@@ -151,6 +151,7 @@ async fn shake_hands(incoming: Incoming, local: Arc<Local>, waits: Waits) -> Opt
         Err(refused) => {
             let (code, sentence) = (Code::Overloaded, refused.to_string());
             connection.close(VarInt::from_u32(code.number().into()), sentence.as_bytes());
+            local.registry.metrics().closed(code);
             tracing::debug!(%peer, %refused, "no place for a connection");
             None
         }
@@ -170,7 +171,10 @@ async fn open_session(stranger: Stranger, local: Arc<Local>) {
             Actor::start(id, session, Socket { connection, send, recv }, Arc::clone(&local.registry), patience);
         }
         Ok(Err(error)) => tracing::debug!(%peer, %error, "connection gone before a session was opened"),
-        Err(_) => unopened.code = Some(Code::HandshakeTimeout),
+        Err(_) => {
+            unopened.code = Some(Code::HandshakeTimeout);
+            local.registry.metrics().closed(Code::HandshakeTimeout);
+        }
     }
 }
 

@@ -16,8 +16,7 @@ impl Budget {
         Arc::new(Self { held: AtomicUsize::new(0), max })
     }
 
-    /// Bytes that are held now.
-    #[cfg(test)]
+    /// How much of it is held.
     pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
     }

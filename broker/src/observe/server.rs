@@ -1,0 +1,112 @@
+//! The HTTP listener for `/metrics`, `/healthz` and `/readyz`: few connections, short ones; it shows and changes nothing.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::exposition;
+use super::scope::Scope;
+
+/// Connections at once: a few scrapers and probes. Others wait in the kernel.
+const CONNECTIONS_MAX: usize = 16;
+
+/// How long a connection may take from its first byte to its last; a scraper takes milliseconds.
+const CONNECTION_TIME_MAX: Duration = Duration::from_secs(10);
+
+const INDEX: &str = "\
+/metrics  what the broker counts, for Prometheus
+/healthz  200 while the process lives
+/readyz   200 while newcomers are let in, 503 while the broker starts or drains
+";
+
+/// The open listener; closes when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    address: SocketAddr,
+    _serving: JoinSet<()>,
+}
+
+impl Server {
+    /// Binds the listener and begins to serve.
+    pub(crate) async fn open(listen: SocketAddr, scope: Arc<Scope>) -> io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
+        let mut serving = JoinSet::new();
+        serving.spawn(serve(listener, routes(scope)));
+        Ok(Self { address, _serving: serving })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+fn routes(scope: Arc<Scope>) -> Router {
+    Router::new()
+        .route("/", get(async || INDEX))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(async || "alive\n"))
+        .route("/readyz", get(readyz))
+        .with_state(scope)
+}
+
+async fn metrics(State(scope): State<Arc<Scope>>) -> Response {
+    match exposition::render(&scope) {
+        Ok(text) => ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response(),
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("the metrics cannot be written: {error}\n")).into_response()
+        }
+    }
+}
+
+async fn readyz(State(scope): State<Arc<Scope>>) -> (StatusCode, &'static str) {
+    if scope.metrics.is_accepting() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready: the broker starts or drains\n")
+    }
+}
+
+async fn serve(listener: TcpListener, routes: Router) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        while connections.try_join_next().is_some() {}
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let answer = answer(stream, routes.clone());
+                connections.spawn(async move {
+                    // A peer that takes too long, or goes away, is of no further interest.
+                    let _ = timeout(CONNECTION_TIME_MAX, answer).await;
+                    drop(place);
+                });
+            }
+            // Out of descriptors, or a peer that was gone before it was accepted: the next may fare better, but not at once.
+            Err(_) => tokio::task::yield_now().await,
+        }
+    }
+}
+
+async fn answer(stream: TcpStream, routes: Router) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    let _ = connection.await;
+}
