@@ -3,8 +3,8 @@
 use callboard::config::{Limits, Rate};
 use callboard_protocol::close::Code;
 use callboard_protocol::error::Class;
-use callboard_protocol::frame::{ServerFrame, Start, SubscribeOptions};
-use callboard_tests::raw::{Dialer, Ending};
+use callboard_protocol::frame::{Start, SubscribeOptions};
+use callboard_tests::raw::Dialer;
 use callboard_tests::{Broker, Listener, Peer};
 
 const CHANNEL: &str = "news";
@@ -32,17 +32,10 @@ async fn neighbour(broker: &Broker) -> Peer {
 }
 
 async fn is_turned_away(broker: &Broker, why: &str) {
-    let ending = match Dialer::new().try_connect(broker.addr()).await {
-        Ok(mut peer) => peer.closed().await,
-        Err(error) => panic!("the handshake itself is let pass: {error}"),
-    };
-    match ending {
-        Ending::Closed { code, reason } => {
-            assert_eq!(code, u64::from(Code::Overloaded.number()));
-            assert!(reason.contains(why), "{reason}");
-        }
-        other => panic!("no code: {other:?}"),
-    }
+    let mut peer = Dialer::new().connect(broker.addr()).await;
+    let (code, reason) = peer.sent_away().await;
+    assert_eq!(code, Code::Overloaded.number());
+    assert!(reason.contains(why), "{reason}");
 }
 
 #[tokio::test]
@@ -124,7 +117,7 @@ async fn publishes_a_second() {
     for _ in 0..1100 {
         eager.cast(CHANNEL, "x").await;
     }
-    assert_eq!(farewell(&mut eager).await, Code::RateExceeded.number());
+    assert_eq!(eager.sent_away().await.0, Code::RateExceeded.number());
     carries_on(&mut neighbour).await;
 }
 
@@ -182,19 +175,4 @@ async fn bytes_that_wait_in_all_outboxes() {
         let _ = peer.next().await;
     }
     assert!(sent_away > 0, "those who do not read share what is left");
-}
-
-/// The code of the goodbye, or of the close where there is none.
-async fn farewell(peer: &mut Peer) -> u16 {
-    loop {
-        match peer.next().await {
-            Ok(body) => {
-                if let ServerFrame::Goodbye(goodbye) = body.frame() {
-                    return goodbye.code;
-                }
-            }
-            Err(Ending::Closed { code, .. }) => return u16::try_from(code).unwrap(),
-            Err(other) => panic!("the session ended without a code: {other:?}"),
-        }
-    }
 }

@@ -19,17 +19,7 @@ async fn peer(broker: &Broker) -> Peer {
 }
 
 async fn is_told_to_come_back(mut peer: Peer) {
-    let code = loop {
-        match peer.next().await {
-            Ok(body) => match body.frame() {
-                ServerFrame::Goodbye(goodbye) => break goodbye.code,
-                _ => continue,
-            },
-            Err(Ending::Closed { code, .. }) => break u16::try_from(code).unwrap(),
-            Err(other) => panic!("the session ended without a code: {other:?}"),
-        }
-    };
-    assert_eq!(code, Code::Internal.number());
+    assert_eq!(peer.sent_away().await.0, Code::Internal.number());
 }
 
 #[tokio::test]
@@ -42,12 +32,12 @@ async fn a_channel_that_panics_goes_on_with_its_members_in_another_epoch() {
 
     unlucky.send_publish(1, CHANNEL, "panic").await;
     is_told_to_come_back(unlucky).await;
-    let reset = member
-        .expect("that the channel begins anew", |frame| match frame {
-            ServerFrame::Reset(reset) => Some(reset),
-            _ => None,
-        })
-        .await;
+    let reset =
+        member
+            .expect("that the channel begins anew", |frame| {
+                if let ServerFrame::Reset(reset) = frame { Some(reset) } else { None }
+            })
+            .await;
     assert_eq!(reset.channel, subscribed.channel);
     assert_ne!(reset.position.epoch, before.epoch);
 
