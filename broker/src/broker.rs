@@ -116,7 +116,7 @@ impl Broker {
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(Arc::clone(&directory), admission));
         metrics.set_accepting(true);
-        tracing::info!(address = %quic.address(), "listening");
+        tracing::info!(address = %quic.address(), certificate = %certificate.fingerprint, "listening");
         let (fingerprint, drain) = (certificate.fingerprint, config.drain);
         Ok(Self { quic, directory, registry, fingerprint, drain, metrics, observed, _tasks: tasks })
     }
@@ -145,7 +145,8 @@ impl Broker {
         let deadline = Instant::now() + self.drain.deadline;
         self.metrics.set_accepting(false);
         self.quic.stop_accepting();
-        let (connections, deadline_ms) = (self.registry.all().len(), self.drain.deadline.as_millis());
+        let connections = self.registry.all().len();
+        let deadline_ms = u64::try_from(self.drain.deadline.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(connections, deadline_ms, "draining");
         // Half of the time, so that a channel that is stuck does not cost everybody else the goodbye.
         let _ = timeout_at(deadline - self.drain.deadline / 2, self.settle()).await;

@@ -128,7 +128,7 @@ impl Histogram {
     /// All durations together, in seconds; how many they are; and how many are in each bucket, by its upper bound.
     pub(crate) fn read(&self) -> (f64, u64, Vec<(f64, u64)>) {
         let seconds = |us: u64| Duration::from_micros(us).as_secs_f64();
-        let bounds = BUCKETS_US.iter().map(|bound| seconds(*bound)).chain([f64::MAX]);
+        let bounds = BUCKETS_US.iter().map(|bound| seconds(*bound)).chain([f64::INFINITY]);
         let counts = self.buckets.iter().chain([&self.beyond]).map(Counter::value);
         let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(count, 5);
         assert!((sum - 10.000_102).abs() < 1e-9, "{sum}");
         let filled: Vec<(f64, u64)> = buckets.into_iter().filter(|(_, count)| *count > 0).collect();
-        assert_eq!(filled, [(0.00005, 2), (0.0001, 1), (5.0, 1), (f64::MAX, 1)]);
+        assert_eq!(filled, [(0.00005, 2), (0.0001, 1), (5.0, 1), (f64::INFINITY, 1)]);
     }
 
     #[test]

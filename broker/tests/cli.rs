@@ -1,67 +1,18 @@
 //! The program keeps what its `--help` promises: exit codes, keys that work at once, pipes with nothing but messages.
 
+#[path = "cli/configuration.rs"]
+mod configuration;
+#[path = "cli/observing.rs"]
+mod observing;
+#[path = "cli/program.rs"]
+mod program;
+
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Stdio;
 
-/// The program with a data directory of its own and none of the variables of whoever runs the tests.
-fn callboard(data_dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_callboard"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("CALLBOARD_") {
-            command.env_remove(name);
-        }
-    }
-    command.env_remove("CARGO").env("CALLBOARD_DATA_DIR", data_dir).stdin(Stdio::null());
-    command
-}
-
-fn run(data_dir: &Path, arguments: &[&str]) -> Output {
-    callboard(data_dir).args(arguments).output().expect("the program runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
-}
-
-/// A running broker; killed when it is dropped.
-struct Broker {
-    process: Child,
-    url: String,
-}
-
-impl Broker {
-    fn start(data_dir: &Path, arguments: &[&str]) -> Self {
-        let process = callboard(data_dir)
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("a broker");
-        Self::of(process)
-    }
-
-    /// The broker that this process runs, once it listens.
-    fn of(mut process: Child) -> Self {
-        let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
-        let url = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| line.trim().strip_prefix("address").map(|rest| rest.trim().to_owned()))
-            .expect("an address");
-        // Read on, so that the rest of the summary has a reader.
-        lines.take_while(|line| line.as_ref().is_ok_and(|line| !line.contains("Ctrl-C"))).for_each(drop);
-        Self { process, url }
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+#[cfg(unix)]
+use program::terminate;
+use program::{Broker, callboard, run, text};
 
 #[test]
 fn help_and_version_are_no_failure() {
@@ -293,10 +244,4 @@ fn one_signal_ends_a_broker_well_and_a_subscriber_with_143() {
     assert_eq!(subscriber.wait().expect("an end").code(), Some(143));
     let mut rest = String::new();
     status.read_to_string(&mut rest).expect("text");
-}
-
-#[cfg(unix)]
-fn terminate(process: &Child) {
-    let killed = Command::new("kill").args(["-TERM", &process.id().to_string()]).status().expect("kill runs");
-    assert!(killed.success());
 }

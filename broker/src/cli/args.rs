@@ -33,11 +33,25 @@ pub(super) struct Cli {
     pub(super) command: Option<Command>,
 
     /// What to log to standard error: a level (error, warn, info, debug, trace) or filters as `callboard=debug,quinn=info`.
-    #[arg(long, global = true, value_name = "LEVEL", env = "CALLBOARD_LOG", help_heading = "Logging")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "CALLBOARD_LOG",
+        hide_env_values = true,
+        help_heading = "Logging"
+    )]
     pub(super) log: Option<String>,
 
     /// How to log: for people, or a JSON object a line for machines [default: human]
-    #[arg(long, global = true, value_name = "human|json", env = "CALLBOARD_LOG_FORMAT", help_heading = "Logging")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "human|json",
+        env = "CALLBOARD_LOG_FORMAT",
+        hide_env_values = true,
+        help_heading = "Logging"
+    )]
     pub(super) log_format: Option<String>,
 }
 
