@@ -16,7 +16,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::exposition;
 use super::scope::Scope;
@@ -26,6 +26,9 @@ const CONNECTIONS_MAX: usize = 16;
 
 /// How long a connection may take from its first byte to its last; a scraper takes milliseconds.
 const CONNECTION_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How long to wait after a connection could not be accepted.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 const INDEX: &str = "\
 /metrics  what the broker counts, for Prometheus
@@ -97,8 +100,8 @@ async fn serve(listener: TcpListener, routes: Router) {
                     drop(place);
                 });
             }
-            // Out of descriptors, or a peer that was gone before it was accepted: the next may fare better, but not at once.
-            Err(_) => tokio::task::yield_now().await,
+            // The system has no descriptor for it, say: the next may fare better, but not at once.
+            Err(_) => sleep(ACCEPT_AGAIN).await,
         }
     }
 }
