@@ -54,6 +54,14 @@ fn a_command_line_that_cannot_be_meant_ends_with_2() {
         vec!["serve", "--log", "callboard=loud"],
         vec!["token", "new", ""],
         vec!["token", "revoke", "nonsense"],
+        vec!["bench"],
+        vec!["bench", "fanout", "--payload", "8"],
+        vec!["bench", "fanout", "--duration", "0s"],
+        vec!["bench", "fanout", "--pid", "1"],
+        vec!["bench", "fanout", "--url", "https://example.org"],
+        vec!["bench", "idle", "--url", "callboard://localhost"],
+        vec!["bench", "channels", "--limit", "quic"],
+        vec!["completions", "csh"],
     ] {
         let output = run(home.path(), &arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
@@ -191,6 +199,35 @@ fn a_channel_with_more_history_than_a_reader_holds_keeps_no_other_waiting() {
     let printed = text(&output.stdout);
     let wrong = printed.lines().zip(0..).find(|(line, number)| *line != format!("a\t{number}"));
     assert_eq!((wrong, printed.lines().count()), (None, 4000));
+}
+
+#[test]
+fn a_measurement_checks_every_delivery() {
+    let home = tempfile::tempdir().expect("a directory");
+    let output = run(
+        home.path(),
+        &["bench", "fanout", "--subscribers", "20", "--duration", "300ms", "--runs", "1", "--limit", "quic", "--json"],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let checked = &told["checked"];
+    assert!(checked["delivered"].as_u64().is_some_and(|delivered| delivered >= 20 * 64), "{told}");
+    for fault in ["lost", "twice_or_out_of_order", "strange"] {
+        assert_eq!(checked[fault], 0, "{told}");
+    }
+    assert!(told["ratio"]["deliveries_per_s"]["median"].as_f64().is_some_and(|ratio| ratio > 0.0), "{told}");
+}
+
+#[test]
+fn every_shell_is_told_of_every_command() {
+    let home = tempfile::tempdir().expect("a directory");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = run(home.path(), &["completions", shell]);
+        assert_eq!(output.status.code(), Some(0), "{shell}");
+        let script = text(&output.stdout);
+        assert!(["serve", "subscribers", "revoke"].iter().all(|word| script.contains(word)), "{shell}");
+    }
 }
 
 #[cfg(unix)]

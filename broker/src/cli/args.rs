@@ -3,7 +3,9 @@
 use callboard::config::LogFormat;
 use clap::{Parser, Subcommand};
 
+use super::bench::Bench;
 use super::check::Check;
+use super::completions::Completions;
 use super::exit;
 use super::publish::Publish;
 use super::serve::Serve;
@@ -79,6 +81,10 @@ pub(super) enum Command {
     Sub(Subscribe),
     /// Make, list and revoke API keys.
     Token(Token),
+    /// Measure a broker: processor time, memory and latency, with every delivery checked.
+    Bench(Bench),
+    /// Print what a shell needs to complete this command line.
+    Completions(Completions),
 }
 
 #[cfg(test)]
@@ -96,7 +102,7 @@ mod tests {
     fn every_help_tells_the_exit_codes() {
         let mut command = Cli::command();
         assert!(command.render_long_help().to_string().contains("Exit codes:"));
-        for sub in ["serve", "check", "pub", "sub", "token"] {
+        for sub in ["serve", "check", "pub", "sub", "token", "bench", "completions"] {
             let help = command.find_subcommand_mut(sub).expect("a command").render_long_help().to_string();
             assert!(help.contains("Exit codes:") && help.contains("Examples:"), "{sub}");
         }

@@ -165,7 +165,7 @@ impl Link {
 }
 
 /// Whether the address names this machine. An address that is none is judged by the client.
-fn is_on_loopback(url: &str) -> bool {
+pub(super) fn is_on_loopback(url: &str) -> bool {
     let rest = url
         .split_once("://")
         .map_or(url, |(scheme, rest)| if scheme.eq_ignore_ascii_case(version::URL_SCHEME) { rest } else { "" });

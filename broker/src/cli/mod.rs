@@ -2,7 +2,9 @@
 
 mod args;
 mod belief;
+mod bench;
 mod check;
+mod completions;
 mod escape;
 mod exit;
 mod link;

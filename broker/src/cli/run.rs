@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Context;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use super::args::{Cli, Command};
 use super::escape::escape_lines;
 use super::exit::{self, Exit};
-use super::{check, logging, publish, serve, subscribe, token};
+use super::{bench, check, completions, logging, publish, serve, subscribe, token};
 
 /// Runs the program.
 pub(crate) fn run() -> ExitCode {
@@ -54,6 +54,8 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Pub(command) => on_runtime(publish::run(command)),
         Command::Sub(command) => on_runtime(subscribe::run(command)),
         Command::Token(command) => token::run(command),
+        Command::Bench(command) => bench::run(command),
+        Command::Completions(command) => completions::run(&command, Cli::command()),
     }
 }
 

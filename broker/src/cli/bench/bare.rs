@@ -1,0 +1,206 @@
+//! The bare writer: what QUIC alone costs for the same bytes. It keeps no order, history or bounds, and is no broker.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::Context;
+use bytes::{Bytes, BytesMut};
+use callboard::{defaults, tuning};
+use callboard_protocol::codec::{decode_client, encode_stream};
+use callboard_protocol::deframe::Deframer;
+use callboard_protocol::frame::{Answer, ClientFrame, Message, ServerFrame, Subscribed, Welcome};
+use callboard_protocol::limits::BODY_BYTES_MAX;
+use callboard_protocol::{ChannelId, ConnectionId, Epoch, Millis, Offset, PayloadRef, Position, RequestId, version};
+use parking_lot::Mutex;
+use quinn::crypto::rustls::QuicServerConfig;
+use quinn::{Connection, Endpoint, EndpointConfig, SendStream, TokioRuntime};
+use tokio::io::AsyncReadExt;
+use tokio::sync::mpsc;
+
+/// Chunks that may wait for a connection. A load that waits for its deliveries never has so many on their way.
+const WAITING: usize = 1024;
+
+/// Chunks that are written at once.
+const AT_ONCE: usize = 32;
+
+/// Messages of any offset as long as those of a channel that has been busy for a while.
+const OFFSET: Offset = Offset::saturating(1_000_000);
+const PUBLISHED: Millis = Millis::saturating(1_800_000_000_000);
+
+/// The connections that listen to a channel.
+type Listeners = Arc<Mutex<Vec<mpsc::Sender<Bytes>>>>;
+type Channels = Arc<Mutex<HashMap<String, Listeners>>>;
+
+/// Runs it until standard input ends.
+pub(super) async fn run() -> anyhow::Result<()> {
+    let endpoint = endpoint()?;
+    // Standard output is read by the measurement that started this.
+    writeln!(std::io::stdout(), "{}", endpoint.local_addr()?).context("nobody waits for the bare writer")?;
+    let channels = Channels::default();
+    let accept = async {
+        while let Some(incoming) = endpoint.accept().await {
+            let channels = Arc::clone(&channels);
+            tokio::spawn(async move { Peer::serve(incoming.await?, channels).await });
+        }
+    };
+    let mut stdin = tokio::io::stdin();
+    tokio::select! {
+        () = accept => {}
+        _ = stdin.read_u8() => {}
+    }
+    Ok(())
+}
+
+/// A socket and a transport as the broker's door has them.
+fn endpoint() -> anyhow::Result<Endpoint> {
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    let mut tls = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![key.cert.der().clone()],
+            key.signing_key.serialize_der().try_into().map_err(anyhow::Error::msg)?,
+        )?;
+    tls.alpn_protocols = vec![version::ALPN.to_vec()];
+    let mut server = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
+    server.transport_config(Arc::new(tuning::transport(defaults::IDLE_TIMEOUT)?));
+    let socket = tuning::socket(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    Ok(Endpoint::new(EndpointConfig::default(), Some(server), socket, Arc::new(TokioRuntime))?)
+}
+
+/// One connection.
+struct Peer {
+    send: SendStream,
+    channels: Channels,
+    /// What others publish to this one.
+    inbox: mpsc::Receiver<Bytes>,
+    outbox: mpsc::Sender<Bytes>,
+    /// The channel that it published to last, with those who listen and a frame that only lacks its payload.
+    last: Option<Last>,
+}
+
+struct Last {
+    channel: String,
+    listeners: Listeners,
+    frame: Vec<u8>,
+    payload_bytes: usize,
+}
+
+impl Peer {
+    async fn serve(connection: Connection, channels: Channels) -> anyhow::Result<()> {
+        let (send, mut recv) = connection.accept_bi().await?;
+        let (outbox, inbox) = mpsc::channel(WAITING);
+        let mut peer = Self { send, channels, inbox, outbox, last: None };
+        let mut deframer = Deframer::new(BODY_BYTES_MAX);
+        let mut read: [Bytes; AT_ONCE] = [const { Bytes::new() }; AT_ONCE];
+        let mut taken = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                count = peer.inbox.recv_many(&mut taken, AT_ONCE) => {
+                    if count > 0 {
+                        peer.send.write_all_chunks(&mut taken).await?;
+                        taken.clear();
+                    }
+                }
+                count = recv.read_chunks(&mut read) => {
+                    let Some(count) = count? else { return Ok(()) };
+                    for chunk in &mut read[..count] {
+                        deframer.handle_bytes(std::mem::take(chunk));
+                    }
+                    peer.take(&mut deframer).await?;
+                }
+            }
+        }
+    }
+
+    /// Answers what was asked, and hands what was published to those who listen, a chunk for each channel.
+    async fn take(&mut self, deframer: &mut Deframer) -> anyhow::Result<()> {
+        let (mut answers, mut chunk) = (BytesMut::new(), BytesMut::new());
+        while let Some(body) = deframer.poll_body()? {
+            let frame = decode_client(&body)?;
+            if let ClientFrame::Publish(publish) = &frame {
+                if self.last.as_ref().is_none_or(|last| last.channel != publish.channel) {
+                    self.hand_out(&mut chunk)?;
+                }
+                self.copy(publish.channel, publish.payload.bytes(), &mut chunk)?;
+            } else if let ClientFrame::Subscribe(subscribe) = &frame {
+                listeners(&self.channels, subscribe.channel).lock().push(self.outbox.clone());
+                encode_stream(&subscribed(subscribe.request), &mut answers)?;
+            } else if let ClientFrame::Hello(_) = &frame {
+                encode_stream(&ServerFrame::Welcome(WELCOME), &mut answers)?;
+            }
+        }
+        self.hand_out(&mut chunk)?;
+        if !answers.is_empty() {
+            self.send.write_chunk(answers.freeze()).await?;
+        }
+        Ok(())
+    }
+
+    fn hand_out(&self, chunk: &mut BytesMut) -> anyhow::Result<()> {
+        if let Some(last) = self.last.as_ref().filter(|_| !chunk.is_empty()) {
+            let chunk = chunk.split().freeze();
+            for listener in last.listeners.lock().iter() {
+                listener.try_send(chunk.clone()).context("a reader has fallen behind")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, channel: &str, payload: &[u8], chunk: &mut BytesMut) -> anyhow::Result<()> {
+        let fits = |last: &Last| last.channel == channel && last.payload_bytes == payload.len();
+        if !self.last.as_ref().is_some_and(fits) {
+            self.last = Some(Last {
+                channel: channel.to_owned(),
+                listeners: listeners(&self.channels, channel),
+                frame: message(payload)?,
+                payload_bytes: payload.len(),
+            });
+        }
+        if let Some(last) = &self.last {
+            // The payload is the last field.
+            chunk.extend_from_slice(&last.frame[..last.frame.len() - payload.len()]);
+            chunk.extend_from_slice(payload);
+        }
+        Ok(())
+    }
+}
+
+fn listeners(channels: &Channels, name: &str) -> Listeners {
+    Arc::clone(channels.lock().entry(name.to_owned()).or_default())
+}
+
+const WELCOME: Welcome<'_> = Welcome {
+    agent: "bare-writer",
+    connection: ConnectionId::ZERO,
+    capabilities: 0,
+    payload_bytes_max: BODY_BYTES_MAX as u32,
+    subscriptions_max: 1,
+    identity: None,
+};
+
+fn subscribed(request: RequestId) -> ServerFrame<'static> {
+    let position = Position { epoch: Epoch::ZERO, offset: Offset::ZERO };
+    let channel = ChannelId::saturating(1);
+    ServerFrame::Ok {
+        request,
+        answer: Answer::Subscribed(Subscribed { channel, position, next: Offset::saturating(1), recovered: false }),
+    }
+}
+
+fn message(payload: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = BytesMut::new();
+    let message = Message {
+        channel: ChannelId::saturating(1),
+        offset: OFFSET,
+        published: PUBLISHED,
+        publisher: None,
+        key: None,
+        payload: PayloadRef::binary(payload),
+    };
+    encode_stream(&ServerFrame::Message(message), &mut bytes)?;
+    Ok(bytes.to_vec())
+}
