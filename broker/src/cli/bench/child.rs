@@ -20,6 +20,23 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// Lines that are looked at for the address.
 const LINES_MAX: usize = 100;
 
+/// The limits against peers that ask too much: a load is one, so a broker that is started for it has none that it could
+/// reach. They are counted all the same, so that what that costs is measured.
+const LIFTED: [&str; 9] = [
+    "--limits-connections",
+    "--limits-connections-per-address",
+    "--limits-channels",
+    "--limits-births-burst",
+    "--limits-births-per-address-burst",
+    "--limits-frames-per-second",
+    "--limits-frames-burst",
+    "--limits-publishes-per-second",
+    "--limits-publishes-burst",
+];
+
+/// What they are lifted to.
+const LIFTED_TO: &str = "100000000";
+
 /// The hidden flag of `bench` that makes it the bare writer.
 pub(super) const BARE: &str = "bare-writer";
 
@@ -42,17 +59,18 @@ struct Process {
 }
 
 impl Child {
-    /// Starts a broker on a free port of loopback, with a data directory of its own, configured by this file or not at
-    /// all.
+    /// Starts a broker on a free port of loopback, with a data directory of its own, configured by this file; without
+    /// one it has the defaults, and limits that no load reaches.
     pub(super) async fn broker(config: Option<&Path>) -> anyhow::Result<Self> {
         let home = home()?;
         let mut command = command()?;
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--log-format", "human", "--data-dir"])
             .arg(home.path());
-        if let Some(config) = config {
-            command.arg("--config").arg(config);
-        }
+        match config {
+            Some(config) => command.arg("--config").arg(config),
+            None => command.args(LIFTED.iter().flat_map(|limit| [limit, LIFTED_TO])),
+        };
         let address = |line: &str| {
             let address = line.trim().strip_prefix("address")?.trim().strip_prefix("callboard://")?;
             address.parse().ok()

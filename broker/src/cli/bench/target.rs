@@ -26,7 +26,8 @@ pub(super) struct Target {
     #[arg(long, conflicts_with_all = ["url", "pid"], help_heading = "Broker")]
     spawn: bool,
 
-    /// The configuration file (TOML) of the broker that is started
+    /// The configuration file (TOML) of the broker that is started; without one it has the defaults, and limits that
+    /// no load reaches
     #[arg(long, value_name = "FILE", conflicts_with = "url", help_heading = "Broker")]
     config: Option<PathBuf>,
 

@@ -13,7 +13,7 @@ use super::super::figures::{Figures, Percentile};
 use super::super::pacer::Pacer;
 use super::super::stamp::Pen;
 use super::super::verify::Verifier;
-use super::stage::{Cast, Stage, Timing};
+use super::stage::{Cast, Published, Stage, Timing};
 
 const LATENCY_MS: [Percentile; 5] = [
     Percentile { key: "p50_ms", label: "latency p50, ms", percentile: 50.0 },
@@ -57,9 +57,7 @@ pub(in crate::cli::bench) async fn latency(stage: &Stage<'_>, subscribers: u32, 
             write(&mut send, frame.split().freeze()).await?;
         }
         heard.reach(pen.written() * u64::from(subscribers)).await?;
-        // Kept until here: a session without its outward half is over.
-        drop(send);
-        Ok(vec![(0, pen.written())])
+        Ok(Published { counts: vec![(0, pen.written())], ways: vec![send] })
     });
     stage.play(cast).await
 }

@@ -73,7 +73,8 @@ impl Half {
             self.hear().await?;
             round_trips.record(self.clock.now_ns() - begun_ns);
         }
-        Ok(vec![(0, self.pen.written()), (1, self.pen.written())])
+        let count = self.pen.written();
+        Ok(Published { counts: vec![(0, count), (1, count)], ways: vec![self.session.send] })
     }
 
     async fn answer(mut self) -> anyhow::Result<Infallible> {

@@ -33,8 +33,14 @@ pub(in crate::cli::bench) struct Stage<'a> {
     pub(in crate::cli::bench) progress: &'a Progress,
 }
 
-/// What a player says at its end: how many messages each of its publishers published.
-pub(super) type Published = Vec<(u32, u64)>;
+/// What a player gives at its end.
+#[derive(Debug, Default)]
+pub(super) struct Published {
+    /// How many messages each of its publishers published.
+    pub(super) counts: Vec<(u32, u64)>,
+    /// What it published on, kept until all are done: a session without its outward half is over.
+    pub(super) ways: Vec<SendStream>,
+}
 
 /// Everyone and everything that a run is made of. Dropping it ends it.
 #[derive(Debug, Default)]
@@ -173,12 +179,16 @@ impl Stage<'_> {
 /// Tells the players to stop and waits until the last delivery came. Gives what they published.
 async fn stop(cast: &mut Cast, trouble: &Trouble) -> anyhow::Result<Published> {
     cast.stop.store(true, Ordering::Relaxed);
-    let mut published = Published::new();
+    let mut published = Published::default();
     loop {
         tokio::select! {
             biased;
             player = cast.players.join_next() => match player {
-                Some(player) => published.extend(player.context("a publisher broke")??),
+                Some(player) => {
+                    let player = player.context("a publisher broke")??;
+                    published.counts.extend(player.counts);
+                    published.ways.extend(player.ways);
+                }
                 None => return Ok(published),
             },
             why = trouble.comes() => bail!(why),
@@ -187,7 +197,7 @@ async fn stop(cast: &mut Cast, trouble: &Trouble) -> anyhow::Result<Published> {
 }
 
 fn sum_of(published: &Published, publisher: u32) -> u64 {
-    published.iter().filter(|(player, _)| *player == publisher).map(|(_, count)| count).sum()
+    published.counts.iter().filter(|(player, _)| *player == publisher).map(|(_, count)| count).sum()
 }
 
 /// How long a run of this length warms up.

@@ -72,6 +72,6 @@ impl Player {
             write(&mut self.send, frames.split().freeze()).await?;
             self.heard.reach(self.pen.written() * u64::from(subscribers)).await?;
         }
-        Ok(vec![(publisher, self.pen.written())])
+        Ok(Published { counts: vec![(publisher, self.pen.written())], ways: vec![self.send] })
     }
 }
