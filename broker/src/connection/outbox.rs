@@ -152,10 +152,10 @@ impl Outbox {
         Ok(())
     }
 
-    /// Asks for the time from `read` until what is queued now is written.
+    /// Asks for the time from `read` until what was queued before is written, which may be so already.
     pub(crate) fn stamp(&self, read: Instant) {
         let mut queue = self.queue.lock();
-        if queue.ending.is_none() && !queue.pieces.is_empty() {
+        if queue.ending.is_none() {
             self.push(&mut queue, Piece::Stamp(read), 0);
         }
     }
