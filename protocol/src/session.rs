@@ -174,7 +174,7 @@ impl FromServer {
 mod tests {
     use super::*;
     use crate::frame::{Answer, Goodbye, Hello, Logout, Ping, Pong, Publish, Welcome};
-    use crate::integer::{ConnectionId, Nonce, Sequence};
+    use crate::integer::{ConnectionId, Millis, Nonce, Sequence};
     use crate::payload::PayloadRef;
 
     const HELLO: ClientFrame<'static> =
@@ -186,6 +186,7 @@ mod tests {
         capabilities: 0,
         payload_bytes_max: 0,
         subscriptions_max: 0,
+        ping_interval: Millis::ZERO,
         identity: None,
     });
 

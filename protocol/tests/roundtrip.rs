@@ -63,7 +63,7 @@ impl Fields {
         let [first, second, ..] = self.integers;
         let [a, b, c, _] = [0, 1, 2, 3].map(|index| self.texts[index].as_str());
         let request = RequestId::saturating(first);
-        let options = if self.flag { SubscribeOptions::EXCLUDE_OWN } else { SubscribeOptions::NONE };
+        let options = SubscribeOptions(self.wide);
         let credential = self.present.then_some(self.credential());
         let failed = Outcome::Failed { code: self.code, class: a, sentence: b, data: self.data() };
         let call = CallId::saturating(first);
@@ -105,6 +105,7 @@ impl Fields {
                 capabilities: self.wide,
                 payload_bytes_max: self.wide,
                 subscriptions_max: self.wide,
+                ping_interval: Millis::saturating(second),
                 identity: self.identity(),
             }),
             ServerFrame::Goodbye(self.goodbye()),
@@ -307,7 +308,7 @@ fn every_integer_field_ends_at_two_to_the_fifty_three_minus_one() {
         [0, 1, 127, 128, (1 << 31) - 1, 1 << 31, 1 << 32, INTEGER_MAX - 1, INTEGER_MAX].map(|edge| (edge, true));
     let illegal = [INTEGER_MAX + 1, 1 << 54, 1 << 63, u64::MAX].map(|edge| (edge, false));
     let places = at_every_place(&Fields::bare(INTEGER_MAX, 1, 1), INTEGER_MAX, &[&legal[..], &illegal[..]].concat());
-    assert_eq!(places, 74, "every integer of every frame was tried");
+    assert_eq!(places, 75, "every integer of every frame was tried");
 }
 
 #[test]
@@ -315,7 +316,7 @@ fn every_narrow_integer_field_ends_at_its_width() {
     let legal = [0, 1, (1 << 31) - 1, 1 << 31, u64::from(u32::MAX) - 1].map(|edge| (edge, true));
     let illegal = [1 << 32, 1 << 33, INTEGER_MAX, u64::MAX].map(|edge| (edge, false));
     let edges = [&legal[..], &illegal[..]].concat();
-    assert_eq!(at_every_place(&Fields::bare(1, u32::MAX, 1), u64::from(u32::MAX), &edges), 5);
+    assert_eq!(at_every_place(&Fields::bare(1, u32::MAX, 1), u64::from(u32::MAX), &edges), 8);
     let edges = [(0, true), (4000, true), (1 << 15, true), (1 << 16, false), (1 << 32, false), (u64::MAX, false)];
     assert_eq!(at_every_place(&Fields::bare(1, 1, u16::MAX), u64::from(u16::MAX), &edges), 4);
 }

@@ -158,6 +158,19 @@ async fn unsubscribe(peer: &mut Peer, channel: &str) -> Failure {
 }
 
 #[tokio::test]
+async fn a_wish_that_the_broker_does_not_know_fails_and_the_session_goes_on() {
+    let broker = Broker::start().await;
+    let mut neighbour = Neighbour::of(broker.addr()).await;
+    let mut peer = guest(&broker).await;
+    for options in [SubscribeOptions(2), SubscribeOptions(3), SubscribeOptions(u32::MAX)] {
+        let failure = peer.try_subscribe(CHANNEL, Start::Live, options).await.expect_err("nobody knows what it means");
+        is_refused(&failure, Class::BadRequest);
+    }
+    peer.subscribe(CHANNEL).await;
+    neighbour.carries_on().await;
+}
+
+#[tokio::test]
 async fn a_message_key_of_the_limit_is_taken_and_of_one_byte_more_is_not() {
     let broker = Broker::start().await;
     let mut neighbour = Neighbour::of(broker.addr()).await;

@@ -8,7 +8,8 @@ use callboard_protocol::close::Code;
 use callboard_protocol::codec::encode_stream;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{
-    Answer, Authenticate, ClientFrame, Credential, Failed, Hello, Publish, ServerFrame, Subscribe, Unsubscribe, Welcome,
+    Answer, Authenticate, ClientFrame, Credential, Failed, Hello, Publish, ServerFrame, Subscribe, SubscribeOptions,
+    Unsubscribe, Welcome,
 };
 use callboard_protocol::limits::{CREDENTIAL_BYTES_MAX, KEY_BYTES_MAX, LABEL_BYTES_MAX};
 use callboard_protocol::session::{FromClient, request_of};
@@ -155,6 +156,8 @@ impl State {
             capabilities: 0,
             payload_bytes_max: u32::try_from(self.rules.payload_bytes_max).unwrap_or(u32::MAX),
             subscriptions_max: u32::try_from(self.rules.subscriptions_max).unwrap_or(u32::MAX),
+            // QUIC itself keeps watch over an idle connection.
+            ping_interval: Millis::ZERO,
             identity: self.identity.as_ref().map(Identity::borrowed),
         };
         self.say(&ServerFrame::Welcome(welcome));
@@ -188,7 +191,7 @@ impl State {
     }
 
     fn subscribe(&mut self, frame: &Subscribe<'_>, commands: &mut Vec<Command>) {
-        let name = match self.subscribable(frame.channel) {
+        let name = match self.subscribable(frame) {
             Ok(name) => name,
             Err(refusal) => return self.refuse(frame.request, &refusal),
         };
@@ -205,8 +208,14 @@ impl State {
         commands.push(Command { channel: name, input: Input::Join(join) });
     }
 
-    fn subscribable(&self, name: &str) -> Result<ChannelName, Refusal> {
-        let name = parse(name)?;
+    fn subscribable(&self, frame: &Subscribe<'_>) -> Result<ChannelName, Refusal> {
+        let name = parse(frame.channel)?;
+        // PROTOCOL.md, "Subscribe": what has no meaning yet must not pass for done.
+        if frame.options.unknown() != SubscribeOptions::NONE {
+            let sentence =
+                format!("this broker knows no subscribe option {:#x}; leave it out", frame.options.unknown().0);
+            return Err(Refusal::new(Class::BadRequest, sentence));
+        }
         identity::may_subscribe(self.identity.as_ref(), &name)?;
         if self.subscriptions.contains_key(&name) {
             return Err(Refusal::new(

@@ -222,6 +222,7 @@ impl Peer {
             capabilities: 0,
             payload_bytes_max,
             subscriptions_max: 100,
+            ping_interval: Millis::ZERO,
             identity: None,
         };
         self.say(ServerFrame::Welcome(welcome)).await;

@@ -42,8 +42,8 @@ pub enum Start {
 
 /// A set of wishes about a subscription, one bit each (PROTOCOL.md, "Subscribe").
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "u32", into = "u32")]
-pub struct SubscribeOptions(u32);
+#[serde(transparent)]
+pub struct SubscribeOptions(pub u32);
 
 impl SubscribeOptions {
     /// No wish.
@@ -53,25 +53,16 @@ impl SubscribeOptions {
 
     const KNOWN: u32 = Self::EXCLUDE_OWN.0;
 
+    /// The wishes among these that no rule names. A broker refuses them, so that they can be given a meaning later.
+    #[must_use]
+    pub const fn unknown(self) -> Self {
+        Self(self.0 & !Self::KNOWN)
+    }
+
     /// Whether every wish of `other` is among these.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
-    }
-}
-
-impl TryFrom<u32> for SubscribeOptions {
-    type Error = &'static str;
-
-    /// A bit that no rule names is refused, so that it can be given a meaning later.
-    fn try_from(bits: u32) -> Result<Self, Self::Error> {
-        if bits & !Self::KNOWN == 0 { Ok(Self(bits)) } else { Err("unknown subscribe option") }
-    }
-}
-
-impl From<SubscribeOptions> for u32 {
-    fn from(options: SubscribeOptions) -> Self {
-        options.0
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Welcome<'a> {
     pub payload_bytes_max: u32,
     /// The most channels that this session may be subscribed to at once.
     pub subscriptions_max: u32,
+    /// The broker says something at least this often, a `Ping` if nothing else; zero promises nothing.
+    pub ping_interval: Millis,
     /// Who the peer is; `None` is anonymous.
     #[serde(borrow)]
     pub identity: Option<Identity<'a>>,

@@ -67,6 +67,10 @@ fn channel_frames() -> Vec<(&'static str, ClientFrame<'static>)> {
                 ..subscribe
             }),
         ),
+        (
+            "subscribe_unknown_options",
+            ClientFrame::Subscribe(Subscribe { options: SubscribeOptions(u32::MAX), ..subscribe }),
+        ),
         ("unsubscribe", ClientFrame::Unsubscribe(Unsubscribe { request: request(4), channel: "demo/hello" })),
     ]
 }

@@ -17,7 +17,7 @@ pub(crate) fn describe_client(frame: &ClientFrame<'_>) -> Value {
             "credential": credential(f.credential) }),
         ClientFrame::Logout(f) => json!({ "kind": "Logout", "request": f.request.value() }),
         ClientFrame::Subscribe(f) => json!({ "kind": "Subscribe", "request": f.request.value(), "channel": f.channel,
-            "start": start(f.start), "options": u32::from(f.options) }),
+            "start": start(f.start), "options": f.options.0 }),
         ClientFrame::Unsubscribe(f) => {
             json!({ "kind": "Unsubscribe", "request": f.request.value(), "channel": f.channel })
         }
@@ -40,7 +40,8 @@ pub(crate) fn describe_server(frame: &ServerFrame<'_>) -> Value {
     match *frame {
         ServerFrame::Welcome(f) => json!({ "kind": "Welcome", "agent": f.agent, "connection": f.connection.value(),
             "capabilities": f.capabilities, "payload_bytes_max": f.payload_bytes_max,
-            "subscriptions_max": f.subscriptions_max, "identity": f.identity.map(identity) }),
+            "subscriptions_max": f.subscriptions_max,
+            "ping_interval": f.ping_interval.value(), "identity": f.identity.map(identity) }),
         ServerFrame::Goodbye(f) => goodbye(f),
         ServerFrame::Ping(f) => json!({ "kind": "Ping", "nonce": f.nonce.value() }),
         ServerFrame::Ok { request, answer: a } => {

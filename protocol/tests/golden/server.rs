@@ -25,12 +25,14 @@ fn session_frames() -> Vec<(&'static str, ServerFrame<'static>)> {
         capabilities: 0,
         payload_bytes_max: 65536,
         subscriptions_max: 128,
+        ping_interval: Millis::ZERO,
         identity: None,
     };
     let goodbye =
         Goodbye { code: 4100, sentence: "the broker is shutting down", retry_after: Some(Millis::saturating(250)) };
     vec![
         ("welcome", ServerFrame::Welcome(welcome)),
+        ("welcome_pinging", ServerFrame::Welcome(Welcome { ping_interval: Millis::saturating(10_000), ..welcome })),
         ("welcome_identity", ServerFrame::Welcome(Welcome { identity: Some(ALICE), ..welcome })),
         (
             "welcome_widest",
@@ -40,6 +42,7 @@ fn session_frames() -> Vec<(&'static str, ServerFrame<'static>)> {
                 capabilities: u32::MAX,
                 payload_bytes_max: u32::MAX,
                 subscriptions_max: u32::MAX,
+                ping_interval: Millis::saturating(INTEGER_MAX),
                 identity: None,
             }),
         ),

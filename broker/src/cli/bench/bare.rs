@@ -179,6 +179,7 @@ const WELCOME: Welcome<'_> = Welcome {
     capabilities: 0,
     payload_bytes_max: BODY_BYTES_MAX as u32,
     subscriptions_max: 1,
+    ping_interval: Millis::ZERO,
     identity: None,
 };
 
