@@ -7,7 +7,7 @@ mod listener;
 mod memory;
 mod neighbour;
 pub mod process;
-mod proxy;
+pub mod proxy;
 pub mod raw;
 mod reader;
 pub mod seen;
