@@ -1,6 +1,7 @@
 //! What promises are written with: brokers to break, peers that say anything, deadlines, witnesses; never a promise itself.
 
 mod broker;
+pub mod checker;
 mod client;
 mod deadline;
 mod listener;
