@@ -5,6 +5,7 @@ mod all_at_once;
 mod asleep;
 mod bad_bytes;
 mod bad_credentials;
+mod bad_network;
 mod bad_order;
 mod bad_requests;
 mod byte_by_byte;
