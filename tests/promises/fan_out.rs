@@ -3,8 +3,8 @@
 use callboard_client::Client;
 use callboard_protocol::frame::{Start, SubscribeOptions, Subscribed};
 use callboard_protocol::{Offset, Payload};
+use callboard_tests::checker::{Fact, settle, settle_at_rest};
 use callboard_tests::raw::Dialer;
-use callboard_tests::seen::Event;
 use callboard_tests::{Broker, Listener, Reader, Seen, soon};
 use tokio::task::JoinSet;
 
@@ -48,7 +48,7 @@ impl Seat {
     /// Says a line whenever something was heard.
     async fn act(mut self, number: usize, messages: usize) -> Seen {
         for line in 0..LINES {
-            self.listener.peer.cast(CHANNEL, format!("actor {number}: {line}")).await;
+            self.listener.cast(CHANNEL, format!("actor {number}: {line}")).await;
             self.listener.hear_one().await;
         }
         self.hear_to(messages).await
@@ -68,16 +68,18 @@ async fn seats(broker: &Broker, number: usize, options: SubscribeOptions) -> Vec
 }
 
 /// Publishes in bursts; the next one begins when the broker has the one before.
-async fn publish_in_bursts(publisher: &Client) -> Vec<String> {
+async fn publish_in_bursts(seen: &Seen, publisher: &Client) -> Vec<String> {
     let mut published = Vec::new();
     for burst in 0..BURSTS {
         let mut texts = (0..BURST).map(|number| format!("burst {burst}: {number}"));
         published.extend(texts.clone());
         let last = texts.next_back().expect("a burst has messages");
         for text in texts {
-            publisher.publish(CHANNEL, text).await.expect("a message is taken");
+            seen.publish(publisher, CHANNEL, text).await.expect("a message is taken");
         }
-        soon("the acknowledgement", publisher.publish_acked(CHANNEL, last)).await.expect("a message is published");
+        soon("the acknowledgement", seen.publish_acked(publisher, CHANNEL, last))
+            .await
+            .expect("a message is published");
     }
     published
 }
@@ -94,9 +96,10 @@ async fn a_thousand_subscribers_get_every_message_once_and_in_order() {
         .enumerate()
         .map(|(number, actor)| async move { (number, actor.act(number, total).await) })
         .collect();
-    let published = publish_in_bursts(&broker.client().await).await;
+    let publisher = Seen::new("the publisher");
+    let published = publish_in_bursts(&publisher, &broker.client().await).await;
 
-    let heard = hearing.join_all().await;
+    let mut heard = hearing.join_all().await;
     let whole = texts(heard[0].messages(CHANNEL));
     assert_eq!(from(&whole, "burst"), published, "the audience heard what was published, once and in order");
     for seen in &heard {
@@ -109,10 +112,13 @@ async fn a_thousand_subscribers_get_every_message_once_and_in_order() {
         let others = whole.iter().filter(|text| !text.starts_with(&own)).map(String::as_str);
         seen.assert_whole(CHANNEL, others);
         assert_eq!(skipped(&seen), LINES as u64, "an actor was told of every line that it did not hear");
+        heard.push(seen);
     }
+    heard.push(publisher);
+    settle_at_rest(&heard);
 }
 
-fn texts(payloads: Vec<&Payload>) -> Vec<String> {
+fn texts(payloads: Vec<Payload>) -> Vec<String> {
     payloads.into_iter().map(|payload| payload.as_str().expect("all messages are texts").to_owned()).collect()
 }
 
@@ -123,15 +129,13 @@ fn from(texts: &[String], publisher: &str) -> Vec<String> {
 /// How many messages were left out and told.
 fn skipped(seen: &Seen) -> u64 {
     let (mut place, mut skipped) = (0, 0);
-    for event in seen.events(CHANNEL) {
-        match event {
-            Event::Began(position) | Event::Gap(position) | Event::Message(position, _) => {
-                place = position.offset.value()
-            }
-            Event::Skipped(through) => {
-                skipped += through.value() - place;
-                place = through.value();
-            }
+    for (_, fact) in seen.log().facts() {
+        if let Fact::Began { at: position, .. } | Fact::Message { position, .. } = fact {
+            place = position.offset.value();
+        }
+        if let Fact::Skipped { through, .. } = fact {
+            skipped += through.value() - place;
+            place = through.value();
         }
     }
     skipped
@@ -144,18 +148,21 @@ async fn those_who_come_and_go_take_nothing_from_those_who_stay() {
     let staying = seats(&broker, 40, SubscribeOptions::NONE).await;
     let mut passers_by: JoinSet<_> = (0..6).map(|number| come_and_go(dialer.clone(), addr, number)).collect();
     let publisher = broker.client().await;
-    let mut published = Vec::new();
+    let (mut published, mut witnesses) = (Vec::new(), Vec::new());
     while !passers_by.is_empty() {
         published.push(format!("{}", published.len()));
         let acked = publisher.publish_acked(CHANNEL, published[published.len() - 1].as_str());
         soon("the acknowledgement", acked).await.expect("a message is published");
         while let Some(seen) = passers_by.try_join_next() {
-            seen.expect("nobody who passes by panics").iter().for_each(Seen::assert_in_order);
+            witnesses.extend(seen.expect("nobody who passes by panics"));
         }
     }
     for seat in staying {
-        seat.hear_to(published.len()).await.assert_whole(CHANNEL, published.iter().map(String::as_str));
+        let seen = seat.hear_to(published.len()).await;
+        seen.assert_whole(CHANNEL, published.iter().map(String::as_str));
+        witnesses.push(seen);
     }
+    settle(&witnesses);
 }
 
 /// Subscribes and leaves again and again, in each of the ways that there are.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use callboard_client::{Client, SubscribeOptions as ReaderOptions};
 use callboard_protocol::frame::{Answer, ServerFrame, Start, SubscribeOptions};
-use callboard_protocol::{Offset, Payload, Position, RequestId};
+use callboard_protocol::{Offset, Payload};
+use callboard_tests::checker::{settle, settle_at_rest};
 use callboard_tests::raw::Dialer;
-use callboard_tests::seen::{Event, disagreements};
-use callboard_tests::{Broker, Listener, Peer, Reader, Seen, soon};
+use callboard_tests::{Broker, Listener, Reader, Seen, soon};
 use tokio::task::JoinSet;
 
 const CHANNELS: [&str; 3] = ["acts/1", "acts/2", "acts/3"];
@@ -20,67 +20,57 @@ const IN_FLIGHT: usize = 32;
 
 const PUBLISHERS: usize = 6;
 
-/// A place that a publisher was told, and what it had published there.
-type Told = (&'static str, Position, String);
-
 fn line(publisher: &str, number: usize) -> String {
     format!("{publisher}:{number}")
 }
 
 /// A client that waits for some of its acknowledgements and not for others.
-async fn client_publishes(client: Client, name: String) -> Vec<Told> {
-    let mut told = Vec::new();
+async fn client_publishes(client: Client, name: String) -> Seen {
+    let seen = Seen::new(&name);
     for number in 0..LINES {
         for channel in CHANNELS {
             let text = line(&name, number);
             if number % 3 == 0 {
-                let acked = soon("the acknowledgement", client.publish_acked(channel, text.as_str())).await;
-                told.push((channel, acked.expect("a message is published"), text));
+                let acked = soon("the acknowledgement", seen.publish_acked(&client, channel, text)).await;
+                acked.expect("a message is published");
             } else {
-                client.publish(channel, text).await.expect("a message is taken");
+                seen.publish(&client, channel, text).await.expect("a message is taken");
             }
         }
     }
-    told
+    seen
 }
 
 /// A raw peer that asks for every acknowledgement, and sends on without waiting for it.
-async fn peer_publishes(mut peer: Peer, name: String) -> Vec<Told> {
-    peer.hello().await;
-    let mut asked: BTreeMap<RequestId, (&str, String)> = BTreeMap::new();
-    let mut told = Vec::new();
+async fn peer_publishes(mut publisher: Listener) -> Seen {
+    let name = publisher.seen.name();
+    let mut in_flight = 0;
     for number in 0..LINES {
         for channel in CHANNELS {
-            let text = line(&name, number);
-            let request = peer.send_publish(0, channel, text.as_str()).await;
-            asked.insert(request, (channel, text));
-            if asked.len() == IN_FLIGHT {
-                told.push(answered(&mut peer, &mut asked).await);
+            publisher.send_publish(0, channel, line(&name, number)).await;
+            in_flight += 1;
+            if in_flight == IN_FLIGHT {
+                publisher.answered().await;
+                in_flight -= 1;
             }
         }
     }
-    while !asked.is_empty() {
-        told.push(answered(&mut peer, &mut asked).await);
+    for _ in 0..in_flight {
+        publisher.answered().await;
     }
-    told
-}
-
-async fn answered(peer: &mut Peer, asked: &mut BTreeMap<RequestId, (&'static str, String)>) -> Told {
-    let (request, position) = peer.published().await.expect("the session goes on");
-    let (channel, text) = asked.remove(&request).expect("every request has one answer");
-    (channel, position, text)
+    publisher.seen
 }
 
 /// A raw peer that asks for nothing until it goes: a connection that is dropped takes with it what was not yet sent.
-async fn peer_casts(mut peer: Peer, name: String) -> Vec<Told> {
-    peer.hello().await;
+async fn peer_casts(mut publisher: Listener) -> Seen {
+    let name = publisher.seen.name();
     for number in 0..LINES {
         for channel in CHANNELS {
-            peer.cast(channel, line(&name, number)).await;
+            publisher.cast(channel, line(&name, number)).await;
         }
     }
-    peer.publish("elsewhere", "that was all").await;
-    Vec::new()
+    publisher.publish("elsewhere", format!("{name} is done")).await;
+    publisher.seen
 }
 
 /// Subscribers of every kind: raw peers on all channels, and clients whose readers have one channel each.
@@ -126,28 +116,25 @@ async fn all_subscribers_see_one_order_of_many_publishers() {
     let mut publishing = JoinSet::new();
     for number in 0..PUBLISHERS / 3 {
         publishing.spawn(client_publishes(broker.client().await, format!("client {number}")));
-        publishing.spawn(peer_publishes(broker.peer().await, format!("peer {number}")));
-        publishing.spawn(peer_casts(broker.peer().await, format!("silent peer {number}")));
+        let publisher = Listener::of(&format!("publishing peer {number}"), broker.peer().await).await;
+        publishing.spawn(peer_publishes(publisher));
+        let publisher = Listener::of(&format!("silent peer {number}"), broker.peer().await).await;
+        publishing.spawn(peer_casts(publisher));
     }
-    let told = publishing.join_all().await.concat();
+    let published = publishing.join_all().await;
     let seen = hearing.join_all().await.concat();
 
-    let first = seen.iter().find(|seen| CHANNELS.iter().all(|channel| !seen.events(channel).is_empty()));
-    let first = first.expect("a raw peer heard all channels").clone();
+    let first = seen.iter().find(|seen| CHANNELS.iter().all(|channel| !seen.messages(channel).is_empty()));
+    let first = first.expect("a raw peer heard all channels");
     for channel in CHANNELS {
-        let order: Vec<Payload> = first.messages(channel).into_iter().cloned().collect();
+        let order = first.messages(channel);
         assert_eq!(order.len(), LINES * PUBLISHERS);
         assert_each_in_its_own_order(&order);
-        for seen in seen.iter().filter(|seen| !seen.events(channel).is_empty()) {
+        for seen in seen.iter().filter(|seen| !seen.messages(channel).is_empty()) {
             seen.assert_whole(channel, order.iter().cloned());
         }
     }
-    let faults = disagreements(&seen);
-    assert!(faults.0.is_empty(), "{faults}");
-    for (channel, position, text) in told {
-        let there = Event::Message(position, text.as_str().into());
-        assert!(first.events(channel).contains(&there), "{text} was acknowledged at {position} of {channel}");
-    }
+    settle_at_rest(published.iter().chain(&seen));
 }
 
 /// Holds that each publisher is there with all its lines, in the order in which it published them.
@@ -170,14 +157,15 @@ async fn what_was_acknowledged_comes_before_what_is_published_later() {
     let broker = Broker::start().await;
     let mut reader = Reader::live("the reader", &broker.client().await, CHANNELS[0]).await;
     let (client, other) = (broker.client().await, broker.client().await);
-    let (mut peer, mut published) = (broker.peer().await, Vec::new());
-    peer.hello().await;
+    let (by_client, by_other) = (Seen::new("the client"), Seen::new("the other"));
+    let mut peer = Listener::of("the peer", broker.peer().await).await;
+    let mut published = Vec::new();
     for number in 0..60 {
         let text = format!("{number}");
         published.push(text.clone());
         let position = match number % 3 {
-            0 => soon("the acknowledgement", client.publish_acked(CHANNELS[0], text)).await,
-            1 => soon("the acknowledgement", other.publish_acked(CHANNELS[0], text)).await,
+            0 => soon("the acknowledgement", by_client.publish_acked(&client, CHANNELS[0], text)).await,
+            1 => soon("the acknowledgement", by_other.publish_acked(&other, CHANNELS[0], text)).await,
             _ => Ok(peer.publish(CHANNELS[0], text).await),
         };
         let offset = position.expect("a message is published").offset;
@@ -185,6 +173,7 @@ async fn what_was_acknowledged_comes_before_what_is_published_later() {
     }
     reader.read(published.len()).await;
     reader.seen.assert_whole(CHANNELS[0], published.iter().map(String::as_str));
+    settle_at_rest([&by_client, &by_other, &peer.seen, &reader.seen]);
 }
 
 #[tokio::test]
@@ -202,14 +191,14 @@ async fn an_own_message_that_is_not_wanted_is_told_before_it_is_acknowledged() {
 async fn publish_and_listen(options: SubscribeOptions) {
     let broker = Broker::start().await;
     let mut others: JoinSet<_> = JoinSet::new();
-    others.spawn(peer_casts(broker.peer().await, "silent peer".to_owned()));
+    others.spawn(peer_casts(Listener::of("silent peer", broker.peer().await).await));
     others.spawn(client_publishes(broker.client().await, "client".to_owned()));
     let mut listener = Listener::of("the publisher", broker.peer().await).await;
     let subscribed = listener.subscribe_with(CHANNELS[0], Start::Live, options).await;
-    for _ in 0..10 {
+    for round in 0..10 {
         let mut asked = Vec::new();
         for number in 0..20 {
-            asked.push(listener.peer.send_publish(0, CHANNELS[0], line("own", number)).await);
+            asked.push(listener.send_publish(0, CHANNELS[0], line("own", 20 * round + number)).await);
         }
         while !asked.is_empty() {
             let body = listener.peer.receive().await;
@@ -221,12 +210,13 @@ async fn publish_and_listen(options: SubscribeOptions) {
             }
         }
     }
-    listener.seen.assert_in_order();
     let own = listener
         .seen
         .messages(CHANNELS[0])
         .into_iter()
         .filter(|text| text.as_str().is_some_and(|text| text.starts_with("own")));
     assert_eq!(own.count(), if options == SubscribeOptions::NONE { 200 } else { 0 });
-    others.join_all().await;
+    let mut seen = others.join_all().await;
+    seen.push(listener.seen);
+    settle(&seen);
 }

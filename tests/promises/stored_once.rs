@@ -1,14 +1,14 @@
 //! An acknowledged publish is stored once over reconnections, while the broker lives.
 
-use std::collections::HashMap;
 use std::future::ready;
 use std::time::Duration;
 
 use callboard::config::{History, Pattern};
 use callboard_client::{Bounds, Client, State, SubscribeOptions};
 use callboard_protocol::frame::Start;
-use callboard_protocol::{Payload, Position, RequestId};
-use callboard_tests::{Broker, Listener, Peer, Proxy, Reader, SOON, Seen, Way, seen, soon, within};
+use callboard_protocol::{Position, RequestId};
+use callboard_tests::checker::{BACK_WITHIN_MS, Log, Trial, judge, now_ms};
+use callboard_tests::{Broker, Listener, Peer, Proxy, Reader, SOON, Seen, Way, soon, within};
 use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -93,12 +93,15 @@ async fn clients_whose_answers_get_lost_have_everything_stored_once_and_in_order
     let mut live = Reader::with("the witness", &witness, CHANNEL, everything(None)).await;
     let ((acked, stop), mut publishers) =
         ((watch::Sender::new([0; NAMES.len()]), watch::Sender::new(false)), JoinSet::new());
-    let mut clients = Vec::new();
-    for number in 0..NAMES.len() {
+    let (mut clients, mut witnesses) = (Vec::new(), Vec::new());
+    for (number, name) in NAMES.into_iter().enumerate() {
         let builder = broker.client_builder_by(proxy.addr()).idle_timeout(IDLE);
         let client = soon("a session through the proxy", builder.connect()).await.expect("the broker takes the client");
+        let seen = Seen::new(name);
+        seen.follow(&client);
         clients.push(client.clone());
-        publishers.spawn(publish(client, number, acked.clone(), stop.subscribe()));
+        witnesses.push(seen.clone());
+        publishers.spawn(publish((client, seen), number, acked.clone(), stop.subscribe()));
     }
     // The answers get lost first, then everything, then what the clients send.
     for ways in [&[Way::ToClient][..], &[Way::ToClient, Way::ToBroker], &[Way::ToBroker]] {
@@ -111,43 +114,40 @@ async fn clients_whose_answers_get_lost_have_everything_stored_once_and_in_order
         }
         proxy.heal();
     }
+    let healed_ms = now_ms();
     some_more(&acked).await;
     stop.send_replace(true);
-    let mut published = Vec::new();
+    let mut all = 0;
     while let Some(by_one) = soon("the last answers", publishers.join_next()).await {
-        published.push(by_one.expect("everything is acknowledged"));
+        all += by_one.expect("everything is acknowledged");
     }
 
-    let all: usize = published.iter().map(Vec::len).sum();
     live.read(all).await;
-    let last = witness.publish_acked(CHANNEL, "the end").await.expect("it is taken");
+    let last = live.seen.publish_acked(&witness, CHANNEL, "the end").await.expect("it is taken");
     live.read_to(last).await;
     let mut replayed = Reader::with("who came late", &broker.client().await, CHANNEL, everything(Some(u32::MAX))).await;
     replayed.read_to(last).await;
     for reader in [live, replayed] {
-        let seen = places(&reader.seen);
-        assert_eq!(seen.len(), all + 1, "each is stored once");
-        for by_one in &published {
-            assert!(by_one.is_sorted_by_key(|(position, _)| position.offset), "in the order of the calls");
-            assert!(by_one.iter().all(|(at, text)| seen.get(at) == Some(text)), "where the answers said");
-        }
+        assert_eq!(reader.seen.messages(CHANNEL).len(), all + 1, "each is stored once");
+        witnesses.push(reader.seen);
     }
+    let logs: Vec<Log> = witnesses.iter().map(Seen::log).collect();
+    judge(&Trial::quiet(&logs, Some(healed_ms), BACK_WITHIN_MS)).assert_none();
 }
 
-/// Publishes until told to stop, with many on their way at once. Gives what was acknowledged, in the order of the calls.
+/// Publishes until told to stop, with many on their way at once. Gives how many were acknowledged.
 async fn publish(
-    client: Client,
+    (client, seen): (Client, Seen),
     publisher: usize,
     acked: watch::Sender<Acked>,
     stop: watch::Receiver<bool>,
-) -> Vec<(Position, String)> {
+) -> usize {
     let publish = async |number: usize| {
         let message = format!("{} {number}", NAMES[publisher]);
-        let position = client.publish_acked(CHANNEL, message.as_str()).await.expect("the broker lives");
+        seen.publish_acked(&client, CHANNEL, message).await.expect("the broker lives");
         acked.send_modify(|acked| acked[publisher] += 1);
-        (position, message)
     };
-    stream::iter(0..).take_while(|_| ready(!*stop.borrow())).map(publish).buffered(32).collect().await
+    stream::iter(0..).take_while(|_| ready(!*stop.borrow())).map(publish).buffered(32).count().await
 }
 
 /// Waits until everybody is online and has had some more answers, so many that their connections have forgotten the
@@ -157,17 +157,6 @@ async fn some_more(acked: &watch::Sender<Acked>) {
     let mut acked = acked.subscribe();
     let enough = |acked: &Acked| acked.iter().zip(before).all(|(acked, before)| *acked >= before + 500);
     soon("some more answers", acked.wait_for(enough)).await.expect("the sender is here");
-}
-
-/// What was seen, by its place.
-fn places(seen: &Seen) -> HashMap<Position, String> {
-    seen.assert_in_order();
-    let text = |payload: &Payload| payload.as_str().expect("it is text").to_owned();
-    let messages = seen.events(CHANNEL).iter().filter_map(|event| match event {
-        seen::Event::Message(position, payload) => Some((*position, text(payload))),
-        seen::Event::Began(_) | seen::Event::Skipped(_) | seen::Event::Gap(_) => None,
-    });
-    messages.collect()
 }
 
 /// A queue that leaves nothing out, however late it is read.

@@ -13,11 +13,11 @@ pub mod process;
 pub mod proxy;
 pub mod raw;
 mod reader;
-pub mod seen;
 mod temp;
 pub mod vectors;
 
 pub use broker::Broker;
+pub use checker::Seen;
 pub use deadline::{SOON, eventually, soon, within};
 pub use listener::{Farewell, Listener};
 pub use memory::Growth;
@@ -28,7 +28,6 @@ pub use proxy::{Proxy, Way};
 pub use raw::Peer;
 pub use reader::Reader;
 pub use rustix::process::Signal;
-pub use seen::Seen;
 
 /// The examples of the README, which compile with this crate's documentation tests.
 #[cfg(doctest)]

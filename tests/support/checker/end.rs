@@ -4,7 +4,7 @@ use callboard_protocol::close::{Code, Return};
 use callboard_protocol::{Offset, Position};
 
 use super::faults::Rule;
-use super::places::{Places, shown};
+use super::places::{Place, Places, shown};
 use super::publishes::Publishes;
 use super::roll::Roll;
 use super::subscriptions::{Phase, Subscription, Subscriptions};
@@ -52,8 +52,8 @@ impl Presence {
     }
 }
 
-/// Judges how everybody is at the end.
-pub(super) fn judge<'a>(
+/// Judges how everybody is when all have come to rest.
+pub(super) fn judge_quiet<'a>(
     roll: &mut Roll<'a>,
     places: &Places<'a>,
     publishes: &Publishes<'a>,
@@ -83,7 +83,23 @@ pub(super) fn judge<'a>(
         if subscriptions.over.contains(&(*channel, stand.epoch)) || later.count() > 0 {
             let sentence = "the epoch it stands in is over, and it was not told".to_owned();
             roll.fault_at(Rule::Behind, *log, *channel, stand, sentence);
-        } else if let Some((position, sentence)) = missing(roll, places, publishes, subscription, stand) {
+        } else if let Some((position, sentence)) = missing(roll, places, publishes, subscription, stand, |_| true) {
+            roll.fault_at(Rule::Behind, *log, *channel, position, sentence);
+        }
+    }
+}
+
+/// Judges what everybody has who was subscribed when the broker sent all away.
+pub(super) fn judge_drained<'a>(
+    roll: &mut Roll<'a>,
+    places: &Places<'a>,
+    publishes: &Publishes<'a>,
+    subscriptions: &Subscriptions,
+) {
+    for subscription in subscriptions.all.iter().filter(|subscription| subscription.phase == Phase::Held) {
+        let Subscription { log, channel, stand: Some(stand), .. } = subscription else { continue };
+        let is_acknowledged = |place: &Place<'a>| place.answered.is_some();
+        if let Some((position, sentence)) = missing(roll, places, publishes, subscription, *stand, is_acknowledged) {
             roll.fault_at(Rule::Behind, *log, *channel, position, sentence);
         }
     }
@@ -96,12 +112,13 @@ fn missing<'a>(
     publishes: &Publishes<'a>,
     subscription: &Subscription,
     stand: Position,
+    counts: impl Fn(&Place<'a>) -> bool,
 ) -> Option<(Position, String)> {
     let mut ahead = places.between(subscription.channel, stand, Offset::saturating(u64::MAX)).rev();
     let missing = ahead.find(|place| {
         let publish = place.publish.map(|publish| publishes.get(publish));
         let is_own = publish.is_some_and(|publish| roll.are_one(subscription.log, publish.log));
-        !(subscription.exclude_own && is_own)
+        !(subscription.exclude_own && is_own) && counts(place)
     })?;
     let (text, by) = (shown(missing.payload), roll.name(missing.log));
     let sentence =

@@ -25,8 +25,10 @@ pub fn judge(trial: &Trial<'_>) -> Faults {
     publishes.judge_real_time(&mut roll);
     places.sort();
     subscriptions.judge_own(&mut roll, &places, &publishes);
-    if let End::Quiet { .. } = end {
-        end::judge(&mut roll, &places, &publishes, &subscriptions, &presences);
+    match end {
+        End::Cut => {}
+        End::Drained => end::judge_drained(&mut roll, &places, &publishes, &subscriptions),
+        End::Quiet { .. } => end::judge_quiet(&mut roll, &places, &publishes, &subscriptions, &presences),
     }
     let mut faults = roll.faults;
     for sample in trial.memory.iter().filter(|sample| sample.measured_bytes > sample.allowed_bytes) {
@@ -71,6 +73,7 @@ impl<'a> Court<'a> {
                 return publishes.ask(roll, asker, Some(*publish), channel, payload);
             }
             Fact::Cast { channel, payload } => return publishes.ask(roll, asker, None, channel, payload),
+            Fact::Resent { publish } => return publishes.ask_again(roll, asker, *publish),
             Fact::Acknowledged { publish, position } => {
                 return publishes.acknowledge(roll, places, asker, *publish, *position);
             }

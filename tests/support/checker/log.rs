@@ -17,7 +17,7 @@ pub enum Fact {
     },
     /// The client's program ended it: nothing more is expected of it.
     Closed,
-    /// A publish that asks for an answer; noted before it is sent. That it is sent again is not noted again.
+    /// A publish that asks for an answer; noted before it is sent. What a client sends again by itself is not noted again.
     Published {
         /// Its number.
         publish: u64,
@@ -32,6 +32,11 @@ pub enum Fact {
         channel: String,
         /// What it says.
         payload: Payload,
+    },
+    /// A publish is sent again under its id, and asks for one more answer unless its session is another one.
+    Resent {
+        /// The publish's number.
+        publish: u64,
     },
     /// A publish was answered with its place.
     Acknowledged {
@@ -103,6 +108,31 @@ pub enum Fact {
         /// Its number.
         subscription: u64,
     },
+}
+
+impl Fact {
+    /// The number of the subscription that it is about, if it is about one.
+    #[must_use]
+    pub fn subscription(&self) -> Option<u64> {
+        match self {
+            Self::Connected
+            | Self::Disconnected { .. }
+            | Self::Closed
+            | Self::Published { .. }
+            | Self::Cast { .. }
+            | Self::Resent { .. }
+            | Self::Acknowledged { .. }
+            | Self::Refused { .. } => None,
+            Self::Subscribing { subscription, .. }
+            | Self::Denied { subscription }
+            | Self::Began { subscription, .. }
+            | Self::Message { subscription, .. }
+            | Self::Skipped { subscription, .. }
+            | Self::Gap { subscription, .. }
+            | Self::Leaving { subscription }
+            | Self::Left { subscription } => Some(*subscription),
+        }
+    }
 }
 
 /// What one client asked, was answered and saw, in its order, each with its time.

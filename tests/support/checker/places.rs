@@ -16,7 +16,7 @@ pub(super) struct Place<'a> {
     /// The log that was the first to name it.
     pub(super) log: usize,
     /// The publish that was answered with it.
-    answered: Option<usize>,
+    pub(super) answered: Option<usize>,
     /// The first of the publishes that say the same, once that is known.
     pub(super) publish: Option<usize>,
 }

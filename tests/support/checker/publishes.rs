@@ -20,8 +20,12 @@ pub(super) struct Publish<'a> {
     channel: Channel,
     payload: &'a Payload,
     asked_ms: u64,
-    /// How many sessions of its client had ended when it was asked.
+    /// How many sessions of its client had ended when it was sent last.
     session: u32,
+    /// How many answers are due from that session.
+    due: u32,
+    /// Whether it was sent again, as far as the log tells.
+    resent: bool,
     answer: Answer,
     /// The first of the publishes to this channel that say the same; itself, unless a trial repeats itself.
     same: usize,
@@ -82,10 +86,19 @@ impl<'a> Publishes<'a> {
         }
         let same = *self.by_payload.entry((channel, payload.kind(), payload.bytes())).or_insert(publish);
         let Asker { log, at_ms: asked_ms, session } = asker;
-        let answer = if number.is_some() { Answer::Open } else { Answer::Unwanted };
-        let places = Vec::new();
-        self.all.push(Publish { log, channel, payload, asked_ms, session, answer, same, count: 0, places });
+        let (answer, due) = if number.is_some() { (Answer::Open, 1) } else { (Answer::Unwanted, 0) };
+        let (resent, count, places) = (false, 0, Vec::new());
+        self.all.push(Publish { log, channel, payload, asked_ms, session, due, resent, answer, same, count, places });
         self.all[same].count += 1;
+    }
+
+    /// A publish is sent again.
+    pub(super) fn ask_again(&mut self, roll: &mut Roll<'a>, asker: Asker, number: u64) {
+        let Some(publish) = self.find(roll, asker, number, "a sending again of") else { return };
+        let publish = &mut self.all[publish];
+        // What another session was asked it does not answer any more.
+        publish.due = if publish.session == asker.session { publish.due + 1 } else { 1 };
+        (publish.session, publish.resent) = (asker.session, true);
     }
 
     /// A publish was answered with its place.
@@ -112,22 +125,31 @@ impl<'a> Publishes<'a> {
     /// A publish was answered with a failure.
     pub(super) fn refuse(&mut self, roll: &mut Roll<'a>, asker: Asker, number: u64) {
         let Some(publish) = self.answered(roll, asker, number) else { return };
-        let in_doubt = self.all[publish].session != asker.session;
-        self.all[publish].answer = Answer::Refused { in_doubt };
+        let publish = &mut self.all[publish];
+        // One that was answered with a place has it, whatever became of it when it was sent again.
+        if publish.answer == Answer::Open {
+            publish.answer = Answer::Refused { in_doubt: publish.resent || publish.session != asker.session };
+        }
     }
 
-    fn answered(&self, roll: &mut Roll<'a>, asker: Asker, number: u64) -> Option<usize> {
-        let Some(publish) = self.by_number.get(&(asker.log, number)).copied() else {
-            let sentence = format!("an answer to publish {number}, which was not asked");
-            roll.fault(Rule::Account, asker.log, None, sentence);
-            return None;
-        };
-        let Publish { answer, channel, payload, .. } = &self.all[publish];
-        if *answer != Answer::Open {
-            let sentence = format!("{} was answered again, after {answer:?}", shown(payload));
-            roll.fault(Rule::AnsweredTwice, asker.log, Some(*channel), sentence);
+    fn answered(&mut self, roll: &mut Roll<'a>, asker: Asker, number: u64) -> Option<usize> {
+        let known = self.find(roll, asker, number, "an answer to")?;
+        let publish = &mut self.all[known];
+        if publish.due == 0 {
+            let sentence = format!("{} was answered again, after {:?}", shown(publish.payload), publish.answer);
+            roll.fault(Rule::AnsweredTwice, asker.log, Some(publish.channel), sentence);
         }
-        Some(publish)
+        publish.due = publish.due.saturating_sub(1);
+        Some(known)
+    }
+
+    fn find(&self, roll: &mut Roll<'a>, asker: Asker, number: u64, what: &str) -> Option<usize> {
+        let known = self.by_number.get(&(asker.log, number)).copied();
+        if known.is_none() {
+            let sentence = format!("{what} publish {number}, which was not asked");
+            roll.fault(Rule::Account, asker.log, None, sentence);
+        }
+        known
     }
 
     /// The publish of this number among all.
@@ -271,7 +293,7 @@ impl<'a> Publishes<'a> {
 
     /// At the end nobody waits for an answer any more.
     pub(super) fn judge_unanswered(&self, roll: &mut Roll<'a>, expected: impl Fn(usize) -> bool) {
-        for publish in self.all.iter().filter(|publish| publish.answer == Answer::Open && expected(publish.log)) {
+        for publish in self.all.iter().filter(|publish| publish.due > 0 && expected(publish.log)) {
             let sentence = format!("{} was never answered", shown(publish.payload));
             roll.fault(Rule::Unanswered, publish.log, Some(publish.channel), sentence);
         }

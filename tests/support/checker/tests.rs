@@ -3,6 +3,7 @@
 mod end;
 mod publishes;
 mod subscriptions;
+mod witness;
 
 use callboard_protocol::frame::Start;
 use callboard_protocol::{Epoch, Offset, Position};

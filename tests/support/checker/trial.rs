@@ -20,6 +20,9 @@ pub struct Trial<'a> {
 pub enum End {
     /// In the middle of things: what had not come yet is held against nobody.
     Cut,
+    /// The broker has shut down in order: it sent everybody away, and whoever was subscribed then has everything that was
+    /// acknowledged.
+    Drained,
     /// At rest. After the last fault and the last publish everybody was given `within_ms`, and read all there was: what
     /// is missing at the end does not come.
     Quiet {
@@ -52,6 +55,12 @@ impl<'a> Trial<'a> {
     #[must_use]
     pub fn quiet(logs: &'a [Log], last_fault_ms: Option<u64>, within_ms: u64) -> Self {
         Self { end: End::Quiet { last_fault_ms, within_ms }, ..Self::cut(logs) }
+    }
+
+    /// A trial that the broker ended in order, in which everybody kept a log.
+    #[must_use]
+    pub fn drained(logs: &'a [Log]) -> Self {
+        Self { end: End::Drained, ..Self::cut(logs) }
     }
 
     /// The same with publishers who kept no log.

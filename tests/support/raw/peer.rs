@@ -70,6 +70,12 @@ impl Peer {
         self.last_request
     }
 
+    /// The number that the next request will have.
+    #[must_use]
+    pub fn request_after_this(&self) -> RequestId {
+        self.last_request.next()
+    }
+
     /// Says a frame.
     ///
     /// # Panics

@@ -73,6 +73,17 @@ fn what_died_with_its_epoch_is_told_to_everybody() {
 }
 
 #[test]
+fn what_was_acknowledged_before_a_drain_has_reached_everybody() {
+    let away = |facts: &[Fact]| subscriber("alice", facts.iter().cloned().chain([down(4100)]));
+    let unanswered = || log("carol", [asked(1, "c"), down(4100)]);
+    let both = away(&[message(at(7, 1), "a"), message(at(7, 2), "b")]);
+    let all = subscriber("dave", [message(at(7, 1), "a"), message(at(7, 2), "b"), message(at(7, 3), "c")]);
+    judge(&Trial::drained(&[bob(), unanswered(), both, all])).assert_none();
+    let logs = [bob(), away(&[message(at(7, 1), "a")])];
+    caught(&Trial::drained(&logs), Rule::Behind, "alice on c at 2@7: stands at 1@7 and never got \"b\"");
+}
+
+#[test]
 fn what_was_never_answered_is_caught() {
     caught_quiet(&[log("bob", [asked(1, "a")])], Rule::Unanswered, "bob on c: \"a\" was never answered");
     caught_quiet(&[log("bob", [subscribing()])], Rule::Unanswered, "bob on c: asked for a subscription");

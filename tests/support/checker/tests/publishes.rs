@@ -1,7 +1,7 @@
 //! The rules about what becomes of a publish, each kept and broken.
 
 use super::{acked, asked, at, cast, caught, clean, log, message, subscriber, timed};
-use crate::checker::{Fact, Rule, Trial};
+use crate::checker::{Fact, Rule, Trial, judge};
 
 fn refused(publish: u64) -> Fact {
     Fact::Refused { publish }
@@ -106,6 +106,25 @@ fn a_second_answer_is_caught() {
     caught(&Trial::cut(&twice), Rule::AnsweredTwice, account);
     let both = [log("bob", [asked(1, "a"), refused(1), refused(1)])];
     caught(&Trial::cut(&both), Rule::AnsweredTwice, account);
+}
+
+#[test]
+fn what_is_sent_again_is_answered_once_more_by_the_same_session_and_stored_once() {
+    let again = || Fact::Resent { publish: 1 };
+    let bob = |answers: &[u64]| {
+        let answers = answers.iter().map(|place| acked(1, at(7, *place)));
+        log("bob", [asked(1, "a"), again()].into_iter().chain(answers))
+    };
+    judge(&Trial::quiet(&[bob(&[1, 1])], None, 0)).assert_none();
+    caught(&Trial::cut(&[bob(&[1, 1, 1])]), Rule::AnsweredTwice, "bob on c: \"a\" was answered again");
+    caught(&Trial::cut(&[bob(&[1, 2])]), Rule::StoredTwice, "bob on c at 2@7: \"a\" is stored at [1, 2]");
+    caught(&Trial::quiet(&[bob(&[1])], None, 0), Rule::Unanswered, "bob on c: \"a\" was never answered");
+    let session = [Fact::Disconnected { code: None }, Fact::Connected];
+    let other = [asked(1, "a")].into_iter().chain(session).chain([again(), acked(1, at(7, 1))]);
+    judge(&Trial::quiet(&[log("bob", other.clone())], None, 10)).assert_none();
+    let logs = [log("bob", other.chain([acked(1, at(7, 1))]))];
+    caught(&Trial::cut(&logs), Rule::AnsweredTwice, "bob on c: \"a\" was answered again");
+    caught(&Trial::cut(&[log("bob", [again()])]), Rule::Account, "bob: a sending again of publish 1");
 }
 
 #[test]
