@@ -78,7 +78,7 @@ pub enum TlsError {
         expired: String,
     },
     /// The development certificate cannot be saved.
-    #[error("the development certificate cannot be saved in {}: {source}; choose another with --data-dir", path.display())]
+    #[error("the development certificate cannot be saved in {}: {source}; make room there, or choose another directory with --data-dir", path.display())]
     Unwritable {
         /// The data directory.
         path: PathBuf,

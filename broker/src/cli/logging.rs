@@ -28,6 +28,8 @@ pub(super) fn start(asked: Option<&str>, format: LogFormat, default: &str) -> an
     // A second start, as in tests, leaves the first in place.
     let _ = JSON.set(json);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that a full disk does not take is lost. Told on standard error as well, it would end whoever logged it.
+    let log = log.log_internal_errors(false);
     let _ = if json { log.json().flatten_event(true).try_init() } else { log.with_ansi(coloured()).try_init() };
     Ok(())
 }

@@ -16,9 +16,22 @@ use super::{bench, check, completions, logging, publish, serve, subscribe, token
 pub(crate) fn run() -> ExitCode {
     let ended = execute(parse());
     if let Err(error) = &ended {
-        tell(&escape_lines(&format!("{error:#}")));
+        tell(&escape_lines(&sentence(error)));
     }
     exit::code(&ended)
+}
+
+/// An error with its causes, each said once: some sentences have theirs in them.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !said.contains(&cause) {
+            let colon = if said.is_empty() { "" } else { ": " };
+            said.push_str(colon);
+            said.push_str(&cause);
+        }
+    }
+    said
 }
 
 fn tell(error: &str) {
@@ -68,4 +81,18 @@ fn on_runtime(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Re
     // A read of standard input or a write to a stuck pipe may still be under way, and must not hold the process.
     runtime.shutdown_background();
     ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let within = anyhow::Error::from(cause()).context(format!("not saved: {}; make room", cause()));
+        assert_eq!(sentence(&within), format!("not saved: {}; make room", cause()));
+        let behind = anyhow::Error::from(cause()).context("not saved");
+        assert_eq!(sentence(&behind), format!("not saved: {}", cause()));
+    }
 }

@@ -61,7 +61,7 @@ pub enum KeyError {
     #[error("a key's name has 1 to {max} bytes and no control characters; choose another", max = limits::LABEL_BYTES_MAX)]
     BadName,
     /// The system refused to read or write. Whose fault it is, the system knows.
-    #[error("the keys in {} cannot be read or changed: {source}; check the path and its permissions", path.display())]
+    #[error("the keys in {} cannot be read or changed: {source}; check the path, its permissions and the room on its disk", path.display())]
     Io {
         /// The file.
         path: PathBuf,
