@@ -1,11 +1,12 @@
 //! The real binary as a child process, to be killed, stopped and restarted; what it printed is shown if the test fails.
 
 mod binary;
+mod disk;
 mod output;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use callboard_client::{Builder, Client};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::{Peer, client, soon, temp, within};
+pub use disk::{Disk, command};
+
+use crate::{Metrics, Peer, client, soon, temp, within};
 use output::Output;
 
 /// A drain may take its whole deadline, which is eight seconds unless configured.
@@ -57,7 +60,7 @@ impl Process {
     pub async fn start_with(arguments: &[&str]) -> Self {
         let data_dir = Arc::new(temp::directory());
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Self::run(FREE_PORT, Kept { data_dir, arguments }).await
+        Self::run(FREE_PORT, Kept { data_dir, arguments }, Disk::Roomy).await
     }
 
     /// Starts it with this configuration file.
@@ -66,18 +69,14 @@ impl Process {
         let file = data_dir.path().join("callboard.toml");
         std::fs::write(&file, toml).expect("a temporary directory takes a file");
         let arguments = vec!["--config".to_owned(), file.display().to_string()];
-        Self::run(FREE_PORT, Kept { data_dir, arguments }).await
+        Self::run(FREE_PORT, Kept { data_dir, arguments }, Disk::Roomy).await
     }
 
-    async fn run(listen: SocketAddr, kept: Kept) -> Self {
-        let mut command = Command::new(binary::path());
+    async fn run(listen: SocketAddr, kept: Kept, disk: Disk) -> Self {
+        let mut command = command(disk);
         command.arg("serve").arg("--listen").arg(listen.to_string());
         command.arg("--data-dir").arg(kept.data_dir.path()).args(&kept.arguments);
-        // What the developer's shell says about some other broker is not for this one.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CALLBOARD_")) {
-            command.env_remove(name);
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stderr(disk::log(disk));
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
         let output = Output::of(child);
         let addr = soon("the address that the broker prints", output.address()).await;
@@ -134,6 +133,18 @@ impl Process {
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.output.pid().as_raw_nonzero().get()
+    }
+
+    /// What it tells of itself, if it was started with `--metrics`.
+    ///
+    /// # Panics
+    ///
+    /// If it was not.
+    pub async fn metrics(&self) -> std::io::Result<Metrics> {
+        let printed = self.printed();
+        let url = printed.lines().find_map(|line| line.trim().strip_prefix("metrics")?.trim().strip_prefix("http://"));
+        let addr = url.and_then(|url| url.strip_suffix("/metrics")?.parse().ok());
+        Metrics::read(addr.unwrap_or_else(|| panic!("it tells of no metrics:\n{printed}"))).await
     }
 
     /// The most memory that it has had at once, in bytes; `None` on systems that do not tell.
@@ -193,7 +204,12 @@ impl Drop for Process {
 impl Ended {
     /// Starts the binary again: the same address, data directory and arguments.
     pub async fn restart(self) -> Process {
-        Process::run(self.addr, self.kept).await
+        self.restart_on(Disk::Roomy).await
+    }
+
+    /// The same, on a disk as it is now.
+    pub async fn restart_on(self, disk: Disk) -> Process {
+        Process::run(self.addr, self.kept, disk).await
     }
 
     /// The data directory that it left.
