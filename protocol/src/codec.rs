@@ -1,7 +1,6 @@
 //! Frames to bodies and back, exactly: one frame has one encoding, and a body is one frame with nothing behind it.
 
-use bytes::{BufMut, BytesMut};
-use postcard::ser_flavors::Flavor;
+use bytes::BytesMut;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::{ClientFrame, ServerFrame};
@@ -48,8 +47,7 @@ pub enum DecodeError {
 /// [`EncodeError`] if the body would be longer than a peer accepts; `out` is then as it was.
 pub fn encode<F: Frame>(frame: &F, out: &mut BytesMut) -> Result<(), EncodeError> {
     let bytes = body_bytes(frame)?;
-    out.reserve(bytes);
-    write(frame, out);
+    write(frame, bytes, out);
     Ok(())
 }
 
@@ -60,9 +58,11 @@ pub fn encode<F: Frame>(frame: &F, out: &mut BytesMut) -> Result<(), EncodeError
 /// [`EncodeError`] if the body would be longer than a peer accepts; `out` is then as it was.
 pub fn encode_stream<F: Frame>(frame: &F, out: &mut BytesMut) -> Result<(), EncodeError> {
     let bytes = body_bytes(frame)?;
-    out.reserve(LENGTH_BYTES_MAX + bytes);
-    put_length(bytes, out);
-    write(frame, out);
+    let (prefix, prefix_bytes) = length_prefix(bytes);
+    // Exactly: whoever knows how much he will write has room for it, and needs no more.
+    out.reserve(prefix_bytes + bytes);
+    out.extend_from_slice(&prefix[..prefix_bytes]);
+    write(frame, bytes, out);
     Ok(())
 }
 
@@ -84,39 +84,25 @@ fn size<T: Serialize>(value: &T) -> usize {
         .expect("frames have no value that postcard cannot write, and counting takes no memory")
 }
 
-fn write<T: Serialize>(value: &T, out: &mut BytesMut) {
-    postcard::serialize_with_flavor(value, Tail(out))
-        .expect("frames have no value that postcard cannot write, and the buffer grows");
+/// Appends `value`, which has `bytes` bytes encoded.
+fn write<T: Serialize>(value: &T, bytes: usize, out: &mut BytesMut) {
+    let start = out.len();
+    // Its size is known, so it is written into a slice: a buffer that may grow would be asked for room at each field.
+    out.resize(start + bytes, 0);
+    postcard::to_slice(value, &mut out[start..])
+        .expect("frames have no value that postcard cannot write, and a frame has the size that was counted");
 }
 
-fn put_length(length: usize, out: &mut BytesMut) {
-    let mut rest = length;
+/// The length that stands before a body on a stream, and how many bytes of it count.
+fn length_prefix(length: usize) -> ([u8; LENGTH_BYTES_MAX], usize) {
+    let (mut prefix, mut rest, mut bytes) = ([0; LENGTH_BYTES_MAX], length, 0);
     while rest >= 0x80 {
-        out.put_u8((rest & 0x7f) as u8 | 0x80);
+        prefix[bytes] = (rest & 0x7f) as u8 | 0x80;
         rest >>= 7;
+        bytes += 1;
     }
-    out.put_u8(rest as u8);
-}
-
-/// Writes at the end of a buffer.
-struct Tail<'a>(&'a mut BytesMut);
-
-impl Flavor for Tail<'_> {
-    type Output = ();
-
-    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(data);
-        Ok(())
-    }
-
-    fn try_push(&mut self, data: u8) -> postcard::Result<()> {
-        self.0.put_u8(data);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
+    prefix[bytes] = rest as u8;
+    (prefix, bytes + 1)
 }
 
 /// Decodes a client's frame; it borrows from `body`.
