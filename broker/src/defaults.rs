@@ -50,6 +50,10 @@ pub(crate) const CHUNK_BYTES: usize = 16 << 10;
 /// Members that are handed a chunk between two chances for other actors to run.
 pub(crate) const MEMBERS_A_TURN: usize = 1024;
 
+/// Members up to which a publish to a sleeping channel is handed out by its publisher, under the channel's lock: about as
+/// many as cost no more than waking an actor.
+pub const MEMBERS_IN_PLACE: usize = 16;
+
 /// What a writer takes from the outbox at once, in bytes: enough to keep the socket busy, little enough that what a slow
 /// reader has not taken still counts against its outbox.
 pub(crate) const FILL_BYTES: usize = 64 << 10;

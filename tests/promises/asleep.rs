@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use callboard::config::{History, Pattern};
+use callboard::defaults::MEMBERS_IN_PLACE;
 use callboard_client::{Bounds, SubscribeOptions};
 use callboard_protocol::frame::Start;
 use callboard_protocol::{Epoch, Offset, Position};
@@ -15,7 +16,10 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 /// How long a channel stays awake: about as long as the pauses of those who use it.
 const IDLE: Duration = Duration::from_millis(2);
 
-const CHANNELS: [&str; 3] = ["a", "b", "c"];
+const CHANNELS: [&str; 3] = ["a", "b", CROWDED];
+
+/// The one with many members.
+const CROWDED: &str = "c";
 
 /// A channel that remembers nothing, so that each of its sleeps is the end of a life and can be seen.
 const HOURGLASS: &str = "forgetful/hourglass";
@@ -37,6 +41,14 @@ async fn bursts_and_pauses_lose_and_double_nothing() {
         let options = SubscribeOptions { queue, ..SubscribeOptions::default() };
         readers.push(Reader::with("the reader", &client, channel, options).await);
         guests.spawn(come_and_go(broker.peer().await, channel, began, over.subscribe()));
+    }
+    // With so many members an actor is woken by each publish; the others' channels lie where they are unless two meet.
+    let mut crowd = Vec::new();
+    for _ in 0..MEMBERS_IN_PLACE {
+        let mut member = broker.peer().await;
+        member.hello().await;
+        member.subscribe(CROWDED).await;
+        crowd.push(member);
     }
     let mut publishers = JoinSet::new();
     for number in 0..4 {

@@ -1,5 +1,6 @@
 //! A panic ends what it must and nothing else: who waited is told to come back, members stay and are told, the rest goes on.
 
+use callboard::defaults::MEMBERS_IN_PLACE;
 use callboard_client::{Event, GapWhy};
 use callboard_protocol::close::Code;
 use callboard_protocol::frame::{ServerFrame, Start, SubscribeOptions};
@@ -25,7 +26,23 @@ async fn is_told_to_come_back(mut peer: Peer) {
 #[tokio::test]
 async fn a_channel_that_panics_goes_on_with_its_members_in_another_epoch() {
     let broker = Broker::start().await;
-    let (mut member, mut unlucky, mut other) = (peer(&broker).await, peer(&broker).await, peer(&broker).await);
+    goes_on_in_another_epoch(&broker).await;
+}
+
+#[tokio::test]
+async fn so_does_one_with_so_many_members_that_an_actor_runs_for_it() {
+    let broker = Broker::start().await;
+    let mut crowd = Vec::new();
+    for _ in 0..MEMBERS_IN_PLACE {
+        let mut member = peer(&broker).await;
+        member.subscribe(CHANNEL).await;
+        crowd.push(member);
+    }
+    goes_on_in_another_epoch(&broker).await;
+}
+
+async fn goes_on_in_another_epoch(broker: &Broker) {
+    let (mut member, mut unlucky, mut other) = (peer(broker).await, peer(broker).await, peer(broker).await);
     let subscribed = member.subscribe(CHANNEL).await;
     let before = other.publish(CHANNEL, "before").await;
     assert_eq!(member.message().await.offset, before.offset);

@@ -19,7 +19,7 @@ use super::slot::Slot;
 use super::state::{Answers, State};
 use crate::config;
 use crate::defaults::{CHANNEL_MAILBOX, MEMBERS_A_TURN};
-use crate::directory::{self, Directory};
+use crate::directory::{Directory, draw_epoch};
 use crate::faults::{self, Place};
 use crate::metrics::Present;
 
@@ -87,10 +87,10 @@ impl Actor {
     }
 
     async fn publish(&mut self, batch: Batch) {
-        let Batch { from, publications, read } = batch;
+        let Batch { from, publications, read, .. } = batch;
         self.measured = self.measured.or(read);
         for publication in &publications {
-            faults::strike(Place::Channel, self.slot.name(), publication.payload.bytes());
+            faults::strike(Place::Channel, self.slot.name().as_str(), publication.payload.bytes());
             let Self { state, open, answers, now, .. } = self;
             let state = state.as_mut().expect("a run has its state until it lays the channel down");
             state.publish(from.party(), publication, *now, open, answers);
@@ -186,11 +186,9 @@ impl kameo::Actor for Actor {
         _: WeakActorRef<Self>,
         fault: PanicError,
     ) -> Result<ControlFlow<ActorStopReason>, Infallible> {
-        self.directory.metrics().panics.add(1);
-        tracing::error!(channel = %self.slot.name(), %fault, "a channel panicked; it goes on in another epoch");
         self.answers.abandon();
         if let Some(state) = &mut self.state {
-            state.reset(directory::draw_epoch());
+            state.fail(&fault, draw_epoch());
         }
         self.slot.lay_down(&mut self.state, || true);
         Ok(ControlFlow::Break(ActorStopReason::Panicked(fault)))

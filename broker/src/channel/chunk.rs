@@ -21,20 +21,25 @@ pub(crate) struct Open {
     buffer: BytesMut,
     marks: Vec<Mark>,
     first: Offset,
-    /// The size of the last chunk, which is a good guess at the next one's.
-    expected_bytes: usize,
+    /// The size of the last chunk and how many messages it had, which is a good guess at the next one's.
+    expected: (usize, usize),
 }
 
 impl Open {
+    /// For a first chunk of about this many bytes and messages.
+    pub(super) fn expecting(bytes: usize, messages: usize) -> Self {
+        Self { expected: (bytes.min(CHUNK_BYTES), messages), ..Self::default() }
+    }
+
     /// Appends a message.
     pub(crate) fn append(&mut self, message: &Message<'_>, instance: Instance) -> Result<(), EncodeError> {
-        if self.buffer.capacity() == 0 {
-            self.buffer.reserve(self.expected_bytes);
-        }
-        encode_stream(&ServerFrame::Message(*message), &mut self.buffer)?;
         if self.marks.is_empty() {
+            let (bytes, messages) = self.expected;
+            self.buffer.reserve(bytes);
+            self.marks.reserve_exact(messages);
             self.first = message.offset;
         }
+        encode_stream(&ServerFrame::Message(*message), &mut self.buffer)?;
         self.marks.push(Mark { end: to_u32(self.buffer.len()), instance });
         Ok(())
     }
@@ -49,9 +54,12 @@ impl Open {
         if self.marks.is_empty() {
             return None;
         }
-        self.expected_bytes = self.buffer.len().min(CHUNK_BYTES);
-        // A buffer of its own for each chunk: a history that keeps one message then keeps no other's memory.
-        let frames = std::mem::take(&mut self.buffer).freeze();
+        self.expected = (self.buffer.len().min(CHUNK_BYTES), self.marks.len());
+        // A buffer of its own for each chunk: a history that keeps one message then keeps no other's memory, nor much
+        // that was never filled.
+        let buffer = std::mem::take(&mut self.buffer);
+        let unused = buffer.capacity() - buffer.len();
+        let frames = if unused > buffer.len() / 4 { Bytes::copy_from_slice(&buffer) } else { buffer.freeze() };
         let marks = std::mem::take(&mut self.marks);
         Some(Chunk { frames, marks: marks.into_boxed_slice(), first: self.first })
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use callboard_protocol::close::Code;
-use callboard_protocol::frame::{Start, SubscribeOptions};
+use callboard_protocol::frame::{Publish, Start, SubscribeOptions};
 use callboard_protocol::{ConnectionId, Offset, Payload, RequestId, Sequence};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
@@ -82,8 +83,28 @@ pub(crate) struct Batch {
     pub(crate) from: Claim,
     /// The messages, in order.
     pub(crate) publications: Vec<Publication>,
+    /// The bytes that they have on their way out, about.
+    pub(crate) bytes: usize,
     /// When it was read, if its way to a socket is measured.
     pub(crate) read: Option<Instant>,
+}
+
+/// Bytes of an encoded message that are neither its payload nor a key, about.
+const HEADER_BYTES: usize = 24;
+
+impl Batch {
+    /// A batch with room for so many messages.
+    pub(crate) fn with_room(from: Claim, messages: usize) -> Self {
+        Self { from, publications: Vec::with_capacity(messages), bytes: 0, read: None }
+    }
+
+    /// Adds a message.
+    pub(crate) fn push(&mut self, publication: Publication) {
+        let key = publication.key.as_deref().map_or(0, str::len);
+        let publisher = self.from.party.key.as_deref().map_or(0, str::len);
+        self.bytes += HEADER_BYTES + key + publisher + publication.payload.bytes().len();
+        self.publications.push(publication);
+    }
 }
 
 /// A message to be.
@@ -97,6 +118,14 @@ pub(crate) struct Publication {
     pub(crate) key: Option<Box<str>>,
     /// What it says.
     pub(crate) payload: Payload,
+}
+
+impl Publication {
+    /// What `frame` says, which was decoded from `body` and goes on sharing its memory.
+    pub(crate) fn of(frame: &Publish<'_>, body: &Bytes) -> Self {
+        let (key, payload) = (frame.key.map(Into::into), frame.payload.share(body));
+        Self { request: frame.request, sequence: frame.sequence, key, payload }
+    }
 }
 
 /// A subscription to be.

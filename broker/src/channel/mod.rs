@@ -1,4 +1,4 @@
-//! A channel: an actor while something happens to it, a slot in the directory while it sleeps.
+//! A channel: an actor while much happens to it, a slot in the directory while it sleeps.
 //!
 //! [`State`](state::State) is what lives as long as the channel; [`Slot`] is the only way to it; [`Actor`](actor) is
 //! one run of it. Everything that one session is told of a channel goes into that session's outbox.
@@ -6,6 +6,7 @@
 mod actor;
 mod chunk;
 mod history;
+mod in_place;
 mod member;
 mod messages;
 mod replay;

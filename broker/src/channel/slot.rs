@@ -5,10 +5,11 @@ use std::sync::Arc;
 use callboard_protocol::{ChannelId, ChannelName, Epoch};
 use kameo::actor::ActorRef;
 use kameo::error::SendError;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::actor::Actor;
+use super::in_place;
 use super::messages::Input;
 use super::state::State;
 use crate::directory::Directory;
@@ -66,9 +67,22 @@ impl Slot {
         &self.name
     }
 
-    /// Gives the channel something to do. A sleeping channel does small things where it lies; a publish wakes it.
+    /// Gives the channel something to do. A sleeping channel does small things where it lies; a publish wakes it unless
+    /// the channel is quiet and nobody else is at it in this moment.
     pub(crate) fn send(self: &Arc<Self>, input: Input, directory: &Arc<Directory>) -> Sent {
-        let mut phase = self.phase.lock();
+        match self.phase.try_lock() {
+            Some(phase) => self.take(phase, input, true, directory),
+            None => self.take(self.phase.lock(), input, false, directory),
+        }
+    }
+
+    fn take(
+        self: &Arc<Self>,
+        mut phase: MutexGuard<'_, Phase>,
+        input: Input,
+        is_alone: bool,
+        directory: &Arc<Directory>,
+    ) -> Sent {
         let publish = match &mut *phase {
             Phase::Retired => return Sent::Retired(input),
             Phase::Awake(run) => {
@@ -78,7 +92,7 @@ impl Slot {
                 }
                 return sent;
             }
-            Phase::Asleep(state) => match self.handle_asleep(state, input, directory) {
+            Phase::Asleep(state) => match self.handle_asleep(state, input, is_alone, directory) {
                 Some(publish) => publish,
                 None => return Sent::Taken,
             },
@@ -93,10 +107,18 @@ impl Slot {
     }
 
     /// Does what needs no actor. Gives back what does.
-    fn handle_asleep(&self, state: &mut State, input: Input, directory: &Directory) -> Option<Input> {
+    fn handle_asleep(&self, state: &mut State, input: Input, is_alone: bool, directory: &Directory) -> Option<Input> {
+        let bounds = || directory.history_of(&self.name);
         match input {
-            Input::Publish(_) => return Some(input),
-            Input::Join(join) => state.join(join, directory.now(), &directory.history_of(&self.name)),
+            Input::Publish(batch) => {
+                let bounds = bounds();
+                // Where publishers meet, an actor spares them the waiting for each other.
+                if !is_alone || !in_place::is_quiet(state, &batch, &bounds) {
+                    return Some(Input::Publish(batch));
+                }
+                in_place::publish(state, batch, &bounds, directory);
+            }
+            Input::Join(join) => state.join(join, directory.now(), &bounds()),
             Input::Leave(leave) => state.leave(leave),
             Input::Pull(pull) => state.pull(pull),
             Input::Quiesce(done) => {
@@ -127,7 +149,12 @@ impl Slot {
     /// Forgets what is too old if the channel sleeps and is `swept` or has no members, and retires it if nothing is left.
     /// Asked by the directory under the lock of its entry.
     pub(crate) fn retire_if_empty(&self, directory: &Directory, swept: bool) -> bool {
-        let mut phase = self.phase.lock();
+        let mut phase = match self.phase.try_lock() {
+            Some(phase) => phase,
+            // Somebody is at it: the next sweep is soon enough.
+            None if swept => return false,
+            None => self.phase.lock(),
+        };
         match &mut *phase {
             Phase::Retired => true,
             Phase::Awake(_) => false,
@@ -172,3 +199,8 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "slot_tests.rs"]
+#[expect(clippy::wildcard_enum_match_arm, reason = "any other frame fails the test")]
+mod tests;

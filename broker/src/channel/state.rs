@@ -100,6 +100,18 @@ impl State {
         !self.members.is_empty()
     }
 
+    /// Whether there are so many members at most, and each has read enough that it would not lag far behind after
+    /// this many messages and bytes more.
+    pub(crate) fn is_light(&self, members: usize, messages: usize, bytes: usize) -> bool {
+        self.members.len() <= members
+            && self.members.values().all(|member| member.outbox.keeps_up_with(messages, bytes))
+    }
+
+    /// The channel's name.
+    pub(crate) fn name(&self) -> &ChannelName {
+        &self.name
+    }
+
     /// Takes a message: it gets the next offset and is encoded to the end of `open`, unless it was stored before.
     pub(crate) fn publish(
         &mut self,
@@ -333,6 +345,13 @@ impl State {
         for (_, member) in self.members.drain(..) {
             member.outbox.end(Ending::plain(Code::Internal));
         }
+    }
+
+    /// A fault leaves this epoch in doubt: counts and logs it, and begins the epoch `epoch`.
+    pub(crate) fn fail(&mut self, fault: impl std::fmt::Display, epoch: Epoch) {
+        self.metrics.panics.add(1);
+        tracing::error!(channel = %self.name, %fault, "a channel panicked; it goes on in another epoch");
+        self.reset(epoch);
     }
 
     /// Begins another epoch after a fault left the old one in doubt: members stay and are told, the rest is forgotten.

@@ -21,6 +21,7 @@ use kameo::mailbox::{self, MailboxReceiver, Signal};
 use kameo::message::{Context as Turn, Message};
 use quinn::{ReadError, RecvStream, SendStream, VarInt, WriteError};
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::messages::{Drain, End};
@@ -315,7 +316,12 @@ impl kameo::Actor for Actor {
                     self.outbox.abandon(Ending::plain(Code::Finished));
                 }
                 News::Room => {}
-                News::Read(Ok(Some(count))) => self.take_frames(&mut chunks[..count]),
+                News::Read(Ok(Some(count))) => {
+                    self.take_frames(&mut chunks[..count]);
+                    if self.session.has_run_on() {
+                        yield_now().await;
+                    }
+                }
                 News::Read(Ok(None)) => self.stop_reading(Ok(())),
                 News::Read(Err(error)) => self.stop_reading(Err(error)),
                 News::Timer => self.run_out_of_patience(),

@@ -1,8 +1,10 @@
-//! What a connection is told by the broker itself. Channels never tell it anything: they fill its outbox.
+//! What a connection is told by the broker itself, and what it tells channels. These never tell it anything: they fill its outbox.
 
+use callboard_protocol::ChannelName;
 use tokio::sync::mpsc;
 
 use super::outbox::Ending;
+use crate::channel::Input;
 
 /// Read no more, hand over what was read, and drop `done` when that is done.
 #[derive(Debug)]
@@ -14,3 +16,12 @@ pub(crate) struct Drain {
 /// End the session behind what its outbox has.
 #[derive(Debug)]
 pub(crate) struct End(pub(crate) Ending);
+
+/// Something for a channel to do.
+#[derive(Debug)]
+pub(crate) struct Command {
+    /// The channel.
+    pub(crate) channel: ChannelName,
+    /// What it is to do.
+    pub(crate) input: Input,
+}

@@ -166,6 +166,12 @@ impl Outbox {
         (queue.messages, queue.bytes)
     }
 
+    /// Whether little would wait even with so many messages and bytes more: a quarter of what may.
+    pub(crate) fn keeps_up_with(&self, messages: usize, bytes: usize) -> bool {
+        let queue = self.queue.lock();
+        queue.messages + messages <= self.bounds.messages / 4 && queue.bytes + bytes <= self.bounds.bytes / 4
+    }
+
     /// Whether anything more is taken.
     pub(crate) fn check(&self) -> Result<(), Ended> {
         if self.queue.lock().ending.is_some() { Err(Ended) } else { Ok(()) }

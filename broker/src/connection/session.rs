@@ -12,11 +12,12 @@ use callboard_protocol::{ChannelName, ConnectionId};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
+use super::messages::Command;
 use super::outbox::{Ending, Outbox};
-use super::state::{Command, Rules, State};
+use super::state::{Rules, State};
 use crate::channel::{Input, Replay, Slot};
 use crate::config::Limits;
-use crate::defaults::{MEASURED_ONE_IN, REPLAYS_MAX, SLOTS_MAX, STRIKES_MAX};
+use crate::defaults::{FILL_BYTES, MEASURED_ONE_IN, REPLAYS_MAX, SLOTS_MAX, STRIKES_MAX};
 use crate::directory::{Directory, Full};
 use crate::identity::Refusal;
 use crate::limit::{Bucket, Ticket};
@@ -44,6 +45,8 @@ pub(crate) struct Session {
     ticket: Ticket,
     /// Batches of publishes so far.
     batches: u32,
+    /// Bytes that were published since the others had their turn.
+    run: usize,
 }
 
 /// Why an input is held.
@@ -79,6 +82,7 @@ impl Session {
             obstacle: None,
             replays: None,
             batches: 0,
+            run: 0,
         }
     }
 
@@ -135,6 +139,7 @@ impl Session {
                 batch.read = Some(Instant::now());
             }
             self.batches = self.batches.wrapping_add(1);
+            self.run += batch.bytes;
         }
         input
     }
@@ -147,6 +152,16 @@ impl Session {
             self.held.push_front((slot, pull));
             self.hand_over_held();
         }
+    }
+
+    /// Whether so much was published that the others should have their turn now: the subscribers that were woken may be
+    /// waiting for this very thread. Then begins to count anew.
+    pub(crate) fn has_run_on(&mut self) -> bool {
+        let has_run_on = self.run >= FILL_BYTES;
+        if has_run_on {
+            self.run = 0;
+        }
+        has_run_on
     }
 
     /// Whether nothing is held.

@@ -15,6 +15,7 @@ use callboard_protocol::limits::{CREDENTIAL_BYTES_MAX, KEY_BYTES_MAX, LABEL_BYTE
 use callboard_protocol::session::{FromClient, request_of};
 use callboard_protocol::{ChannelName, ConnectionId, Millis, PayloadRef, RequestId};
 
+use super::messages::Command;
 use super::outbox::{Ending, Gate, Outbox};
 use crate::channel::{Batch, Claim, Input, Instance, Join, Leave, Party, Publication};
 use crate::config::Limits;
@@ -38,15 +39,6 @@ pub(crate) struct Rules {
     pub(crate) limits: Limits,
 }
 
-/// Something for a channel to do.
-#[derive(Debug)]
-pub(crate) struct Command {
-    /// The channel.
-    pub(crate) channel: ChannelName,
-    /// What it is to do.
-    pub(crate) input: Input,
-}
-
 /// One session.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -62,6 +54,8 @@ pub(crate) struct State {
     publishes: Bucket,
     /// Frames in a row that came too fast.
     strikes: u32,
+    /// How many publications the last batch had, which is a good guess at the next one's.
+    batch_expected: usize,
 }
 
 impl State {
@@ -71,6 +65,7 @@ impl State {
             frames: Bucket::full(rules.limits.frames, now),
             publishes: Bucket::full(rules.limits.publishes, now),
             strikes: 0,
+            batch_expected: 1,
             rules,
             gatekeeper: FromClient::default(),
             party: Arc::new(Party { connection, instance: Instance([0; 16]), key: None, outbox }),
@@ -253,30 +248,30 @@ impl State {
             return self.come_too_fast(Some(frame.request), "publishes", wait);
         }
         self.strikes = 0;
-        let name = match self.publishable(frame) {
-            Ok(name) => name,
-            Err(refusal) => {
-                self.refuse(frame.request, &refusal);
-                return Ok(());
-            }
-        };
-        faults::strike(Place::Connection, &name, frame.payload.bytes());
-        let publication = Publication {
-            request: frame.request,
-            sequence: frame.sequence,
-            key: frame.key.map(Into::into),
-            payload: frame.payload.share(body),
-        };
-        // Publishes to one channel are handed over as one, as long as nothing but publishes lies between them.
+        if let Err(refusal) = self.take(frame, body, commands) {
+            self.refuse(frame.request, &refusal);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, frame: &Publish<'_>, body: &Bytes, commands: &mut Vec<Command>) -> Result<(), Refusal> {
+        self.check_size(frame)?;
+        faults::strike(Place::Connection, frame.channel, frame.payload.bytes());
+        // Publishes to one channel are handed over as one, as long as nothing but publishes lies between them. That this
+        // party may publish there was asked for the first of them.
         for command in commands.iter_mut().rev().take(BATCHES_SEARCHED) {
             let Input::Publish(batch) = &mut command.input else { break };
-            if command.channel == name && Arc::ptr_eq(batch.from.party(), &self.party) {
-                batch.publications.push(publication);
+            if command.channel.as_str() == frame.channel && Arc::ptr_eq(batch.from.party(), &self.party) {
+                batch.push(Publication::of(frame, body));
+                self.batch_expected = batch.publications.len();
                 return Ok(());
             }
         }
-        let batch = Batch { from: Claim::of(&self.party), publications: vec![publication], read: None };
-        commands.push(Command { channel: name, input: Input::Publish(batch) });
+        let channel = self.publishable(frame.channel)?;
+        let expected = std::mem::replace(&mut self.batch_expected, 1);
+        let mut batch = Batch::with_room(Claim::of(&self.party), expected);
+        batch.push(Publication::of(frame, body));
+        commands.push(Command { channel, input: Input::Publish(batch) });
         Ok(())
     }
 
@@ -310,7 +305,7 @@ impl State {
         }
     }
 
-    fn publishable(&mut self, frame: &Publish<'_>) -> Result<ChannelName, Refusal> {
+    fn check_size(&self, frame: &Publish<'_>) -> Result<(), Refusal> {
         let (bytes, max) = (frame.payload.bytes().len(), self.rules.payload_bytes_max);
         if bytes > max {
             return Err(Refusal::new(
@@ -321,10 +316,14 @@ impl State {
         if frame.key.is_some_and(|key| key.len() > KEY_BYTES_MAX) {
             return Err(Refusal::new(Class::BadRequest, format!("a message key has at most {KEY_BYTES_MAX} bytes")));
         }
-        if let Some(name) = self.grants.get(frame.channel) {
+        Ok(())
+    }
+
+    fn publishable(&mut self, channel: &str) -> Result<ChannelName, Refusal> {
+        if let Some(name) = self.grants.get(channel) {
             return Ok(name.clone());
         }
-        let name = parse(frame.channel)?;
+        let name = parse(channel)?;
         identity::may_publish(self.identity.as_ref(), &name, self.rules.anonymous_publish)?;
         if self.grants.len() >= GRANTS_MAX {
             self.grants.clear();
