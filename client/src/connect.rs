@@ -21,11 +21,12 @@ use crate::credential::{Credential, Source};
 use crate::defaults::{
     ADDRESS_STAGGER, ADDRESSES_MAX, RECEIVE_WINDOW_BYTES, SEND_WINDOW_BYTES, SOCKET_BYTES, UNTRUSTED_GRACE,
 };
+use crate::end::{End, end_of_write};
 use crate::error::BuildError;
 use crate::options::Options;
 use crate::state::{Online, Reason};
 use crate::trust::{Trust, Verdict};
-use crate::wire::{End, Session, end_of_write};
+use crate::wire::Session;
 
 /// Opens sessions with one broker. Clones share the socket.
 #[derive(Debug, Clone)]
@@ -102,14 +103,14 @@ impl Dialer {
     }
 
     async fn greet(&self, session: &mut Session, credential: Option<&Credential>) -> Result<Arc<Online>, End> {
-        session.writer.push(&ClientFrame::Hello(Hello {
+        session.dialogue.push(&ClientFrame::Hello(Hello {
             agent: &self.agent,
             instance: self.instance,
             capabilities: 0,
             credential: credential.map(Credential::borrowed),
         }));
-        while !session.writer.is_empty() {
-            session.writer.write().await.map_err(end_of_write)?;
+        while !session.is_written() {
+            session.write().await.map_err(end_of_write)?;
         }
         let body = loop {
             if let Some(body) = session.reader.poll_body()? {
@@ -118,7 +119,7 @@ impl Dialer {
             session.reader.read().await?;
         };
         let broker = session.connection.remote_address();
-        let frame = session.decode(&body)?;
+        let frame = session.dialogue.decode(&body)?;
         if let ServerFrame::Welcome(welcome) = &frame {
             return Ok(Arc::new(Online::new(welcome, broker)));
         }

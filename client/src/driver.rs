@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_protocol::close::Return;
-use callboard_protocol::{Position, RequestId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -17,24 +16,21 @@ use self::session::Open;
 use crate::backoff::{Backoff, Ending, Next};
 use crate::connect::{Dialer, Failed};
 use crate::defaults::FAREWELL;
-use crate::error::{CloseError, PublishError, RebindError, SubscribeError};
+use crate::dialogue::Wants;
+use crate::end::End;
+use crate::error::{CloseError, RebindError, SubscribeError};
 use crate::link::{Command, Shared};
 use crate::options::Options;
-use crate::publish::{Queue, Unacknowledged};
 use crate::random;
 use crate::state::{Reason, State};
-use crate::table::Table;
-use crate::wire::End;
 
 /// Everything that a client knows between sessions.
 #[derive(Debug)]
 pub(crate) struct Driver {
     dialer: Dialer,
     options: Options,
-    shared: Arc<Shared>,
+    wants: Wants,
     commands: mpsc::Receiver<Command>,
-    table: Table,
-    unacknowledged: Unacknowledged,
     backoff: Backoff,
     closing: Option<Closing>,
     is_shut: bool,
@@ -56,17 +52,7 @@ impl Driver {
         commands: mpsc::Receiver<Command>,
     ) -> Self {
         let backoff = Backoff::new(options.backoff_base, options.backoff_cap);
-        Self {
-            dialer,
-            options,
-            shared,
-            commands,
-            table: Table::default(),
-            unacknowledged: Unacknowledged::default(),
-            backoff,
-            closing: None,
-            is_shut: false,
-        }
+        Self { dialer, options, wants: Wants::new(shared), commands, backoff, closing: None, is_shut: false }
     }
 
     /// Keeps the client going until nobody needs it or the broker wants no more of it.
@@ -122,7 +108,7 @@ impl Driver {
     async fn meanwhile<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         loop {
-            self.see_off();
+            self.wants.see_off();
             if self.closing.as_ref().is_some_and(|closing| self.has_nothing_to_wait_for(closing)) {
                 return None;
             }
@@ -130,7 +116,7 @@ impl Driver {
             tokio::select! {
                 output = &mut future => return Some(output),
                 command = self.commands.recv(), if deadline.is_none() => self.handle(command),
-                () = self.shared.wake.notified() => {}
+                () = self.wants.shared.wake.notified() => {}
                 () = at(deadline) => {}
             }
         }
@@ -138,8 +124,8 @@ impl Driver {
 
     /// Whether a client that is to close and has no session closes now.
     fn has_nothing_to_wait_for(&self, closing: &Closing) -> bool {
-        let acknowledged = closing.reply.is_none() || self.unacknowledged.is_empty();
-        (acknowledged && self.shared.queue.lock().is_empty()) || Instant::now() >= closing.deadline
+        let acknowledged = closing.reply.is_none() || self.wants.unacknowledged.is_empty();
+        (acknowledged && self.wants.shared.queue.lock().is_empty()) || Instant::now() >= closing.deadline
     }
 
     /// Does what a handle asked for; `None` says that no handle is left.
@@ -147,8 +133,8 @@ impl Driver {
         match command {
             Some(Command::Subscribe(joining)) => {
                 // A reader that was dropped before this question was asked is not in its way.
-                self.see_off();
-                self.table.join(joining);
+                self.wants.see_off();
+                self.wants.table.join(joining);
             }
             Some(Command::Rebind(reply)) => {
                 let _ = reply.send(self.dialer.rebind().map_err(RebindError::Socket));
@@ -161,43 +147,17 @@ impl Driver {
     fn begin_closing(&mut self, timeout: Duration, reply: Option<oneshot::Sender<Result<(), CloseError>>>) {
         self.closing = Some(Closing { deadline: Instant::now() + timeout, reply });
         self.commands.close();
-        self.shared.change_gate(|queue| queue.close(Reason::Asked));
-    }
-
-    /// Takes the answer to a publish to the one who waits. `false` if nobody waits for this one.
-    fn answer(&mut self, request: RequestId, answer: Result<Position, PublishError>) -> bool {
-        let was_due = self.unacknowledged.answer(request, answer);
-        if was_due {
-            self.shared.change_queue(Queue::answered);
-        }
-        was_due
-    }
-
-    /// Lets the readers go that were dropped.
-    fn see_off(&mut self) {
-        for (channel, local) in self.shared.take_departed() {
-            self.table.leave(&channel, &local);
-        }
+        self.wants.shared.change_gate(|queue| queue.close(Reason::Asked));
     }
 
     fn tell(&self, state: State) {
-        self.shared.state.send_replace(state);
+        self.wants.shared.state.send_replace(state);
     }
 
     fn tell_online(&mut self, online: Arc<crate::state::Online>) {
         // Whoever sees that there is a session can publish in it.
-        self.shared.change_queue(|queue| queue.open(online.payload_bytes_max));
-        self.table.connected();
+        self.wants.connected(online.payload_bytes_max);
         self.tell(State::Online(online));
-    }
-
-    /// The session is over: what was on its way is on its way again.
-    fn tell_offline(&mut self) {
-        // Those who wait for room in an open queue must not wait for the next session unasked.
-        self.shared.change_gate(Queue::pause);
-        self.unacknowledged.rewind();
-        self.table.disconnected();
-        self.table.wake();
     }
 
     /// Tells everyone that it is over. Nothing is left to wait for afterwards.
@@ -206,17 +166,17 @@ impl Driver {
             return;
         }
         let unsent = {
-            let mut queue = self.shared.queue.lock();
+            let mut queue = self.wants.shared.queue.lock();
             queue.close(why.clone());
-            queue.messages() + self.unacknowledged.len()
+            queue.messages() + self.wants.unacknowledged.len()
         };
         let outcome = || if unsent == 0 { Ok(()) } else { Err(CloseError::Unsent { messages: unsent }) };
         self.tell(State::Closed { why: why.clone() });
-        self.unacknowledged.clear(&why);
-        self.table.end(&why);
-        self.table.wake();
-        self.shared.forget_departed();
-        self.shared.change_gate(|queue| queue.clear(&why));
+        self.wants.unacknowledged.clear(&why);
+        self.wants.table.end(&why);
+        self.wants.table.wake();
+        self.wants.shared.forget_departed();
+        self.wants.shared.change_gate(|queue| queue.clear(&why));
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
             match command {

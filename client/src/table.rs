@@ -19,11 +19,11 @@ use callboard_protocol::{ChannelId, ChannelName, RequestId};
 pub(crate) use self::delivery::Delivery;
 use self::entry::{Entry, Member, Phase};
 use self::named::Named;
+use crate::end::End;
 use crate::error::{Failure, SubscribeError};
 use crate::event::Ended;
 use crate::state::Reason;
 use crate::subscription::{Joining, Local};
-use crate::wire::End;
 
 const ONE_NUMBER: &str = "the broker gave one number to two channels";
 

@@ -8,9 +8,9 @@ use callboard_protocol::{ChannelId, Offset, frame};
 use super::entry::{Entry, Phase};
 use super::named::Named;
 use super::{ONE_NUMBER, Slot, Table};
+use crate::end::End;
 use crate::event::Message;
 use crate::recovery::Track;
-use crate::wire::End;
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
