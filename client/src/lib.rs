@@ -29,6 +29,8 @@ mod driver;
 mod end;
 mod error;
 mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod line;
 mod link;
 mod options;

@@ -1,4 +1,5 @@
-//! Every decoder is fuzzed: each stands in a body of `protocol::fuzzing`, and each body behind a target of one line.
+//! Every decoder is fuzzed: each stands in a body of `protocol::fuzzing`, and each body of any crate behind a target of
+//! one line.
 
 use syn::visit::{self, Visit};
 use syn::{Ident, Visibility};
@@ -6,6 +7,9 @@ use syn::{Ident, Visibility};
 use crate::source::{Source, file, hold, lines_with, rust_files};
 
 const BODIES: &str = "protocol/src/fuzzing.rs";
+
+/// The files that have fuzz bodies.
+const ALL_BODIES: [&str; 2] = [BODIES, "client/src/fuzzing.rs"];
 const TARGETS: &str = "fuzz/fuzz_targets/";
 
 #[test]
@@ -64,8 +68,8 @@ fn every_fuzz_body_has_a_target_of_one_line() {
 
     let targets: Vec<Source> = rust_files().into_iter().filter(|file| file.path.starts_with(TARGETS)).collect();
     hold(
-        "the laws stand in `protocol::fuzzing`, where `cargo test` replays them; a target is one line that calls its namesake",
-        untargeted(&file(BODIES), &targets, &file("fuzz/Cargo.toml")),
+        "the laws stand in a crate's `fuzzing`, where `cargo test` replays them; a target is one line that calls its namesake",
+        ALL_BODIES.iter().flat_map(|bodies| untargeted(&file(bodies), &targets, &file("fuzz/Cargo.toml"))),
     );
 }
 
