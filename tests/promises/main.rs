@@ -9,6 +9,7 @@ mod bad_network;
 mod bad_order;
 mod bad_requests;
 mod byte_by_byte;
+mod chaos;
 mod fan_out;
 mod full_disk;
 mod gap;

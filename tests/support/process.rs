@@ -93,7 +93,7 @@ impl Process {
     /// Its address as clients are told it.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("{}://{}", callboard_protocol::version::URL_SCHEME, self.addr)
+        url(self.addr)
     }
 
     /// A client of this broker, connected, anonymous, and quick to come back.
@@ -107,9 +107,18 @@ impl Process {
     ///
     /// If the broker was started with another certificate than its own.
     pub fn client_builder(&self) -> Builder {
+        self.client_builder_by(self.addr())
+    }
+
+    /// The same for a client that reaches the broker by another address, a proxy's.
+    ///
+    /// # Panics
+    ///
+    /// As [`Process::client_builder`].
+    pub fn client_builder_by(&self, addr: SocketAddr) -> Builder {
         let fingerprint = callboard::tls::development_fingerprint(self.data_dir());
         let fingerprint = fingerprint.expect("the certificate is readable").expect("the broker has made a certificate");
-        client::builder(self.url(), fingerprint)
+        client::builder(url(addr), fingerprint)
     }
 
     /// A raw peer that has said nothing yet.
@@ -217,4 +226,8 @@ impl Ended {
     pub fn data_dir(&self) -> &Path {
         self.kept.data_dir.path()
     }
+}
+
+fn url(addr: SocketAddr) -> String {
+    format!("{}://{addr}", callboard_protocol::version::URL_SCHEME)
 }

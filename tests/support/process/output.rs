@@ -79,7 +79,11 @@ fn reader(stream: impl Read + Send + 'static, log: watch::Sender<Log>) -> std::t
     })
 }
 
+/// The door's address in a line; the other one, where metrics are served, is always called that.
 fn address(line: &str) -> Option<SocketAddr> {
+    if line.contains("metrics") {
+        return None;
+    }
     let start = line.find("127.0.0.1:")?;
     let end = line[start..].find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
     let address: SocketAddr =
@@ -98,5 +102,6 @@ mod tests {
         assert_eq!(address("INFO listening addr=127.0.0.1:4480."), addr);
         assert_eq!(address("binding 127.0.0.1:0"), None);
         assert_eq!(address("hello"), None);
+        assert_eq!(address("INFO serving metrics address=127.0.0.1:4490"), None);
     }
 }
