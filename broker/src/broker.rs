@@ -6,21 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_client::Fingerprint;
-use callboard_protocol::Millis;
-use callboard_protocol::close::Code;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
-use crate::channel::Input;
+use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Drain as DrainConfig};
-use crate::connection::{Drain, End, Ending, Registry, Rules};
-use crate::defaults::{SHARDS, SWEEP_EVERY};
-use crate::directory::Directory;
-use crate::door::{BindError, Local, Quic, ResetSecret};
+use crate::door::{BindError, Quic, ResetSecret};
 use crate::identity::{KeyError, KeyStore};
-use crate::limit::{Admission, Budget};
+use crate::interior::Interior;
 use crate::metrics::Metrics;
 use crate::observe::{Scope, Server};
 use crate::tls::{self, ServerIdentity, TlsError};
@@ -65,9 +59,9 @@ pub enum StartError {
 /// A running broker. Dropping it ends it at once; [`Broker::drain`] ends it well.
 #[derive(Debug)]
 pub struct Broker {
+    // First, so that every session has ended before its socket is gone.
+    interior: Interior,
     quic: Quic,
-    directory: Arc<Directory>,
-    registry: Arc<Registry>,
     fingerprint: Fingerprint,
     drain: DrainConfig,
     metrics: Arc<Metrics>,
@@ -85,40 +79,23 @@ impl Broker {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check()?;
         let Files { certificate, tls, keys, reset } = read(config.clone()).await?;
-        let rules = Rules {
-            keys,
-            anonymous_publish: config.may_publish_anonymously(),
-            payload_bytes_max: config.payload_bytes_max,
-            subscriptions_max: config.subscriptions_max,
-            limits: config.limits,
-        };
-        let config = Arc::new(config);
-        let metrics = Arc::new(Metrics::default());
-        let directory = Arc::new(Directory::new(Clock::start(), Arc::clone(&config), Arc::clone(&metrics)));
-        let registry = Arc::new(Registry::new(Arc::clone(&metrics)));
-        let admission = Admission::new(config.limits);
-        let local = Local {
-            directory: Arc::clone(&directory),
-            registry: Arc::clone(&registry),
-            rules: Arc::new(rules),
-            outbox: config.outbox,
-            outboxes: Budget::new(config.limits.outbox_bytes),
-            admission: Arc::clone(&admission),
-        };
+        let memory_bound_bytes = config.memory_bound().bytes();
+        let interior = Interior::new(config.clone(), keys, Clock::start(), Chance::of_the_system());
+        let metrics = Arc::clone(interior.registry().metrics());
         let scope = Scope {
             metrics: Arc::clone(&metrics),
-            directory: Arc::clone(&directory),
-            registry: Arc::clone(&registry),
-            memory_bound_bytes: config.memory_bound().bytes(),
+            directory: Arc::clone(interior.directory()),
+            registry: Arc::clone(interior.registry()),
+            memory_bound_bytes,
         };
         let observed = observe(config.metrics_listen, scope).await?;
-        let quic = Quic::open(&config, tls, &reset, Arc::new(local))?;
+        let quic = Quic::open(&config, tls, &reset, Arc::clone(interior.local()))?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(sweep(Arc::clone(&directory), admission));
+        tasks.spawn(interior.sweep());
         metrics.set_accepting(true);
         tracing::info!(address = %quic.address(), certificate = %certificate.fingerprint, "listening");
         let (fingerprint, drain) = (certificate.fingerprint, config.drain);
-        Ok(Self { quic, directory, registry, fingerprint, drain, metrics, observed, _tasks: tasks })
+        Ok(Self { quic, interior, fingerprint, drain, metrics, observed, _tasks: tasks })
     }
 
     /// Where the QUIC door listens.
@@ -145,56 +122,16 @@ impl Broker {
         let deadline = Instant::now() + self.drain.deadline;
         self.metrics.set_accepting(false);
         self.quic.stop_accepting();
-        let connections = self.registry.all().len();
+        let connections = self.interior.registry().all().len();
         let deadline_ms = u64::try_from(self.drain.deadline.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(connections, deadline_ms, "draining");
         // Half of the time, so that a channel that is stuck does not cost everybody else the goodbye.
-        let _ = timeout_at(deadline - self.drain.deadline / 2, self.settle()).await;
-        let _ = timeout_at(deadline, self.say_goodbye()).await;
+        let _ = timeout_at(deadline - self.drain.deadline / 2, self.interior.settle()).await;
+        let _ = timeout_at(deadline, self.interior.say_goodbye(self.drain.spread)).await;
         self.quic.close();
         // Those who were waited for in vain are to hear at least why they are closed.
         let _ = timeout_at(deadline.max(Instant::now() + LAST_PACKETS), self.quic.wait_idle()).await;
         tracing::info!("ended");
-    }
-
-    /// Waits until everything that was read is with its channel, and every channel has handed it out.
-    async fn settle(&self) {
-        let (done, settled) = mpsc::channel(1);
-        for connection in self.registry.all() {
-            // One that is over already has nothing left to hand over.
-            let _ = connection.tell(Drain { done: done.clone() }).await;
-        }
-        until_dropped(done, settled).await;
-        let (done, settled) = mpsc::channel(1);
-        for mut slot in self.directory.all() {
-            self.directory.send_when_there_is_room(&mut slot, Input::Quiesce(done.clone())).await;
-        }
-        until_dropped(done, settled).await;
-    }
-
-    /// Tells each connection when to come back, and waits until all are over.
-    async fn say_goodbye(&self) {
-        let connections = self.registry.all();
-        let count = u64::try_from(connections.len()).unwrap_or(u64::MAX).max(1);
-        let spread_ms = u64::try_from(self.drain.spread.as_millis()).unwrap_or(u64::MAX);
-        for (place, connection) in (0_u64..).zip(connections) {
-            let retry_after = Millis::saturating(spread_ms.saturating_mul(place) / count);
-            let ending = Ending { retry_after: Some(retry_after), ..Ending::plain(Code::ShuttingDown) };
-            let _ = connection.tell(End(ending)).await;
-        }
-        let mut count = self.registry.count();
-        let _ = count.wait_for(|open| *open == 0).await;
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        for connection in self.registry.all() {
-            connection.kill();
-        }
-        for slot in self.directory.all() {
-            slot.kill();
-        }
     }
 }
 
@@ -225,21 +162,4 @@ async fn observe(listen: Option<SocketAddr>, scope: Scope) -> Result<Option<Serv
     let server = server.map_err(|source| StartError::Metrics { address, source })?;
     tracing::info!(address = %server.address(), "serving metrics");
     Ok(Some(server))
-}
-
-async fn until_dropped(last: mpsc::Sender<()>, mut all: mpsc::Receiver<()>) {
-    drop(last);
-    while all.recv().await.is_some() {}
-}
-
-async fn sweep(directory: Arc<Directory>, admission: Arc<Admission>) {
-    let mut ticks = interval(SWEEP_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    for shard in 0_usize.. {
-        ticks.tick().await;
-        directory.sweep(shard);
-        if shard % SHARDS == 0 {
-            admission.sweep(directory.now());
-        }
-    }
 }

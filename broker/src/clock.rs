@@ -12,12 +12,26 @@ pub(crate) struct Clock {
     start: Instant,
     /// What the wall clock shows, or would have shown, at `start`.
     start_ms: AtomicU64,
+    /// Whether there is no wall clock to catch up with.
+    #[cfg(feature = "simulation")]
+    alone: bool,
 }
 
 impl Clock {
     /// A clock that starts now.
     pub(crate) fn start() -> Self {
-        Self { start: Instant::now(), start_ms: AtomicU64::new(wall_ms()) }
+        Self {
+            start: Instant::now(),
+            start_ms: AtomicU64::new(wall_ms()),
+            #[cfg(feature = "simulation")]
+            alone: false,
+        }
+    }
+
+    /// A clock that starts at `start_ms` and follows tokio's alone.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn simulated(start_ms: u64) -> Self {
+        Self { start: Instant::now(), start_ms: AtomicU64::new(start_ms), alone: true }
     }
 
     /// Milliseconds since 1970.
@@ -27,6 +41,10 @@ impl Clock {
 
     /// Moves forward to the wall clock if that is ahead: the other one stands still while the machine sleeps.
     pub(crate) fn catch_up(&self) {
+        #[cfg(feature = "simulation")]
+        if self.alone {
+            return;
+        }
         self.start_ms.fetch_max(wall_ms().saturating_sub(self.passed_ms()), Ordering::Relaxed);
     }
 

@@ -1,17 +1,16 @@
 //! From names to channels: a sharded map of slots. Births and retirements happen here and nowhere else.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use callboard_protocol::limits::INTEGER_MAX;
 use callboard_protocol::{ChannelId, ChannelName, Epoch, Millis};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::chance::Chance;
 use crate::channel::{Input, Sent, Slot};
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -34,7 +33,7 @@ pub(crate) struct Full {
 #[derive(Debug)]
 pub(crate) struct Directory {
     shards: Box<[Mutex<Shard>]>,
-    hasher: RandomState,
+    chance: Chance,
     last_id: AtomicU64,
     clock: Clock,
     config: Arc<Config>,
@@ -45,10 +44,10 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// An empty directory.
-    pub(crate) fn new(clock: Clock, config: Arc<Config>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(clock: Clock, chance: Chance, config: Arc<Config>, metrics: Arc<Metrics>) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::new(),
+            chance,
             last_id: AtomicU64::new(0),
             clock,
             history: Budget::new(config.limits.history_bytes),
@@ -110,7 +109,7 @@ impl Directory {
             return Arc::clone(slot);
         }
         let id = ChannelId::saturating(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
-        let slot = Slot::new(id, name.clone(), draw_epoch(), self);
+        let slot = Slot::new(id, name.clone(), self.draw_epoch(), self);
         self.channels.fetch_add(1, Ordering::Relaxed);
         shard.insert(name.clone(), Arc::clone(&slot));
         slot
@@ -187,20 +186,25 @@ impl Directory {
         }
     }
 
-    /// Every channel.
+    /// Every channel, by name: so that a broker ends the same way each time.
     pub(crate) fn all(&self) -> Vec<Arc<Slot>> {
         let slots = |shard: &Mutex<Shard>| -> Vec<Arc<Slot>> { shard.lock().values().map(Arc::clone).collect() };
-        self.shards.iter().flat_map(slots).collect()
+        let mut all: Vec<Arc<Slot>> = self.shards.iter().flat_map(slots).collect();
+        all.sort_unstable_by(|one, other| one.name().cmp(other.name()));
+        all
+    }
+
+    /// Whether a simulation says that somebody else is at a channel: in its one thread nobody ever is.
+    pub(crate) fn meets_somebody(&self) -> bool {
+        self.chance.meets_somebody()
+    }
+
+    /// Draws the name of a channel's new life.
+    pub(crate) fn draw_epoch(&self) -> Epoch {
+        self.chance.epoch()
     }
 
     fn shard(&self, name: &ChannelName) -> &Mutex<Shard> {
-        let hash = self.hasher.hash_one(name);
-        &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or_default()]
+        &self.shards[usize::try_from(self.chance.hash(name) % SHARDS as u64).unwrap_or_default()]
     }
-}
-
-/// Draws the name of a channel's new life: never zero.
-pub(crate) fn draw_epoch() -> Epoch {
-    let random = getrandom::u64().expect("the operating system gives random numbers");
-    Epoch::saturating(random % INTEGER_MAX + 1)
 }

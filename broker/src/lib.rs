@@ -4,6 +4,7 @@
 //! draws the house, PROTOCOL.md says what goes over the wire.
 
 mod broker;
+mod chance;
 mod channel;
 mod clock;
 pub mod config;
@@ -14,10 +15,14 @@ mod directory;
 mod door;
 mod faults;
 pub mod identity;
+mod interior;
 mod limit;
 mod metrics;
 mod observe;
 mod sentence;
+#[cfg(feature = "simulation")]
+#[doc(hidden)]
+pub mod simulation;
 pub mod tls;
 
 pub use broker::{Broker, StartError};

@@ -19,7 +19,7 @@ use super::slot::Slot;
 use super::state::{Answers, State};
 use crate::config;
 use crate::defaults::{CHANNEL_MAILBOX, MEMBERS_A_TURN};
-use crate::directory::{Directory, draw_epoch};
+use crate::directory::Directory;
 use crate::faults::{self, Place};
 use crate::metrics::Present;
 
@@ -188,7 +188,7 @@ impl kameo::Actor for Actor {
     ) -> Result<ControlFlow<ActorStopReason>, Infallible> {
         self.answers.abandon();
         if let Some(state) = &mut self.state {
-            state.fail(&fault, draw_epoch());
+            state.fail(&fault, self.directory.draw_epoch());
         }
         self.slot.lay_down(&mut self.state, || true);
         Ok(ControlFlow::Break(ActorStopReason::Panicked(fault)))

@@ -89,6 +89,12 @@ impl History {
         self.messages
     }
 
+    /// How many bytes are remembered, and the share of the budget that is held for them.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn bytes(&self) -> (usize, usize) {
+        (self.bytes, self.share.bytes())
+    }
+
     /// Whether nothing is remembered.
     pub(crate) fn is_empty(&self) -> bool {
         self.messages == 0

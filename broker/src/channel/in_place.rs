@@ -11,7 +11,7 @@ use super::messages::Batch;
 use super::state::{Answers, State};
 use crate::config;
 use crate::defaults::MEMBERS_IN_PLACE;
-use crate::directory::{Directory, draw_epoch};
+use crate::directory::Directory;
 use crate::faults::{self, Place};
 
 /// Whether this publish to a sleeping channel is done in place. A channel with many members has an actor, which takes
@@ -29,7 +29,7 @@ pub(super) fn is_quiet(state: &State, batch: &Batch, bounds: &config::History) -
 pub(super) fn publish(state: &mut State, batch: Batch, bounds: &config::History, directory: &Directory) {
     let taken = catch_unwind(AssertUnwindSafe(|| take(state, batch, bounds, directory)));
     if let Err(panic) = taken {
-        state.fail(sentence_of(&*panic), draw_epoch());
+        state.fail(sentence_of(&*panic), directory.draw_epoch());
     }
 }
 

@@ -13,6 +13,8 @@ use super::in_place;
 use super::messages::Input;
 use super::state::State;
 use crate::directory::Directory;
+#[cfg(feature = "simulation")]
+use crate::simulation::Asleep;
 
 /// A channel's place in the directory.
 ///
@@ -71,7 +73,7 @@ impl Slot {
     /// the channel is quiet and nobody else is at it in this moment.
     pub(crate) fn send(self: &Arc<Self>, input: Input, directory: &Arc<Directory>) -> Sent {
         match self.phase.try_lock() {
-            Some(phase) => self.take(phase, input, true, directory),
+            Some(phase) => self.take(phase, input, !directory.meets_somebody(), directory),
             None => self.take(self.phase.lock(), input, false, directory),
         }
     }
@@ -168,6 +170,15 @@ impl Slot {
                 }
                 empty
             }
+        }
+    }
+
+    /// What the channel holds, while it sleeps.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn look(&self) -> Option<Asleep> {
+        match &*self.phase.lock() {
+            Phase::Asleep(state) => Some(state.look()),
+            Phase::Awake(_) | Phase::Retired => None,
         }
     }
 

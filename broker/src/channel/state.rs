@@ -22,6 +22,9 @@ use crate::connection::{Ended, Ending};
 use crate::limit::Budget;
 use crate::metrics::Metrics;
 
+#[cfg(feature = "simulation")]
+mod look;
+
 /// What lives as long as the channel, awake or asleep.
 #[derive(Debug)]
 pub(crate) struct State {

@@ -1,6 +1,5 @@
 //! The owner of one QUIC session's socket: reads frames into the session, writes the outbox to the stream, ends both.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::ops::ControlFlow;
@@ -19,7 +18,6 @@ use kameo::actor::{ActorRef, Spawn, WeakActorRef};
 use kameo::error::{ActorStopReason, PanicError};
 use kameo::mailbox::{self, MailboxReceiver, Signal};
 use kameo::message::{Context as Turn, Message};
-use quinn::{ReadError, RecvStream, SendStream, VarInt, WriteError};
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
@@ -28,20 +26,10 @@ use super::messages::{Drain, End};
 use super::outbox::{Ending, Outbox};
 use super::registry::Registry;
 use super::session::Session;
+use super::socket::{Gone, Socket};
 use super::writer::Writer;
 use crate::defaults::{CHUNKS_A_READ, CONNECTION_MAILBOX, LINGER};
 use crate::metrics::{Metrics, Present};
-
-/// A session's stream and the connection that it is on.
-#[derive(Debug)]
-pub(crate) struct Socket {
-    /// The connection; closed when the session is over, as it has no other yet.
-    pub(crate) connection: quinn::Connection,
-    /// What the broker says.
-    pub(crate) send: SendStream,
-    /// What the client says.
-    pub(crate) recv: RecvStream,
-}
 
 /// How long a session waits for what.
 #[derive(Debug, Clone, Copy)]
@@ -79,10 +67,10 @@ pub(crate) struct Actor {
 /// What woke a connection.
 enum News {
     Signal(Option<Signal<Actor>>),
-    Written(Result<usize, WriteError>),
+    Written(Result<usize, Gone>),
     Outbox,
     Room,
-    Read(Result<Option<usize>, ReadError>),
+    Read(Result<Option<usize>, Gone>),
     Timer,
 }
 
@@ -125,13 +113,13 @@ impl Actor {
         tokio::select! {
             biased;
             signal = mailbox.recv() => News::Signal(signal),
-            written = write(&mut self.socket.send, self.writer.chunks()), if self.writer.is_pending() => {
+            written = self.socket.outward.write(self.writer.chunks()), if self.writer.is_pending() => {
                 News::Written(written)
             }
             () = poll_fn(|cx| self.outbox.poll_news(cx, hungry, unaware)) => News::Outbox,
             () = std::future::ready(()), if !self.writer.is_pending() && self.writer.is_replaying() => News::Outbox,
             () = self.session.room(), if !clear => News::Room,
-            read = self.socket.recv.read_chunks(chunks), if self.reading && clear => News::Read(read),
+            read = self.socket.inward.read(chunks), if self.reading && clear => News::Read(read),
             () = ring(&mut self.timer) => News::Timer,
         }
     }
@@ -215,7 +203,7 @@ impl Actor {
     }
 
     /// The peer's half of the stream ended, one way or another.
-    fn stop_reading(&mut self, ended: Result<(), ReadError>) {
+    fn stop_reading(&mut self, ended: Result<(), Gone>) {
         self.reading = false;
         match ended {
             // A client that ends its half without a word is done as well.
@@ -252,35 +240,22 @@ impl Actor {
     async fn close(&mut self, ending: &Ending) {
         // Behind a part of a frame a goodbye would be read as the rest of it.
         let torn = self.torn || self.writer.is_pending();
-        let Socket { connection, send, .. } = &mut self.socket;
-        let goodbye = async {
-            let mut frame = BytesMut::new();
-            let goodbye = ServerFrame::Goodbye(Goodbye {
-                code: ending.code.number(),
-                sentence: &ending.sentence,
-                retry_after: ending.retry_after,
-            });
-            encode_stream(&goodbye, &mut frame).expect("a sentence fits a body");
-            send.write_chunk(frame.freeze()).await.ok()?;
-            send.finish().ok()?;
-            send.stopped().await.ok()
-        };
+        let mut frame = BytesMut::new();
+        let goodbye = ServerFrame::Goodbye(Goodbye {
+            code: ending.code.number(),
+            sentence: &ending.sentence,
+            retry_after: ending.retry_after,
+        });
+        encode_stream(&goodbye, &mut frame).expect("a sentence fits a body");
         // A reader that is too slow has no room for a goodbye either; it hears the code all the same.
         let linger = if ending.code == Code::TooSlow { Duration::ZERO } else { LINGER };
         if !torn {
-            let _ = timeout(linger, goodbye).await;
+            let _ = timeout(linger, self.socket.outward.finish(frame.freeze())).await;
         }
-        connection.close(VarInt::from(u32::from(ending.code.number())), ending.sentence.as_bytes());
+        self.socket.close(ending.code, &ending.sentence);
         self.registry.metrics().closed(ending.code);
         tracing::debug!(connection = %self.id, code = ending.code.number(), "session ended");
     }
-}
-
-/// Writes some of `chunks`, takes what was written from them and says how many bytes that is. Dropped before it is ready, it has written nothing.
-async fn write(send: &mut SendStream, chunks: &mut VecDeque<Bytes>) -> Result<usize, WriteError> {
-    let written = send.write_chunks(chunks.make_contiguous()).await?;
-    chunks.drain(..written.chunks);
-    Ok(written.bytes)
 }
 
 /// Ready when the timer rings; never without one.

@@ -8,14 +8,18 @@ mod messages;
 mod outbox;
 mod registry;
 mod session;
+mod socket;
 mod state;
 mod writer;
 
-pub(crate) use actor::{Actor, Patience, Socket};
+pub(crate) use actor::{Actor, Patience};
 pub(crate) use messages::{Drain, End};
 pub(crate) use outbox::{Ended, Ending, Gate, Outbox};
 pub(crate) use registry::Registry;
 pub(crate) use session::Session;
+#[cfg(feature = "simulation")]
+pub(crate) use socket::Gone;
+pub(crate) use socket::Socket;
 pub(crate) use state::Rules;
 #[cfg(test)]
 pub(crate) use writer::Writer;

@@ -172,6 +172,12 @@ impl Outbox {
         queue.messages + messages <= self.bounds.messages / 4 && queue.bytes + bytes <= self.bounds.bytes / 4
     }
 
+    /// What it has of the bytes that all outboxes may have.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn share_bytes(&self) -> usize {
+        self.queue.lock().share.bytes()
+    }
+
     /// Whether anything more is taken.
     pub(crate) fn check(&self) -> Result<(), Ended> {
         if self.queue.lock().ending.is_some() { Err(Ended) } else { Ok(()) }

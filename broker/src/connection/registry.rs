@@ -1,6 +1,6 @@
 //! The connections that are open, so that the broker can tell them things. Nothing on the message path comes here.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 /// Every open connection by its number.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    open: Mutex<HashMap<ConnectionId, Open>>,
+    open: Mutex<BTreeMap<ConnectionId, Open>>,
     count: watch::Sender<usize>,
     last_id: AtomicU64,
     metrics: Arc<Metrics>,
@@ -60,7 +60,7 @@ impl Registry {
         self.count.send_replace(open.len());
     }
 
-    /// The open connections.
+    /// The open connections, by age.
     pub(crate) fn all(&self) -> Vec<ActorRef<Actor>> {
         self.open.lock().values().map(|open| open.actor.clone()).collect()
     }
@@ -68,6 +68,12 @@ impl Registry {
     /// Their queues out.
     pub(crate) fn outboxes(&self) -> Vec<Arc<Outbox>> {
         self.open.lock().values().map(|open| Arc::clone(&open.outbox)).collect()
+    }
+
+    /// The same with whose they are, by age.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn queues(&self) -> Vec<(ConnectionId, Arc<Outbox>)> {
+        self.open.lock().iter().map(|(id, open)| (*id, Arc::clone(&open.outbox))).collect()
     }
 
     /// How many connections are open, and every change of that.

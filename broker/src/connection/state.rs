@@ -1,6 +1,6 @@
 //! What the broker knows of one session and how it takes its frames: frame in, commands and answers out; never waits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -14,6 +14,7 @@ use callboard_protocol::frame::{
 use callboard_protocol::limits::{CREDENTIAL_BYTES_MAX, KEY_BYTES_MAX, LABEL_BYTES_MAX};
 use callboard_protocol::session::{FromClient, request_of};
 use callboard_protocol::{ChannelName, ConnectionId, Millis, PayloadRef, RequestId};
+use indexmap::IndexMap;
 
 use super::messages::Command;
 use super::outbox::{Ending, Gate, Outbox};
@@ -46,7 +47,7 @@ pub(crate) struct State {
     gatekeeper: FromClient,
     party: Arc<Party>,
     identity: Option<Identity>,
-    subscriptions: HashMap<ChannelName, Arc<Gate>>,
+    subscriptions: IndexMap<ChannelName, Arc<Gate>>,
     /// Channels that this identity was found to be allowed to publish to.
     grants: HashSet<ChannelName>,
     open: bool,
@@ -70,7 +71,7 @@ impl State {
             gatekeeper: FromClient::default(),
             party: Arc::new(Party { connection, instance: Instance([0; 16]), key: None, outbox }),
             identity: None,
-            subscriptions: HashMap::new(),
+            subscriptions: IndexMap::new(),
             grants: HashSet::new(),
             open: false,
         }
@@ -233,7 +234,7 @@ impl State {
             Ok(name) => name,
             Err(refusal) => return self.refuse(frame.request, &refusal),
         };
-        let Some(gate) = self.subscriptions.remove(&name) else {
+        let Some(gate) = self.subscriptions.swap_remove(&name) else {
             let sentence = format!("this session is not subscribed to `{name}`");
             return self.refuse(frame.request, &Refusal::new(Class::NotSubscribed, sentence));
         };
@@ -297,7 +298,7 @@ impl State {
                 batch.from.settle();
             }
             Input::Join(join) => {
-                self.subscriptions.remove(&command.channel);
+                self.subscriptions.swap_remove(&command.channel);
                 self.refuse(join.request, refusal);
                 join.from.settle();
             }
@@ -335,7 +336,7 @@ impl State {
     /// The commands that take the session out of every channel. Nothing is delivered from here on.
     pub(crate) fn leave_all(&mut self) -> impl Iterator<Item = Command> {
         let connection = self.party.connection;
-        self.subscriptions.drain().map(move |(channel, gate)| {
+        self.subscriptions.drain(..).map(move |(channel, gate)| {
             gate.shut();
             Command { channel, input: Input::Leave(Leave { connection, gate, request: None }) }
         })

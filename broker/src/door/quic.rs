@@ -168,7 +168,7 @@ async fn open_session(stranger: Stranger, local: Arc<Local>) {
             unopened.code = None;
             let (id, session) = local.open(ticket);
             tracing::debug!(connection = %id, %peer, "session opened");
-            Actor::start(id, session, Socket { connection, send, recv }, Arc::clone(&local.registry), patience);
+            Actor::start(id, session, Socket::quic(connection, send, recv), Arc::clone(&local.registry), patience);
         }
         Ok(Err(error)) => tracing::debug!(%peer, %error, "connection gone before a session was opened"),
         Err(_) => {

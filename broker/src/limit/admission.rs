@@ -91,6 +91,12 @@ impl Admission {
         Ok(Ticket { admission: Arc::clone(self), origin })
     }
 
+    /// How many are in.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn open(&self) -> usize {
+        self.counts.lock().open
+    }
+
     /// Forgets the addresses that have nothing open and whose allowance is whole again: until then a peer gains nothing
     /// by coming back.
     pub(crate) fn sweep(&self, now: Millis) {

@@ -1,0 +1,126 @@
+//! The broker without its doors: the channels, the connections and how they come to rest. It owns no socket and no file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callboard_protocol::Millis;
+use callboard_protocol::close::Code;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::chance::Chance;
+use crate::channel::Input;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::connection::{Drain, End, Ending, Registry, Rules};
+use crate::defaults::{SHARDS, SWEEP_EVERY};
+use crate::directory::Directory;
+use crate::door::Local;
+use crate::identity::KeyStore;
+use crate::limit::{Admission, Budget};
+use crate::metrics::Metrics;
+
+/// What stands behind the doors. Dropping it ends every connection and every channel at once.
+#[derive(Debug)]
+pub(crate) struct Interior {
+    local: Arc<Local>,
+}
+
+impl Interior {
+    /// Nobody is in, and there is no channel.
+    pub(crate) fn new(config: Config, keys: KeyStore, clock: Clock, chance: Chance) -> Self {
+        let rules = Rules {
+            keys,
+            anonymous_publish: config.may_publish_anonymously(),
+            payload_bytes_max: config.payload_bytes_max,
+            subscriptions_max: config.subscriptions_max,
+            limits: config.limits,
+        };
+        let metrics = Arc::new(Metrics::default());
+        let local = Local {
+            registry: Arc::new(Registry::new(Arc::clone(&metrics))),
+            rules: Arc::new(rules),
+            outbox: config.outbox,
+            outboxes: Budget::new(config.limits.outbox_bytes),
+            admission: Admission::new(config.limits),
+            directory: Arc::new(Directory::new(clock, chance, Arc::new(config), metrics)),
+        };
+        Self { local: Arc::new(local) }
+    }
+
+    /// What a door needs to let a peer in.
+    pub(crate) fn local(&self) -> &Arc<Local> {
+        &self.local
+    }
+
+    /// The channels.
+    pub(crate) fn directory(&self) -> &Arc<Directory> {
+        &self.local.directory
+    }
+
+    /// The connections.
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.local.registry
+    }
+
+    /// Forgets, for as long as it is polled, what is too old.
+    pub(crate) fn sweep(&self) -> impl Future<Output = ()> + use<> {
+        let local = Arc::clone(&self.local);
+        async move {
+            let mut ticks = interval(SWEEP_EVERY);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            for shard in 0_usize.. {
+                ticks.tick().await;
+                local.directory.sweep(shard);
+                if shard % SHARDS == 0 {
+                    local.admission.sweep(local.directory.now());
+                }
+            }
+        }
+    }
+
+    /// Waits until everything that was read is with its channel, and every channel has handed it out.
+    pub(crate) async fn settle(&self) {
+        let (done, settled) = mpsc::channel(1);
+        for connection in self.registry().all() {
+            // One that is over already has nothing left to hand over.
+            let _ = connection.tell(Drain { done: done.clone() }).await;
+        }
+        until_dropped(done, settled).await;
+        let (done, settled) = mpsc::channel(1);
+        for mut slot in self.directory().all() {
+            self.directory().send_when_there_is_room(&mut slot, Input::Quiesce(done.clone())).await;
+        }
+        until_dropped(done, settled).await;
+    }
+
+    /// Tells each connection when to come back, spread over `spread`, and waits until all are over.
+    pub(crate) async fn say_goodbye(&self, spread: Duration) {
+        let connections = self.registry().all();
+        let count = u64::try_from(connections.len()).unwrap_or(u64::MAX).max(1);
+        let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
+        for (place, connection) in (0_u64..).zip(connections) {
+            let retry_after = Millis::saturating(spread_ms.saturating_mul(place) / count);
+            let ending = Ending { retry_after: Some(retry_after), ..Ending::plain(Code::ShuttingDown) };
+            let _ = connection.tell(End(ending)).await;
+        }
+        let mut count = self.registry().count();
+        let _ = count.wait_for(|open| *open == 0).await;
+    }
+}
+
+impl Drop for Interior {
+    fn drop(&mut self) {
+        for connection in self.registry().all() {
+            connection.kill();
+        }
+        for slot in self.directory().all() {
+            slot.kill();
+        }
+    }
+}
+
+async fn until_dropped(last: mpsc::Sender<()>, mut all: mpsc::Receiver<()>) {
+    drop(last);
+    while all.recv().await.is_some() {}
+}
