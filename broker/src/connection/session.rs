@@ -234,6 +234,8 @@ impl Session {
         }
         let slot = match self.directory.find(channel) {
             Some(slot) => slot,
+            // Its subscription was refused just before. The channel answers the end of it, and is gone again.
+            None if matches!(input, Input::Leave(_)) => self.directory.slot(channel),
             None => self.give_birth(channel)?,
         };
         if matches!(input, Input::Publish(_)) {

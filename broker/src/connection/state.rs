@@ -298,7 +298,10 @@ impl State {
                 batch.from.settle();
             }
             Input::Join(join) => {
-                self.subscriptions.swap_remove(&command.channel);
+                // By now there may be another subscription to this channel, which waits for its own answer.
+                if self.subscriptions.get(&command.channel).is_some_and(|gate| Arc::ptr_eq(gate, &join.gate)) {
+                    self.subscriptions.swap_remove(&command.channel);
+                }
                 self.refuse(join.request, refusal);
                 join.from.settle();
             }
