@@ -234,19 +234,20 @@ impl<'a> Publishes<'a> {
     }
 
     fn judge_own_order(&self, roll: &mut Roll<'a>) {
-        let mut last: HashMap<(usize, Channel, Epoch), (Offset, &Payload)> = HashMap::new();
-        for publish in &self.all {
+        let mut last: HashMap<(usize, Channel, Epoch), (Offset, usize)> = HashMap::new();
+        for (number, publish) in self.all.iter().enumerate() {
             for position in self.own_places(publish) {
                 match last.entry((publish.log, publish.channel, position.epoch)) {
-                    Entry::Vacant(vacant) => drop(vacant.insert((position.offset, publish.payload))),
+                    Entry::Vacant(vacant) => drop(vacant.insert((position.offset, number))),
                     Entry::Occupied(mut before) => {
-                        let (offset, payload) = *before.get();
-                        if offset > position.offset {
-                            let (text, before) = (shown(publish.payload), shown(payload));
+                        let (offset, known) = *before.get();
+                        // What was forgotten and is stored again stands behind what came meanwhile.
+                        if offset > position.offset && !self.may_be_forgotten(roll, self.all[known].same) {
+                            let (text, before) = (shown(publish.payload), shown(self.all[known].payload));
                             let sentence = format!("{text} was published behind {before}, which is stored at {offset}");
                             roll.fault_at(Rule::OwnOrder, publish.log, publish.channel, position, sentence);
                         } else {
-                            before.insert((position.offset, publish.payload));
+                            before.insert((position.offset, number));
                         }
                     }
                 }
