@@ -14,6 +14,7 @@ const BANNED: &[(&[&str], &str)] = &[
 const SLEEPERS: &[(&str, &str)] = &[
     ("broker/src/channel/actor.rs", "lays a channel to sleep that nothing has happened to for a while"),
     ("broker/src/connection/actor.rs", "ends a session that was not opened in time, or that lingers after its goodbye"),
+    ("broker/src/simulation/world.rs", "lets the time of a simulation pass, which stands still otherwise"),
     ("broker/src/observe/server.rs", "waits a moment when the system cannot accept a scraper's connection"),
     ("client/examples/progress.rs", "stands in for work that takes its time"),
     ("client/src/driver.rs", "comes back to the broker when the pause that it was told, or chose, is over"),

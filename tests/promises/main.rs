@@ -21,6 +21,7 @@ mod reconnection;
 mod replay;
 mod sent_away;
 mod shutdown;
+mod simulation;
 mod slow_reader;
 mod stored_once;
 mod supervision;

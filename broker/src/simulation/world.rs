@@ -173,7 +173,7 @@ impl World {
     /// Lets time pass, and everybody do what there is to do meanwhile.
     pub fn pass(&mut self, time: Duration) {
         // A paused clock jumps to the next timer only when every task waits.
-        self.runtime.block_on(sleep(time));
+        self.runtime.block_on(async { sleep(time).await });
     }
 
     /// Lets everybody have some turns without waiting until all is done: what comes next, comes in the midst of it.

@@ -1,0 +1,10 @@
+//! Whatever clients, sockets, time and faults do in whatever order, no message is lost untold, repeated or out of order, and nothing is left behind.
+
+mod asking;
+mod census;
+mod client;
+mod hearing;
+mod moves;
+mod run;
+mod seeds;
+mod temper;
