@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::chance::Chance;
 use crate::channel::{Batch, Claim, Instance, Join, Party, Publication};
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -44,7 +45,8 @@ impl House {
     fn with_channel(name: &str) -> Self {
         let metrics = Arc::<Metrics>::default();
         let config = Config::new("unused");
-        let directory = Arc::new(Directory::new(Clock::start(), Arc::new(config), Arc::clone(&metrics)));
+        let directory =
+            Arc::new(Directory::new(Clock::start(), Chance::of_the_system(), Arc::new(config), Arc::clone(&metrics)));
         let slot = directory.slot(&ChannelName::parse(name).unwrap());
         Self { directory, metrics, slot, sessions: 0 }
     }
@@ -167,7 +169,8 @@ async fn a_channel_that_nothing_keeps_has_an_actor_that_does() {
     let mut config = Config::new("unused");
     let bounds = config::History { messages: 0, ..config::History::default() };
     config.history.push((config::Pattern::parse("**").unwrap(), bounds));
-    house.directory = Arc::new(Directory::new(Clock::start(), Arc::new(config), Arc::clone(&house.metrics)));
+    house.directory =
+        Arc::new(Directory::new(Clock::start(), Chance::of_the_system(), Arc::new(config), Arc::clone(&house.metrics)));
     house.slot = house.directory.slot(house.slot.name());
     let publisher = house.guest();
     house.publish(&publisher, &["one"]);

@@ -11,7 +11,7 @@ use super::client::{Asked, Client, Subscription, Unanswered};
 
 impl Client {
     /// Hello, then what it holds, then what was not answered.
-    pub(super) fn greet(&mut self, bytes: &mut BytesMut) {
+    pub(super) fn greet(&mut self, now_ms: u64, bytes: &mut BytesMut) {
         let credential = self.credential.clone();
         let hello = ClientFrame::Hello(Hello {
             agent: "simulation",
@@ -26,6 +26,7 @@ impl Client {
         }
         let unanswered: Vec<Sequence> = self.unanswered.keys().copied().collect();
         for sequence in unanswered {
+            self.log.note(now_ms, Fact::Resent { publish: self.unanswered[&sequence].publish });
             self.send(sequence, bytes);
         }
     }

@@ -145,7 +145,7 @@ impl Client {
         });
         self.make_room(world);
         let mut bytes = BytesMut::new();
-        self.greet(&mut bytes);
+        self.greet(world.now_ms(), &mut bytes);
         world.say(wire, bytes.freeze());
     }
 

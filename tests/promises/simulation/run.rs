@@ -249,6 +249,7 @@ fn note(met: &mut Met, fact: &Fact) {
         | Fact::Disconnected { code: None }
         | Fact::Closed
         | Fact::Published { .. }
+        | Fact::Resent { .. }
         | Fact::Cast { .. }
         | Fact::Acknowledged { .. }
         | Fact::Subscribing { .. }
