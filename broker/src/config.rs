@@ -66,6 +66,10 @@ pub struct Config {
     pub log: Option<String>,
     /// How the program logs.
     pub log_format: LogFormat,
+    /// What the broker is to do wrong, for tests of those who are to notice it.
+    #[cfg(feature = "faults")]
+    #[doc(hidden)]
+    pub sabotage: Option<crate::Sabotage>,
 }
 
 /// How a log is written.
@@ -157,6 +161,8 @@ impl Config {
             metrics_expose: false,
             log: None,
             log_format: LogFormat::Human,
+            #[cfg(feature = "faults")]
+            sabotage: None,
         }
     }
 

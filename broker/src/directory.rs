@@ -15,6 +15,7 @@ use crate::channel::{Input, Sent, Slot};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::defaults::SHARDS;
+use crate::faults::Orders;
 use crate::limit::Budget;
 use crate::metrics::Metrics;
 
@@ -85,6 +86,11 @@ impl Directory {
     /// What the history of the channel `name` is bounded by.
     pub(crate) fn history_of(&self, name: &ChannelName) -> config::History {
         self.config.history_of(name)
+    }
+
+    /// What channels are to do wrong.
+    pub(crate) fn orders(&self) -> Orders {
+        Orders::of(&self.config)
     }
 
     /// How long a channel that nothing happens to stays awake.

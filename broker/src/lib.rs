@@ -28,3 +28,5 @@ pub mod tls;
 pub use broker::{Broker, StartError};
 pub use config::Config;
 pub use door::{BindError, tuning};
+#[cfg(feature = "faults")]
+pub use faults::Sabotage;

@@ -10,6 +10,7 @@ mod bad_order;
 mod bad_requests;
 mod byte_by_byte;
 mod chaos;
+mod checker_catches;
 mod fan_out;
 mod full_disk;
 mod gap;

@@ -88,6 +88,22 @@ impl Reader {
         }
     }
 
+    /// Reads what is there already, and waits for nothing more.
+    ///
+    /// # Panics
+    ///
+    /// If the last event is there.
+    pub async fn read_what_is_there(&mut self) {
+        loop {
+            let before = self.position();
+            tokio::select! {
+                biased;
+                event = self.subscription.next() => drop(self.take(before, event)),
+                () = std::future::ready(()) => return,
+            }
+        }
+    }
+
     /// Reads one event, which must be a gap.
     ///
     /// # Panics
@@ -107,6 +123,10 @@ impl Reader {
     pub async fn next(&mut self) -> Event {
         let before = self.position();
         let event = soon("the subscription's next event", self.subscription.next()).await;
+        self.take(before, event)
+    }
+
+    fn take(&mut self, before: Position, event: Option<Event>) -> Event {
         let subscription = self.number;
         match event {
             Some(Event::Message(message)) => {

@@ -13,10 +13,11 @@ use kameo::message::{BoxMessage, Context as Turn, Message};
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::answers::Answers;
 use super::chunk::Open;
 use super::messages::{Batch, Input};
 use super::slot::Slot;
-use super::state::{Answers, State};
+use super::state::State;
 use crate::config;
 use crate::defaults::{CHANNEL_MAILBOX, MEMBERS_A_TURN};
 use crate::directory::Directory;

@@ -98,6 +98,18 @@ impl Chunk {
         &self.frames
     }
 
+    /// The same with the first two messages the wrong way round, for sabotage.
+    pub(crate) fn swapped(&self) -> Self {
+        if self.messages() < 2 {
+            return self.clone();
+        }
+        let (first, second) = (self.start_of(1), self.start_of(2));
+        let mut frames = BytesMut::from(&self.frames[first..second]);
+        frames.extend_from_slice(&self.frames[..first]);
+        frames.extend_from_slice(&self.frames[second..]);
+        Self { frames: frames.freeze(), ..self.clone() }
+    }
+
     /// Whether a message of this publisher is among them.
     pub(crate) fn has(&self, instance: Instance) -> bool {
         self.marks.iter().any(|mark| mark.instance == instance)

@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use callboard_protocol::Millis;
 use tokio::time::Instant;
 
+use super::answers::Answers;
 use super::chunk::Open;
 use super::messages::Batch;
-use super::state::{Answers, State};
+use super::state::State;
 use crate::config;
 use crate::defaults::MEMBERS_IN_PLACE;
 use crate::directory::Directory;

@@ -4,6 +4,7 @@
 //! one run of it. Everything that one session is told of a channel goes into that session's outbox.
 
 mod actor;
+mod answers;
 mod chunk;
 mod history;
 mod in_place;

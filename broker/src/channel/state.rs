@@ -1,5 +1,6 @@
 //! A channel's members, position and history: a plain struct that is told things and fills outboxes; never waits.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -11,6 +12,7 @@ use indexmap::IndexMap;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use super::answers::Answers;
 use super::chunk::{Chunk, Open};
 use super::history::History;
 use super::member::Member;
@@ -19,6 +21,7 @@ use super::replay::Replay;
 use super::window::Window;
 use crate::config;
 use crate::connection::{Ended, Ending};
+use crate::faults::{Orders, Sabotage};
 use crate::limit::Budget;
 use crate::metrics::Metrics;
 
@@ -36,24 +39,7 @@ pub(crate) struct State {
     history: History,
     window: Window,
     metrics: Arc<Metrics>,
-}
-
-/// Answers to publishes, which go out behind the chunk that they are about.
-#[derive(Debug, Default)]
-pub(crate) struct Answers(Vec<(Arc<Party>, RequestId, Offset)>);
-
-impl Answers {
-    /// Whether nobody waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Ends the sessions that wait: what they asked for is in doubt, and they ask again when they come back.
-    pub(crate) fn abandon(&mut self) {
-        for (party, ..) in self.0.drain(..) {
-            party.outbox.end(Ending::plain(Code::Internal));
-        }
-    }
+    orders: Orders,
 }
 
 impl State {
@@ -74,7 +60,13 @@ impl State {
             history: History::new(history),
             window: Window::default(),
             metrics: Arc::clone(metrics),
+            orders: Orders::default(),
         }
+    }
+
+    /// The same under orders to do something wrong.
+    pub(crate) fn under(self, orders: Orders) -> Self {
+        Self { orders, ..self }
     }
 
     /// Where the channel stands.
@@ -126,7 +118,10 @@ impl State {
     ) {
         let offset = self.store(from, publication, now, open);
         if publication.request != RequestId::ZERO {
-            answers.0.push((Arc::clone(from), publication.request, offset));
+            answers.push(from, publication.request, offset);
+            if self.orders.has(Sabotage::DuplicateAnswer) {
+                answers.push(from, publication.request, offset);
+            }
         }
     }
 
@@ -134,10 +129,14 @@ impl State {
         let Publication { sequence, key, payload, .. } = publication;
         if *sequence != Sequence::ZERO
             && let Some(stored) = self.window.find(from.instance, *sequence)
+            && !self.orders.has(Sabotage::StoredAgain)
         {
             return stored;
         }
         let offset = self.head.next();
+        if self.orders.has(Sabotage::AckedNotStored) && payload.bytes().as_ref() == b"struck" {
+            return offset;
+        }
         let message = Message {
             channel: self.id,
             offset,
@@ -158,10 +157,15 @@ impl State {
     /// after the last.
     pub(crate) fn deliver(&mut self, chunk: &Chunk, from: usize, count: usize) -> Option<usize> {
         let (mut index, mut left, mut deliveries, mut skipped) = (from, count, 0, 0);
+        let swapped = self.orders.has(Sabotage::SwappedPair).then(|| chunk.swapped());
+        let chunk = swapped.as_ref().unwrap_or(chunk);
+        let fifth = Offset::saturating(5);
+        let is_lost = self.orders.has(Sabotage::LostChunk) && (chunk.first()..=chunk.last()).contains(&fifth);
         while left > 0
             && let Some((_, member)) = self.members.get_index(index)
         {
-            match member.deliver(self.id, chunk) {
+            let handed = if is_lost && index == 0 { Ok((0, 0)) } else { member.deliver(self.id, chunk) };
+            match handed {
                 Ok((given, own)) => {
                     deliveries += given as u64;
                     skipped += own as u64;
@@ -196,18 +200,7 @@ impl State {
 
     /// Answers the publishers of a chunk that every member was handed.
     pub(crate) fn answer(&self, answers: &mut Answers) {
-        let mut rest = answers.0.drain(..).peekable();
-        while let Some((party, request, offset)) = rest.next() {
-            let mut frames = BytesMut::new();
-            let mut count = 1;
-            published(&mut frames, request, Position { epoch: self.epoch, offset });
-            while let Some((_, request, offset)) = rest.next_if(|(next, ..)| Arc::ptr_eq(next, &party)) {
-                published(&mut frames, request, Position { epoch: self.epoch, offset });
-                count += 1;
-            }
-            // A session that is over needs no answer.
-            let _ = party.outbox.answer(frames.freeze(), count);
-        }
+        answers.send(self.epoch);
     }
 
     /// Takes a member and answers its request; what it asked for of the history follows.
@@ -224,6 +217,7 @@ impl State {
             return;
         }
         let without = options.contains(SubscribeOptions::EXCLUDE_OWN).then_some(party.instance);
+        let without = without.filter(|_| !self.orders.has(Sabotage::OwnDelivered));
         let mut member = Member { outbox: Arc::clone(&party.outbox), gate, without, replaying: None };
         if next <= self.head {
             member.replaying = Some(self.head);
@@ -249,7 +243,8 @@ impl State {
                 let oldest = self.history.first().unwrap_or(live);
                 // PROTOCOL.md, "Recovery": every missed message, or `recovered: false`; never a part.
                 let whole = position.epoch == self.epoch && position.offset <= self.head && next >= oldest;
-                if whole { (next, true) } else { (live, false) }
+                let hidden = self.orders.has(Sabotage::SilentGap) && position.epoch == self.epoch && next <= live;
+                if whole || hidden { (next, true) } else { (live, false) }
             }
         }
     }
@@ -262,7 +257,10 @@ impl State {
         next: Offset,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Replay {
-        let pieces = self.rest(member, next).map(|(piece, _)| piece).collect();
+        let mut pieces: VecDeque<Bytes> = self.rest(member, next).map(|(piece, _)| piece).collect();
+        if self.orders.has(Sabotage::RepeatedReplay) {
+            pieces.extend(pieces.clone());
+        }
         let (channel, gate) = (self.name.clone(), Arc::clone(&member.gate));
         Replay { channel, gate, connection, pieces, through: self.head, permit }
     }
@@ -328,8 +326,12 @@ impl State {
     /// Lets a member go and answers its request.
     pub(crate) fn leave(&mut self, leave: Leave) {
         let Leave { connection, gate, request } = leave;
-        if self.members.get(&connection).is_some_and(|member| Arc::ptr_eq(&member.gate, &gate)) {
-            self.members.swap_remove(&connection);
+        if let Some(member) = self.members.get_mut(&connection).filter(|member| Arc::ptr_eq(&member.gate, &gate)) {
+            if self.orders.has(Sabotage::LateLeave) {
+                member.gate = Arc::default();
+            } else {
+                self.members.swap_remove(&connection);
+            }
         }
         if self.members.is_empty() {
             self.members = IndexMap::new();
@@ -363,6 +365,9 @@ impl State {
         self.head = Offset::ZERO;
         self.history.clear();
         self.window.clear();
+        if self.orders.has(Sabotage::UntoldReset) {
+            return;
+        }
         let mut frame = BytesMut::new();
         encode(&ServerFrame::Reset(Reset { channel: self.id, position: self.position() }), &mut frame);
         let frame = frame.freeze();
@@ -375,10 +380,6 @@ impl State {
             member.outbox.deliver(&member.gate, &frame, 1).is_ok()
         });
     }
-}
-
-fn published(out: &mut BytesMut, request: RequestId, position: Position) {
-    encode(&ServerFrame::Ok { request, answer: Answer::Published(position) }, out);
 }
 
 fn encode(frame: &ServerFrame<'_>, out: &mut BytesMut) {

@@ -108,6 +108,11 @@ impl Subscriptions {
             return;
         }
         let Some(stand) = subscription.stand else {
+            if let (Start::Recover(from), News::Began { at, recovered: false }) = (subscription.start, news)
+                && from.epoch != at.epoch
+            {
+                self.over.insert((channel, from.epoch));
+            }
             subscription.begin(roll, at_ms, news);
             return;
         };

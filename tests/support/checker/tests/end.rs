@@ -64,6 +64,10 @@ fn what_died_with_its_epoch_is_told_to_everybody() {
     let logs = [bob(), told(), subscriber("carol", [message(at(7, 1), "a"), message(at(7, 2), "b")])];
     let account = "carol on c at 2@7: the epoch it stands in is over, and it was not told";
     caught_quiet(&logs, Rule::Behind, account);
+    // Somebody who knew the epoch from before may be told of its end as well.
+    let newcomer = log("dave", [from(Start::Recover(at(7, 2)), false), lost(at(8, 0))]);
+    let logs = [newcomer, subscriber("carol", [])];
+    caught_quiet(&logs, Rule::Behind, "carol on c at 0@7: the epoch it stands in is over");
     // What was asked after a subscriber began, and stored in another epoch, shows that its own is over.
     let later = |asked_ms| timed("bob", [(asked_ms, asked(1, "new")), (90, acked(1, at(8, 1)))]);
     quiet(&[later(20), subscriber("alice", [])]);

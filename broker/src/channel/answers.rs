@@ -1,0 +1,56 @@
+//! Answers to publishes, which go out behind the chunk that they are about; it never decides what they say.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use callboard_protocol::close::Code;
+use callboard_protocol::codec::encode_stream;
+use callboard_protocol::frame::{Answer, ServerFrame};
+use callboard_protocol::{Epoch, Offset, Position, RequestId};
+
+use super::messages::Party;
+use crate::connection::Ending;
+
+/// Who waits, for the answer to which request, and the offset that it will tell.
+#[derive(Debug, Default)]
+pub(crate) struct Answers(pub(super) Vec<(Arc<Party>, RequestId, Offset)>);
+
+impl Answers {
+    /// Whether nobody waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Somebody waits.
+    pub(super) fn push(&mut self, party: &Arc<Party>, request: RequestId, offset: Offset) {
+        self.0.push((Arc::clone(party), request, offset));
+    }
+
+    /// Answers everybody who waits: their messages are stored in this epoch.
+    pub(super) fn send(&mut self, epoch: Epoch) {
+        let mut rest = self.0.drain(..).peekable();
+        while let Some((party, request, offset)) = rest.next() {
+            let mut frames = BytesMut::new();
+            let mut count = 1;
+            published(&mut frames, request, Position { epoch, offset });
+            while let Some((_, request, offset)) = rest.next_if(|(next, ..)| Arc::ptr_eq(next, &party)) {
+                published(&mut frames, request, Position { epoch, offset });
+                count += 1;
+            }
+            // A session that is over needs no answer.
+            let _ = party.outbox.answer(frames.freeze(), count);
+        }
+    }
+
+    /// Ends the sessions that wait: what they asked for is in doubt, and they ask again when they come back.
+    pub(crate) fn abandon(&mut self) {
+        for (party, ..) in self.0.drain(..) {
+            party.outbox.end(Ending::plain(Code::Internal));
+        }
+    }
+}
+
+fn published(out: &mut BytesMut, request: RequestId, position: Position) {
+    let frame = ServerFrame::Ok { request, answer: Answer::Published(position) };
+    encode_stream(&frame, out).expect("a frame of integers fits any body");
+}
