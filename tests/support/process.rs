@@ -146,14 +146,16 @@ impl Process {
 
     /// What it tells of itself, if it was started with `--metrics`.
     ///
+    /// # Errors
+    ///
+    /// What the system says, if nobody answers.
+    ///
     /// # Panics
     ///
-    /// If it was not.
+    /// If it serves no metrics.
     pub async fn metrics(&self) -> std::io::Result<Metrics> {
-        let printed = self.printed();
-        let url = printed.lines().find_map(|line| line.trim().strip_prefix("metrics")?.trim().strip_prefix("http://"));
-        let addr = url.and_then(|url| url.strip_suffix("/metrics")?.parse().ok());
-        Metrics::read(addr.unwrap_or_else(|| panic!("it tells of no metrics:\n{printed}"))).await
+        let addr = soon("the address where metrics are served", self.output.metrics()).await;
+        Metrics::read(addr.expect("it lives")).await
     }
 
     /// The most memory that it has had at once, in bytes; `None` on systems that do not tell.

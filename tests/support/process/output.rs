@@ -47,12 +47,21 @@ impl Output {
         self.log.borrow().lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
-    /// The first address of loopback with a port that it prints; how it ended, if it prints none.
+    /// The door's address, as soon as it prints one; how it ended, if it prints none.
     pub(super) async fn address(&self) -> Result<SocketAddr, ExitStatus> {
+        self.find(|line| if is_about_metrics(line) { None } else { address(line) }).await
+    }
+
+    /// The same for where it serves its metrics.
+    pub(super) async fn metrics(&self) -> Result<SocketAddr, ExitStatus> {
+        self.find(|line| if is_about_metrics(line) { address(line) } else { None }).await
+    }
+
+    async fn find<T>(&self, find: impl Fn(&str) -> Option<T>) -> Result<T, ExitStatus> {
         let mut log = self.log.clone();
-        let known = |log: &Log| log.ended.is_some() || log.lines.iter().any(|line| address(line).is_some());
+        let known = |log: &Log| log.ended.is_some() || log.lines.iter().any(|line| find(line).is_some());
         let log = log.wait_for(known).await.expect("the child's end is told before the threads go");
-        log.lines.iter().find_map(|line| address(line)).ok_or_else(|| log.ended.unwrap_or_default())
+        log.lines.iter().find_map(|line| find(line)).ok_or_else(|| log.ended.unwrap_or_default())
     }
 
     pub(super) async fn ended(&self) -> ExitStatus {
@@ -79,11 +88,13 @@ fn reader(stream: impl Read + Send + 'static, log: watch::Sender<Log>) -> std::t
     })
 }
 
-/// The door's address in a line; the other one, where metrics are served, is always called that.
+/// Whether an address in this line is the one where metrics are served: it is always called that.
+fn is_about_metrics(line: &str) -> bool {
+    line.contains("metrics")
+}
+
+/// The first address of loopback with a port.
 fn address(line: &str) -> Option<SocketAddr> {
-    if line.contains("metrics") {
-        return None;
-    }
     let start = line.find("127.0.0.1:")?;
     let end = line[start..].find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
     let address: SocketAddr =
@@ -102,6 +113,6 @@ mod tests {
         assert_eq!(address("INFO listening addr=127.0.0.1:4480."), addr);
         assert_eq!(address("binding 127.0.0.1:0"), None);
         assert_eq!(address("hello"), None);
-        assert_eq!(address("INFO serving metrics address=127.0.0.1:4490"), None);
+        assert!(is_about_metrics("INFO serving metrics address=127.0.0.1:4490"));
     }
 }
