@@ -155,7 +155,7 @@ impl Process {
     /// If it serves no metrics.
     pub async fn metrics(&self) -> std::io::Result<Metrics> {
         let addr = soon("the address where metrics are served", self.output.metrics()).await;
-        Metrics::read(addr.expect("it lives")).await
+        soon("the metrics", Metrics::read(addr.expect("it lives"))).await
     }
 
     /// The most memory that it has had at once, in bytes; `None` on systems that do not tell.
