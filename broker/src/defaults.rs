@@ -83,10 +83,10 @@ pub(crate) const STRIKES_MAX: u32 = 1000;
 pub(crate) const MEASURED_ONE_IN: u32 = 16;
 
 /// Slots that a session remembers, so that a publisher does not look its channel up for every batch.
-pub(crate) const SLOTS_MAX: usize = 256;
+pub(crate) const SLOTS_MAX: usize = 64;
 
 /// Channels whose publish grant a session remembers. Past it the grants are asked for anew, which is only slower.
-pub(crate) const GRANTS_MAX: usize = 256;
+pub(crate) const GRANTS_MAX: usize = 64;
 
 /// How many batches of one read are searched for one of the same channel.
 pub(crate) const BATCHES_SEARCHED: usize = 8;
@@ -103,14 +103,41 @@ pub(crate) const SWEEP_EVERY: Duration = Duration::from_millis(100);
 /// Sessions, that is streams, that a peer may have open on one connection.
 pub(crate) const SESSIONS_MAX: u32 = 1;
 
-/// Bytes that a peer may send before the broker took them: several reads' worth.
+/// Bytes that a busy peer may send before the broker took them: several reads' worth.
 pub(crate) const RECEIVE_WINDOW: u32 = 256 << 10;
 
-/// Bytes that are sent and not acknowledged, for one connection. What waits longer waits in the outbox.
+/// The same for everybody else: a `Hello` with its credential at once, or a batch of publishes.
+pub(crate) const RECEIVE_WINDOW_SMALL: u32 = 16 << 10;
+
+/// A read of this many bytes shows that a peer would send more if it might.
+pub(crate) const RECEIVE_BUSY: usize = 4 << 10;
+
+/// Bytes that are sent and not acknowledged, for a connection with much to be sent. What waits longer waits in the outbox.
 pub(crate) const SEND_WINDOW: u64 = 512 << 10;
+
+/// The same for everybody else, and for what goes out in small pieces, each of which QUIC keeps with a buffer of its own:
+/// more than QUIC sends unasked before the first acknowledgement.
+pub(crate) const SEND_WINDOW_SMALL: u64 = 16 << 10;
+
+/// With this many bytes to be written at once the pieces are large, and the window may be.
+pub(crate) const SEND_BUSY: usize = 8 << 10;
+
+/// Bytes of a frame that has not come whole, without a share of the total.
+pub(crate) const PARTIAL_BYTES_FREE: usize = 16 << 10;
+
+/// Memory that the commands of one read may take before the rest of it is decoded: as many small publishes as a usual
+/// read brings fit four times.
+pub(crate) const COMMANDS_BYTES: usize = 512 << 10;
+
+/// What QUIC may keep for all handshakes that have not been looked at yet; the door looks at once.
+pub(crate) const INCOMING_BYTES: u64 = 4 << 20;
 
 /// What the kernel may hold for the one socket of all connections: a burst to thousands of subscribers.
 pub(crate) const SOCKET_BYTES: usize = 4 << 20;
 
 const _: () = assert!(PIECE_BYTES_SHARED < CHUNK_BYTES, "small pieces are copied into a larger chunk");
+const _: () = assert!(
+    SEND_BUSY <= SEND_WINDOW_SMALL as usize && RECEIVE_BUSY < RECEIVE_WINDOW_SMALL as usize,
+    "a window is filled before a larger one is asked for"
+);
 const _: () = assert!(CHUNK_BYTES <= FILL_BYTES && FILL_BYTES <= OUTBOX_BYTES, "a fill is whole chunks of an outbox");

@@ -30,6 +30,15 @@ pub(crate) struct Full {
     pub(crate) room: Arc<Notify>,
 }
 
+/// The memory that all channels share.
+#[derive(Debug)]
+pub(crate) struct Budgets {
+    /// For what they remember.
+    pub(crate) history: Arc<Budget>,
+    /// For the ids of publishes.
+    pub(crate) publish_ids: Arc<Budget>,
+}
+
 /// Every channel that has members or something to remember.
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -38,7 +47,7 @@ pub(crate) struct Directory {
     last_id: AtomicU64,
     clock: Clock,
     config: Arc<Config>,
-    history: Arc<Budget>,
+    budgets: Budgets,
     channels: AtomicUsize,
     metrics: Arc<Metrics>,
 }
@@ -51,7 +60,10 @@ impl Directory {
             chance,
             last_id: AtomicU64::new(0),
             clock,
-            history: Budget::new(config.limits.history_bytes),
+            budgets: Budgets {
+                history: Budget::new(config.limits.history_bytes),
+                publish_ids: Budget::new(config.limits.publish_id_bytes),
+            },
             channels: AtomicUsize::new(0),
             config,
             metrics,
@@ -73,14 +85,9 @@ impl Directory {
         self.channels.load(Ordering::Relaxed)
     }
 
-    /// The bytes that all channels together may remember.
-    pub(crate) fn history_budget(&self) -> &Arc<Budget> {
-        &self.history
-    }
-
-    /// Bytes that all channels remember.
-    pub(crate) fn history_bytes(&self) -> usize {
-        self.history.held()
+    /// The memory that all channels share.
+    pub(crate) fn budgets(&self) -> &Budgets {
+        &self.budgets
     }
 
     /// What the history of the channel `name` is bounded by.

@@ -17,7 +17,7 @@ use crate::defaults::{SHARDS, SWEEP_EVERY};
 use crate::directory::Directory;
 use crate::door::Local;
 use crate::identity::KeyStore;
-use crate::limit::{Admission, Budget};
+use crate::limit::{Admission, Budget, Inbox};
 use crate::metrics::Metrics;
 
 /// What stands behind the doors. Dropping it ends every connection and every channel at once.
@@ -34,6 +34,7 @@ impl Interior {
             anonymous_publish: config.may_publish_anonymously(),
             payload_bytes_max: config.payload_bytes_max,
             subscriptions_max: config.subscriptions_max,
+            subscriptions: Budget::new(config.limits.subscriptions),
             limits: config.limits,
         };
         let metrics = Arc::new(Metrics::default());
@@ -42,6 +43,9 @@ impl Interior {
             rules: Arc::new(rules),
             outbox: config.outbox,
             outboxes: Budget::new(config.limits.outbox_bytes),
+            inbox: Inbox::new(config.limits.inbox_bytes),
+            partials: Budget::new(config.limits.inbox_bytes),
+            windows: Budget::new(config.limits.window_bytes),
             admission: Admission::new(config.limits),
             directory: Arc::new(Directory::new(clock, chance, Arc::new(config), metrics)),
         };

@@ -51,6 +51,8 @@ pub(crate) struct Metrics {
     pub(crate) bytes_written: Counter,
     /// Times that a session was read no further because a channel's mailbox was full.
     pub(crate) held: Counter,
+    /// Publish ids that were forgotten before their time, because memory was short.
+    pub(crate) publish_ids_forgotten: Counter,
     /// Actors that panicked.
     pub(crate) panics: Counter,
     /// From a publish's arrival to its being written to a subscriber's socket.

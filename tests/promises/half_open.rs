@@ -1,16 +1,14 @@
 //! Who begins and never finishes takes little, and keeps nobody else out.
 
-use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use callboard::config::Limits;
 use callboard_protocol::close::Code;
-use callboard_tests::raw::{Dialer, Ending};
+use callboard_tests::raw::{Dialer, Ending, first_datagrams};
 use callboard_tests::vectors::{Speaker, dressed, golden};
 use callboard_tests::{Broker, Growth, Neighbour, Process, soon};
 use futures_util::FutureExt as _;
 use tokio::net::UdpSocket;
-use tokio::task::JoinSet;
 
 /// Peers that begin something at once.
 const PEERS: usize = 300;
@@ -159,25 +157,6 @@ async fn datagrams_that_are_no_quic_at_all_are_passed_over() {
         }
     }
     neighbour.carries_on().await;
-}
-
-/// The first datagrams of handshakes, each of a connection of its own, as they would go to a broker.
-async fn first_datagrams(count: usize) -> Vec<Vec<u8>> {
-    let tap = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket can be bound on loopback");
-    let addr = tap.local_addr().expect("a bound socket has an address");
-    let (dialer, mut dialing) = (Dialer::new(), JoinSet::new());
-    let (mut known, mut firsts, mut datagram) = (BTreeSet::new(), Vec::new(), vec![0; 2048]);
-    while firsts.len() < count {
-        let connecting = dialer.endpoint().connect(addr, "localhost").expect("the options are legal");
-        dialing.spawn(connecting);
-        let (length, _) = soon("the first datagram", tap.recv_from(&mut datagram)).await.expect("loopback works");
-        // RFC 9000, section 17.2: the id that the client makes up for the broker stands behind its length.
-        let id = datagram[6..6 + usize::from(datagram[5])].to_vec();
-        if known.insert(id) {
-            firsts.push(datagram[..length].to_vec());
-        }
-    }
-    firsts
 }
 
 /// A connection without a stream.

@@ -1,13 +1,19 @@
 //! Every limit is kept: whoever passes one is told so with its code, and nobody else notices.
 
 use callboard::config::{Limits, Rate};
+use callboard_protocol::Position;
 use callboard_protocol::close::Code;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{Start, SubscribeOptions};
 use callboard_tests::raw::Dialer;
-use callboard_tests::{Broker, Listener, Peer};
+use callboard_tests::{Broker, Listener, Peer, soon};
+use tokio::task::JoinSet;
 
 const CHANNEL: &str = "news";
+
+/// Who publishes at once, and how much each.
+const PUBLISHERS: usize = 4;
+const PUBLISHES: usize = 3_000;
 
 async fn broker(limits: Limits) -> Broker {
     Broker::start_with(|config| config.limits = limits).await
@@ -102,6 +108,25 @@ async fn channels_in_all() {
 }
 
 #[tokio::test]
+async fn subscriptions_in_all() {
+    let broker = broker(Limits { subscriptions: 3, ..Limits::default() }).await;
+    let mut neighbour = neighbour(&broker).await;
+    let (mut first, mut second) = (peer(&broker).await, peer(&broker).await);
+    first.subscribe("one").await;
+    second.subscribe("one").await;
+    let failure = second.try_subscribe("two", Start::Live, SubscribeOptions::NONE).await.unwrap_err();
+    assert_eq!(failure.class, Class::Unavailable.name());
+    carries_on(&mut neighbour).await;
+    first.unsubscribe("one").await;
+    second.subscribe("two").await;
+    let failure = first.try_subscribe("one", Start::Live, SubscribeOptions::NONE).await.unwrap_err();
+    assert_eq!(failure.class, Class::Unavailable.name());
+    // What a session had is free when it is over.
+    second.close(0);
+    broker.client().await.subscribe("one").await.expect("there is room again");
+}
+
+#[tokio::test]
 async fn publishes_a_second() {
     let publishes = Rate { per_second: 1, burst: 5 };
     let broker = broker(Limits { publishes, ..Limits::default() }).await;
@@ -175,4 +200,67 @@ async fn bytes_that_wait_in_all_outboxes() {
         let _ = peer.next().await;
     }
     assert!(sent_away > 0, "those who do not read share what is left");
+}
+
+#[tokio::test]
+async fn bytes_of_publish_ids_in_all() {
+    let broker = broker(Limits { publish_id_bytes: 8 << 10, ..Limits::default() }).await;
+    let mut quiet = peer(&broker).await;
+    let stored = publish_under_id(&mut quiet, 1).await;
+    assert_eq!(publish_under_id(&mut quiet, 1).await, stored, "it is remembered");
+    for _ in 0..40 {
+        publish_under_id(&mut peer(&broker).await, 1).await;
+    }
+    assert_ne!(publish_under_id(&mut quiet, 1).await, stored, "the quietest was forgotten for those who came after it");
+    let mut last = peer(&broker).await;
+    let stored = publish_under_id(&mut last, 1).await;
+    assert_eq!(publish_under_id(&mut last, 1).await, stored, "the last is remembered");
+}
+
+async fn publish_under_id(peer: &mut Peer, sequence: u64) -> Position {
+    peer.send_publish(sequence, CHANNEL, "x").await;
+    peer.published().await.expect("a small publish is taken").1
+}
+
+#[tokio::test]
+async fn bytes_of_frames_that_are_begun_and_not_ended() {
+    let broker = broker(Limits { inbox_bytes: 2 << 20, ..Limits::default() }).await;
+    let mut neighbour = neighbour(&broker).await;
+    let mut begun = Vec::new();
+    for _ in 0..4 {
+        let mut peer = peer(&broker).await;
+        // The length of 1 MiB, and most of it: in a buffer with room for as much again, more than half of what all may have.
+        let mut bytes = vec![0x80, 0x80, 0x40];
+        bytes.resize(700_000, 7);
+        peer.send_bytes(&bytes).await;
+        begun.push(peer);
+    }
+    // The first has room, and those after it have none.
+    assert_eq!(begun[0].connection().close_reason(), None, "half a frame is no fault yet");
+    let (code, reason) = begun.pop().expect("four have begun").sent_away().await;
+    assert_eq!(code, Code::Overloaded.number(), "{reason}");
+    carries_on(&mut neighbour).await;
+}
+
+#[tokio::test]
+async fn bytes_that_were_read_and_wait_for_channels() {
+    // Much more comes than may wait, from many at once: nothing is lost, and everybody goes on.
+    let broker = broker(Limits { inbox_bytes: 2 << 20, window_bytes: 0, ..Limits::default() }).await;
+    let mut listener = Listener::of("the listener", broker.peer().await).await;
+    let heard = listener.subscribe(CHANNEL, Start::Live).await;
+    let mut publishers = JoinSet::new();
+    for _ in 0..PUBLISHERS {
+        let mut publisher = peer(&broker).await;
+        publishers.spawn(async move {
+            for _ in 0..PUBLISHES {
+                publisher.cast(CHANNEL, "x").await;
+            }
+            publisher.publish(CHANNEL, "the last").await;
+        });
+    }
+    for _ in 0..PUBLISHERS * (PUBLISHES + 1) {
+        listener.hear_one().await;
+    }
+    soon("the answers", publishers.join_all()).await;
+    assert_eq!(listener.heard(&heard), PUBLISHERS * (PUBLISHES + 1));
 }

@@ -16,6 +16,7 @@ mod full_disk;
 mod gap;
 mod half_open;
 mod limits;
+mod memory;
 mod migration;
 mod order;
 mod reconnection;

@@ -22,6 +22,7 @@ use crate::config;
 use crate::defaults::{CHANNEL_MAILBOX, MEMBERS_A_TURN};
 use crate::directory::Directory;
 use crate::faults::{self, Place};
+use crate::limit::Load;
 use crate::metrics::Present;
 
 /// A channel that is awake.
@@ -33,6 +34,8 @@ pub(crate) struct Actor {
     state: Option<State>,
     open: Open,
     answers: Answers,
+    /// What was read with the messages that are not handed out yet.
+    loads: Vec<Arc<Load>>,
     now: Millis,
     room: Arc<Notify>,
     idle: Pin<Box<Sleep>>,
@@ -57,6 +60,7 @@ impl Actor {
             state: Some(state),
             open: Open::default(),
             answers: Answers::default(),
+            loads: Vec::new(),
             room,
             busy: true,
             measured: None,
@@ -88,7 +92,7 @@ impl Actor {
     }
 
     async fn publish(&mut self, batch: Batch) {
-        let Batch { from, publications, read, .. } = batch;
+        let Batch { mut from, publications, read, .. } = batch;
         self.measured = self.measured.or(read);
         for publication in &publications {
             faults::strike(Place::Channel, self.slot.name().as_str(), publication.payload.bytes());
@@ -101,6 +105,7 @@ impl Actor {
                 tokio::task::yield_now().await;
             }
         }
+        self.loads.extend(from.take_load());
         from.settle();
     }
 
@@ -124,6 +129,7 @@ impl Actor {
             let Self { state, answers, .. } = self;
             state.as_ref().expect("a run has its state until it lays the channel down").answer(answers);
         }
+        self.loads.clear();
     }
 
     /// When the idle timer rings: lays the channel down if nothing came since it was set.

@@ -59,9 +59,14 @@ impl Open {
         // that was never filled.
         let buffer = std::mem::take(&mut self.buffer);
         let unused = buffer.capacity() - buffer.len();
-        let frames = if unused > buffer.len() / 4 { Bytes::copy_from_slice(&buffer) } else { buffer.freeze() };
-        let marks = std::mem::take(&mut self.marks);
-        Some(Chunk { frames, marks: marks.into_boxed_slice(), first: self.first })
+        let (memory, frames) = if unused > buffer.len() / 4 {
+            (buffer.len(), Bytes::copy_from_slice(&buffer))
+        } else {
+            (buffer.capacity(), buffer.freeze())
+        };
+        let marks = std::mem::take(&mut self.marks).into_boxed_slice();
+        let memory = memory + size_of_val(&*marks) + CHUNK_BYTES_BESIDE;
+        Some(Chunk { frames, marks, first: self.first, memory })
     }
 }
 
@@ -69,12 +74,18 @@ fn to_u32(bytes: usize) -> u32 {
     u32::try_from(bytes).expect("a chunk has less than 16 KiB before its last message, which is at most a mebibyte")
 }
 
+/// What a chunk takes in a history beside its frames and marks: its entry, with room for another, and the counts of those
+/// who share it.
+const CHUNK_BYTES_BESIDE: usize = 320;
+
 /// Consecutive messages of one channel and epoch, encoded for a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Chunk {
     frames: Bytes,
     marks: Box<[Mark]>,
     first: Offset,
+    /// The memory that it takes until the last of it is forgotten.
+    memory: usize,
 }
 
 impl Chunk {
@@ -110,6 +121,11 @@ impl Chunk {
         Self { frames: frames.freeze(), ..self.clone() }
     }
 
+    /// The memory that it takes until the last of it is forgotten.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory
+    }
+
     /// Whether a message of this publisher is among them.
     pub(crate) fn has(&self, instance: Instance) -> bool {
         self.marks.iter().any(|mark| mark.instance == instance)
@@ -133,8 +149,8 @@ impl Chunk {
         if bytes == 0 { 0 } else { (whole + 1).min(self.marks.len()) }
     }
 
-    /// The encoded messages from `from` on for a reader who does not get those of `own`: runs of other messages share
-    /// the memory, each run of own ones is one `Skipped` frame. Gives the pieces and how many frames each has.
+    /// The encoded messages from `from` on for a reader who does not get those of `own`: long runs of other messages share
+    /// the memory, short ones are copied so that they do not keep it; each run of own ones is one `Skipped` frame. Gives the pieces and how many frames each has.
     pub(crate) fn since_without(&self, from: Offset, own: Instance, channel: ChannelId) -> Vec<(Bytes, usize)> {
         let mut pieces = Vec::new();
         let mut index = self.index_of(from);
@@ -145,7 +161,11 @@ impl Chunk {
             if is_own {
                 pieces.push((skipped(channel, self.offset_at(after - 1)), 1));
             } else {
-                pieces.push((self.frames.slice(self.start_of(index)..self.start_of(after)), run));
+                let others = self.start_of(index)..self.start_of(after);
+                let is_short = others.len() < self.frames.len() / 2;
+                let piece =
+                    if is_short { Bytes::copy_from_slice(&self.frames[others]) } else { self.frames.slice(others) };
+                pieces.push((piece, run));
             }
             index = after;
         }

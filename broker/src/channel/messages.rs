@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
 use crate::connection::{Ending, Gate, Outbox};
+use crate::limit::Load;
 
 /// A publisher's 128 random bits, the same over all reconnections of one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,17 +35,24 @@ pub(crate) struct Party {
 pub(crate) struct Claim {
     party: Arc<Party>,
     settled: bool,
+    /// What was read with it, which waits as long as it does.
+    load: Option<Arc<Load>>,
 }
 
 impl Claim {
     /// The claim of `party`.
     pub(crate) fn of(party: &Arc<Party>) -> Self {
-        Self { party: Arc::clone(party), settled: false }
+        Self { party: Arc::clone(party), settled: false, load: None }
     }
 
     /// Who asks.
     pub(crate) fn party(&self) -> &Arc<Party> {
         &self.party
+    }
+
+    /// Takes over what was read with it.
+    pub(crate) fn take_load(&mut self) -> Option<Arc<Load>> {
+        self.load.take()
     }
 
     /// Notes that the session has its answer, or that somebody else now owes it.
@@ -75,6 +83,44 @@ pub(crate) enum Input {
     /// Give those who read history the rest of it. That this is dropped tells that all before it was handled.
     Quiesce(mpsc::Sender<()>),
 }
+
+impl Input {
+    /// The claim that it carries.
+    fn claim(&mut self) -> Option<&mut Claim> {
+        match self {
+            Self::Publish(batch) => Some(&mut batch.from),
+            Self::Join(join) => Some(&mut join.from),
+            Self::Leave(leave) => leave.request.as_mut().map(|(_, claim)| claim),
+            Self::Pull(_) | Self::Quiesce(_) => None,
+        }
+    }
+
+    /// Notes what was read with it; `None` takes the note away.
+    pub(crate) fn set_load(&mut self, load: Option<&Arc<Load>>) {
+        if let Some(claim) = self.claim() {
+            claim.load = load.map(Arc::clone);
+        }
+    }
+
+    /// Whether it is noted what was read with it, where it can be.
+    pub(crate) fn is_counted(&mut self) -> bool {
+        self.claim().is_none_or(|claim| claim.load.is_some())
+    }
+
+    /// The memory that it takes on its way to its channel and there, beside the bytes that were read.
+    pub(crate) fn memory(&self) -> usize {
+        // In the mailbox it lies in a box that lies in a box, with room for as much again.
+        let publications = match self {
+            Self::Publish(batch) => batch.publications.capacity(),
+            Self::Join(_) | Self::Leave(_) | Self::Pull(_) | Self::Quiesce(_) => 0,
+        };
+        4 * size_of::<Self>() + publications * (size_of::<Publication>() + PUBLICATION_BYTES)
+    }
+}
+
+/// What a message becomes in its channel before it is handed out, beside its payload: a frame's head, a mark in the chunk,
+/// an answer, and the place of its key.
+const PUBLICATION_BYTES: usize = 96;
 
 /// What one read of one session brought for one channel.
 #[derive(Debug)]

@@ -60,8 +60,8 @@ pub(crate) enum Sent {
 impl Slot {
     /// A channel that was just born, asleep.
     pub(crate) fn new(id: ChannelId, name: ChannelName, epoch: Epoch, directory: &Directory) -> Arc<Self> {
-        let state = State::new(id, name.clone(), epoch, directory.history_budget(), directory.metrics())
-            .under(directory.orders());
+        let state =
+            State::new(id, name.clone(), epoch, directory.budgets(), directory.metrics()).under(directory.orders());
         Arc::new(Self { name, phase: Mutex::new(Phase::Asleep(state)) })
     }
 

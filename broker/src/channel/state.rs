@@ -1,32 +1,30 @@
 //! A channel's members, position and history: a plain struct that is told things and fills outboxes; never waits.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use callboard_protocol::close::Code;
 use callboard_protocol::codec::encode_stream;
-use callboard_protocol::frame::{Answer, Message, Reset, ServerFrame, Start, SubscribeOptions, Subscribed};
+use callboard_protocol::frame::{Answer, Message, Reset, ServerFrame, SubscribeOptions, Subscribed};
 use callboard_protocol::{ChannelId, ChannelName, ConnectionId, Epoch, Millis, Offset, Position, RequestId, Sequence};
 use indexmap::IndexMap;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::answers::Answers;
 use super::chunk::{Chunk, Open};
 use super::history::History;
 use super::member::Member;
-use super::messages::{Join, Leave, Party, Publication, Pull};
-use super::replay::Replay;
+use super::messages::{Join, Leave, Party, Publication};
 use super::window::Window;
 use crate::config;
 use crate::connection::{Ended, Ending};
+use crate::directory::Budgets;
 use crate::faults::{Orders, Sabotage};
-use crate::limit::Budget;
 use crate::metrics::Metrics;
 
 #[cfg(feature = "simulation")]
 mod look;
+mod reading;
 
 /// What lives as long as the channel, awake or asleep.
 #[derive(Debug)]
@@ -48,7 +46,7 @@ impl State {
         id: ChannelId,
         name: ChannelName,
         epoch: Epoch,
-        history: &Arc<Budget>,
+        budgets: &Budgets,
         metrics: &Arc<Metrics>,
     ) -> Self {
         Self {
@@ -57,8 +55,8 @@ impl State {
             epoch,
             head: Offset::ZERO,
             members: IndexMap::new(),
-            history: History::new(history),
-            window: Window::default(),
+            history: History::new(&budgets.history),
+            window: Window::new(&budgets.publish_ids),
             metrics: Arc::clone(metrics),
             orders: Orders::default(),
         }
@@ -148,7 +146,8 @@ impl State {
         open.append(&message, from.instance).expect("the session admits no payload, key or name that fits no body");
         self.head = offset;
         if *sequence != Sequence::ZERO {
-            self.window.insert(from.instance, *sequence, offset, now);
+            let forgotten = self.window.insert(from.instance, *sequence, offset, now);
+            self.metrics.publish_ids_forgotten.add(forgotten);
         }
         offset
     }
@@ -227,100 +226,6 @@ impl State {
             }
         }
         self.members.insert(party.connection, member);
-    }
-
-    /// The first offset that a subscription gets, and whether nothing is missing before it.
-    fn begin(&self, start: Start) -> (Offset, bool) {
-        let live = self.head.next();
-        match start {
-            Start::Live => (live, true),
-            Start::Rewind(wanted) => {
-                let messages = self.history.messages().min(wanted as usize) as u64;
-                (Offset::saturating(live.value() - messages), true)
-            }
-            Start::Recover(position) => {
-                let next = position.offset.next();
-                let oldest = self.history.first().unwrap_or(live);
-                // PROTOCOL.md, "Recovery": every missed message, or `recovered: false`; never a part.
-                let whole = position.epoch == self.epoch && position.offset <= self.head && next >= oldest;
-                let hidden = self.orders.has(Sabotage::SilentGap) && position.epoch == self.epoch && next <= live;
-                if whole || hidden { (next, true) } else { (live, false) }
-            }
-        }
-    }
-
-    /// The remembered messages from `next` on, for `member`.
-    fn replay(
-        &self,
-        connection: ConnectionId,
-        member: &Member,
-        next: Offset,
-        permit: Option<OwnedSemaphorePermit>,
-    ) -> Replay {
-        let mut pieces: VecDeque<Bytes> = self.rest(member, next).map(|(piece, _)| piece).collect();
-        if self.orders.has(Sabotage::RepeatedReplay) {
-            pieces.extend(pieces.clone());
-        }
-        let (channel, gate) = (self.name.clone(), Arc::clone(&member.gate));
-        Replay { channel, gate, connection, pieces, through: self.head, permit }
-    }
-
-    /// The pieces of history from `next` on that `member` gets, and how many frames each has.
-    fn rest<'a>(&'a self, member: &'a Member, next: Offset) -> impl Iterator<Item = (Bytes, usize)> + 'a {
-        self.history.since(next).flat_map(move |chunk| member.cut(chunk, next, self.id))
-    }
-
-    /// Gives a replaying member what came while it read, or makes it a live one if nothing did.
-    pub(crate) fn pull(&mut self, pull: Pull) {
-        let Pull { connection, after, gate, permit } = pull;
-        let Some(member) = self.members.get_mut(&connection).filter(|member| Arc::ptr_eq(&member.gate, &gate)) else {
-            return;
-        };
-        // Whoever was given more meanwhile asks again at the end of that.
-        if member.replaying != Some(after) {
-            return;
-        }
-        if after == self.head {
-            member.replaying = None;
-        } else {
-            self.continue_replay(connection, after, permit);
-        }
-    }
-
-    /// Gives every replaying member the rest without waiting to be asked: a session that is told to end asks no more.
-    pub(crate) fn give_rest(&mut self) {
-        let behind = |(connection, member): (&ConnectionId, &Member)| {
-            let after = member.replaying.filter(|after| *after < self.head)?;
-            Some((*connection, after))
-        };
-        let behind: Vec<_> = self.members.iter().filter_map(behind).collect();
-        for (connection, after) in behind {
-            self.continue_replay(connection, after, None);
-        }
-    }
-
-    fn continue_replay(&mut self, connection: ConnectionId, after: Offset, permit: Option<OwnedSemaphorePermit>) {
-        let next = after.next();
-        self.count_replay(next);
-        let member = &self.members[&connection];
-        if self.history.first().is_none_or(|oldest| oldest > next) {
-            // The history was overtaken: more came between two pulls than it holds.
-            member.outbox.abandon(Ending::plain(Code::TooSlow));
-            return;
-        }
-        // A permit comes with a pull: its replay is at its end, so what is left may follow as deliveries if it is little.
-        if permit.is_some() && member.outbox.offer(&member.gate, &self.rest(member, next).collect::<Vec<_>>()) {
-            self.members[&connection].replaying = None;
-            return;
-        }
-        // A session that is over is found by the next delivery.
-        let _ = member.outbox.replay(self.replay(connection, member, next, permit));
-        self.members[&connection].replaying = Some(self.head);
-    }
-
-    fn count_replay(&self, next: Offset) {
-        self.metrics.replays.add(1);
-        self.metrics.replayed.add((self.head.value() + 1).saturating_sub(next.value()));
     }
 
     /// Lets a member go and answers its request.

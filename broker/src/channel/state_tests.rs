@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use callboard_protocol::Payload;
 use callboard_protocol::codec::decode_server;
 use callboard_protocol::deframe::Deframer;
+use callboard_protocol::frame::Start;
 use callboard_protocol::limits::BODY_BYTES_MAX;
 use proptest::prelude::*;
 use tokio::sync::Semaphore;
@@ -13,6 +15,7 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::channel::{Claim, Input, Instance};
 use crate::connection::{Gate, Outbox, Writer};
+use crate::limit::Budget;
 
 const HISTORY_MESSAGES: usize = 8;
 const OUTBOX_MESSAGES: usize = 12;
@@ -91,7 +94,7 @@ impl World {
                 ChannelId::saturating(1),
                 ChannelName::parse("a/b").unwrap(),
                 epoch,
-                &Budget::new(1 << 30),
+                &Budgets { history: Budget::new(1 << 30), publish_ids: Budget::new(1 << 30) },
                 &Arc::default(),
             ),
             open: Open::default(),

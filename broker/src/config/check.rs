@@ -14,6 +14,9 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 const FRAME_BYTES: usize =
     limits::FRAME_BYTES_OVERHEAD + limits::CHANNEL_NAME_BYTES_MAX + limits::KEY_BYTES_MAX + 2 * limits::LABEL_BYTES_MAX;
 
+/// What the longest frame takes while it comes piece by piece, in a buffer with room for as much again.
+const INBOX_BYTES_MIN: usize = 2 * limits::BODY_BYTES_MAX;
+
 /// What is wrong with a configuration, and what mends it. The operator is at fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -55,6 +58,12 @@ pub enum ConfigError {
         payload_bytes_max: usize,
         /// What would do.
         needed: usize,
+    },
+    /// One frame of the largest legal size would not fit what may wait for channels.
+    #[error("limits.inbox_bytes is {inbox_bytes}, too little for one frame; raise it to at least {INBOX_BYTES_MIN}")]
+    InboxBelowFrame {
+        /// What was configured.
+        inbox_bytes: usize,
     },
     /// A certificate without its key, or the other way round.
     #[error("{missing} is not set: a certificate and its private key come together, as tls.cert and tls.key")]
@@ -163,10 +172,14 @@ impl Config {
             ("limits.connections_per_address", limits.connections_per_address),
             ("limits.handshakes", limits.handshakes),
             ("limits.channels", limits.channels),
+            ("limits.subscriptions", limits.subscriptions),
         ] {
             if value == 0 {
                 return Err(ConfigError::Zero { setting });
             }
+        }
+        if limits.inbox_bytes < INBOX_BYTES_MIN {
+            return Err(ConfigError::InboxBelowFrame { inbox_bytes: limits.inbox_bytes });
         }
         for (per_second, burst, rate) in [
             ("limits.births.per_second", "limits.births.burst", limits.births),
@@ -243,6 +256,8 @@ mod tests {
         assert!(refusal(|c| c.outbox.bytes = c.payload_bytes_max).contains("raise outbox.bytes"));
         assert!(refusal(|c| c.idle_timeout = Duration::ZERO).contains("idle_timeout_ms is 0"));
         assert!(refusal(|c| c.limits.frames.burst = 0).contains("limits.frames.burst is 0"));
+        assert!(refusal(|c| c.limits.subscriptions = 0).contains("limits.subscriptions is 0"));
+        assert!(refusal(|c| c.limits.inbox_bytes = 0).contains("raise it to at least 2097152"));
         assert!(refusal(|c| c.limits.channels = 0).contains("limits.channels is 0"));
         assert!(refusal(|c| c.tls = Tls::Pem { chain: "a".into(), key: "".into() }).contains("tls.key is not set"));
         assert!(refusal(|c| c.drain.deadline = Duration::MAX).contains("drain.deadline_ms is above a day"));

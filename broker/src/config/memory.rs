@@ -1,22 +1,33 @@
 //! The most memory that a configuration allows, term by term; computed from its values alone.
 
 use super::{Config, OUTBOX_BYTES_FREE};
-use crate::defaults::{CHANNEL_MAILBOX, FILL_BYTES, RECEIVE_WINDOW, SEND_WINDOW};
+use crate::defaults::{
+    INCOMING_BYTES, PARTIAL_BYTES_FREE, RECEIVE_WINDOW, RECEIVE_WINDOW_SMALL, SEND_WINDOW, SEND_WINDOW_SMALL, SLOTS_MAX,
+};
 
-/// The program, its threads' stacks and the allocator's slack before anybody connects.
+/// The program, its threads' stacks and what they are just working on.
 const PROGRAM_BYTES: u64 = 32 << 20;
 
 /// What an idle connection costs: TLS and QUIC state, its actor and its place in the registry.
-const CONNECTION_BYTES: u64 = 50 << 10;
+const CONNECTION_BYTES: u64 = 56 << 10;
 
-/// What a handshake under way costs: the same state, before there is an actor.
-const HANDSHAKE_BYTES: u64 = 50 << 10;
+/// What a handshake under way costs: the same state, before there is an actor, and a certificate to be sent.
+const HANDSHAKE_BYTES: u64 = 96 << 10;
 
 /// What a channel costs beside its history, awake: its slot, its state, its actor and an empty mailbox.
 const CHANNEL_BYTES: u64 = 8 << 10;
 
-/// What one subscription costs: an entry in the channel, one in the session, and the gate between them.
-const SUBSCRIPTION_BYTES: u64 = 256;
+/// What one subscription costs: an entry in the channel, one in the session, the gate between them, and the name.
+const SUBSCRIPTION_BYTES: u64 = 768;
+
+/// What a session remembers of a channel that it publishes to: its name, and its place though it may be retired.
+const GRANT_BYTES: u64 = 1024;
+
+/// How many times its bytes a small piece takes in QUIC, which keeps each in a buffer of its own until it is acknowledged.
+const SMALL_PIECES: u64 = 8;
+
+/// What the allocator needs beside what it was asked for: an eighth, as free memory lies between what is in use.
+const SLACK: u64 = 8;
 
 /// The most memory that a configuration allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,34 +75,38 @@ impl Config {
         let limits = &self.limits;
         let connections = size(limits.connections);
         let term = |name, count, each_bytes, settings| Term { name, count, each_bytes, settings };
-        let windows = SEND_WINDOW + u64::from(RECEIVE_WINDOW);
-        // What one outbox holds without a share of the total, and what its writer took from it and has not written.
-        let outbox = size(self.outbox.bytes.min(OUTBOX_BYTES_FREE)) + size(FILL_BYTES);
-        let beyond = self.outbox.bytes.saturating_sub(OUTBOX_BYTES_FREE);
-        let outboxes = size(limits.outbox_bytes).min(connections.saturating_mul(size(beyond)));
-        let terms = vec![
+        let send_small = SMALL_PIECES * SEND_WINDOW_SMALL;
+        // What came out of order is kept up to two and a half times, and one read more may wait to be decoded.
+        let receive = |window: u32| u64::from(window) / 2 * 7;
+        let small = send_small + receive(RECEIVE_WINDOW_SMALL);
+        let large = SEND_WINDOW - SEND_WINDOW_SMALL + receive(RECEIVE_WINDOW - RECEIVE_WINDOW_SMALL);
+        let larger = size(limits.window_bytes).min(connections.saturating_mul(large));
+        let subscriptions = size(limits.subscriptions).min(connections.saturating_mul(size(self.subscriptions_max)));
+        let mut terms = vec![
             term("the program", 1, PROGRAM_BYTES, ""),
+            term("newcomers", 1, INCOMING_BYTES, ""),
             term("handshakes", size(limits.handshakes), HANDSHAKE_BYTES, "limits.handshakes"),
             term("connections", connections, CONNECTION_BYTES, "limits.connections"),
-            term("QUIC windows", connections, windows, "limits.connections"),
-            term("outboxes, at least", connections, outbox, "limits.connections"),
-            term("outboxes, beyond that", 1, outboxes, "limits.outbox_bytes, outbox.bytes"),
+            term("their channels' names", connections, size(SLOTS_MAX) * GRANT_BYTES, "limits.connections"),
+            term("their QUIC windows", connections, small, "limits.connections"),
+            term("their outboxes", connections, size(OUTBOX_BYTES_FREE), "limits.connections"),
+            term("their frames begun", connections, 2 * size(PARTIAL_BYTES_FREE), "limits.connections"),
+            term("larger windows", 1, larger, "limits.window_bytes"),
+            term("larger outboxes", 1, size(limits.outbox_bytes), "limits.outbox_bytes"),
+            term("larger frames begun", 1, size(limits.inbox_bytes), "limits.inbox_bytes"),
+            term("waiting for channels", 1, size(limits.inbox_bytes), "limits.inbox_bytes"),
             term("channels", size(limits.channels), CHANNEL_BYTES, "limits.channels"),
             term("histories", 1, size(limits.history_bytes), "limits.history_bytes"),
-            term(
-                "subscriptions",
-                connections.saturating_mul(size(self.subscriptions_max)),
-                SUBSCRIPTION_BYTES,
-                "limits.connections, subscriptions_max",
-            ),
+            term("publish ids", 1, size(limits.publish_id_bytes), "limits.publish_id_bytes"),
+            term("subscriptions", subscriptions, SUBSCRIPTION_BYTES, "limits.subscriptions, subscriptions_max"),
         ];
+        let sum = terms.iter().map(Term::bytes).fold(0, u64::saturating_add);
+        terms.push(term("the allocator's slack", 1, sum / SLACK, ""));
         let beside = vec![
-            format!(
-                "what channels have not taken yet: at most {CHANNEL_MAILBOX} batches each; past it their publishers are \
-                 not read"
-            ),
-            "the ids of publishes that channels remember for two minutes: at most 400 KiB each".to_owned(),
-            "chunks of a history that readers still hold after the channel forgot them".to_owned(),
+            "the socket's buffers, which are the kernel's".to_owned(),
+            "datagrams that arrived together share a buffer of up to 64 KiB: who leaves holes in a stream on purpose can \
+             keep more of them than the windows say, up to fifty times"
+                .to_owned(),
         ];
         MemoryBound { terms, beside }
     }
@@ -115,10 +130,11 @@ mod tests {
         config.subscriptions_max = 3;
         assert_eq!(of(&config, "connections"), 10 * CONNECTION_BYTES);
         assert_eq!(of(&config, "subscriptions"), 30 * SUBSCRIPTION_BYTES);
-        let few = of(&config, "outboxes, beyond that");
-        assert_eq!(few, 10 * ((1 << 20) - (64 << 10)), "ten full outboxes do not reach the total");
+        assert!(of(&config, "larger windows") < 1 << 30, "ten connections do not reach the total");
         config.limits.connections = 10_000;
-        assert_eq!(of(&config, "outboxes, beyond that"), 512 << 20, "ten thousand are bounded by it");
+        assert_eq!(of(&config, "larger windows"), 1 << 30, "ten thousand are bounded by it");
+        config.subscriptions_max = 1_000_000;
+        assert_eq!(of(&config, "subscriptions"), 1_000_000 * SUBSCRIPTION_BYTES);
         let sum: u64 = config.memory_bound().terms.iter().map(Term::bytes).sum();
         assert_eq!(config.memory_bound().bytes(), sum);
     }

@@ -108,6 +108,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Handshakes under way; past half of it peers must prove their address"
     ),
     row!("limits.channels", Count, limits.channels, "Channels in all, asleep or awake"),
+    row!("limits.subscriptions", Count, limits.subscriptions, "Subscriptions in all"),
     row!(
         "limits.births.per_second",
         Count,
@@ -133,10 +134,28 @@ pub(super) const SETTINGS: &[Setting] = &[
     row!("limits.publishes.burst", Count, limits.publishes.burst, "And how many of them at once"),
     row!("limits.history_bytes", Bytes, limits.history_bytes, "What all channels together remember"),
     row!(
+        "limits.publish_id_bytes",
+        Bytes,
+        limits.publish_id_bytes,
+        "What they remember of publish ids; past it the quietest publishers are forgotten early"
+    ),
+    row!(
         "limits.outbox_bytes",
         Bytes,
         limits.outbox_bytes,
         "What waits for all sessions together; past it those behind are too slow"
+    ),
+    row!(
+        "limits.inbox_bytes",
+        Bytes,
+        limits.inbox_bytes,
+        "What was read and waits for its channel, and as much again for frames begun; past it nobody is read"
+    ),
+    row!(
+        "limits.window_bytes",
+        Bytes,
+        limits.window_bytes,
+        "QUIC windows of busy connections together; past it further ones keep small windows"
     ),
 ];
 

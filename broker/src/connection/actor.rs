@@ -29,6 +29,7 @@ use super::session::Session;
 use super::socket::{Gone, Socket};
 use super::writer::Writer;
 use crate::defaults::{CHUNKS_A_READ, CONNECTION_MAILBOX, LINGER};
+use crate::limit::Inbox;
 use crate::metrics::{Metrics, Present};
 
 /// How long a session waits for what.
@@ -50,8 +51,11 @@ pub(crate) struct Actor {
     patience: Patience,
     deframer: Deframer,
     writer: Writer,
+    inbox: Arc<Inbox>,
     /// Whether the stream is still read.
     reading: bool,
+    /// Whether there is more in what was read than was decoded.
+    more: bool,
     /// Set when the session is to end: nothing is read any more, and what is left goes out.
     ending: bool,
     /// Whether a frame may be out in part: nothing more can be said on the stream then.
@@ -70,7 +74,9 @@ enum News {
     Written(Result<usize, Gone>),
     Outbox,
     Room,
-    Read(Result<Option<usize>, Gone>),
+    More,
+    /// `None`: too much that was read waits for channels.
+    Read(Option<Result<Option<usize>, Gone>>),
     Timer,
 }
 
@@ -83,7 +89,7 @@ impl Actor {
         registry: Arc<Registry>,
         patience: Patience,
     ) {
-        let outbox = Arc::clone(session.outbox());
+        let (outbox, inbox) = (Arc::clone(session.outbox()), Arc::clone(session.inbox()));
         let actor = Self {
             id,
             outbox: Arc::clone(&outbox),
@@ -93,7 +99,9 @@ impl Actor {
             patience,
             deframer: Deframer::new(HELLO_BYTES_MAX),
             writer: Writer::default(),
+            inbox,
             reading: true,
+            more: false,
             ending: false,
             torn: false,
             timer: Some(Box::pin(sleep_until(patience.hello))),
@@ -110,6 +118,7 @@ impl Actor {
     async fn news(&mut self, mailbox: &mut MailboxReceiver<Self>, chunks: &mut [Bytes]) -> News {
         let (hungry, unaware) = (!self.writer.is_pending() && !self.writer.is_replaying(), !self.ending);
         let clear = self.session.is_clear();
+        let (takes, full) = (clear && (self.more || self.reading), self.inbox.is_full());
         tokio::select! {
             biased;
             signal = mailbox.recv() => News::Signal(signal),
@@ -119,7 +128,9 @@ impl Actor {
             () = poll_fn(|cx| self.outbox.poll_news(cx, hungry, unaware)) => News::Outbox,
             () = std::future::ready(()), if !self.writer.is_pending() && self.writer.is_replaying() => News::Outbox,
             () = self.session.room(), if !clear => News::Room,
-            read = self.socket.inward.read(chunks), if self.reading && clear => News::Read(read),
+            () = self.inbox.room(), if takes && full => News::Room,
+            () = std::future::ready(()), if takes && !full && self.more => News::More,
+            read = self.socket.inward.read(chunks, &self.inbox), if takes && !full && !self.more => News::Read(read),
             () = ring(&mut self.timer) => News::Timer,
         }
     }
@@ -129,6 +140,9 @@ impl Actor {
         if !self.writer.is_pending() && !self.torn {
             self.note_written();
             self.writer.fill(&self.outbox);
+            if self.writer.is_pending() {
+                self.socket.before_write(self.writer.bytes());
+            }
             self.note_written();
             for replay in self.writer.take_finished() {
                 self.session.finish(replay);
@@ -156,7 +170,7 @@ impl Actor {
 
     fn begin_ending(&mut self, ending: &Ending) {
         self.ending = true;
-        self.reading = false;
+        (self.reading, self.more) = (false, false);
         self.draining = None;
         if ending.code == Code::TooSlow {
             // It does not read what it has: only the close itself can reach it.
@@ -171,15 +185,30 @@ impl Actor {
     fn take_frames(&mut self, chunks: &mut [Bytes]) {
         let bytes: usize = chunks.iter().map(Bytes::len).sum();
         self.metrics().bytes_read.add(bytes as u64);
+        self.socket.after_read(bytes);
+        // One copy: a publish that waits keeps what was read with it, and would keep the datagrams that came together with
+        // it from whomever.
+        let mut copied = Vec::with_capacity(bytes);
         for chunk in chunks {
-            self.deframer.handle_bytes(std::mem::take(chunk));
+            copied.extend_from_slice(&std::mem::take(chunk));
         }
-        self.session.begin_read();
+        self.deframer.handle_bytes(copied.into());
+        self.session.begin_read(bytes);
+        self.take_more();
+    }
+
+    /// Takes frames out of what was read and hands them over.
+    fn take_more(&mut self) {
         let verdict = self.take_bodies();
         self.session.hand_over();
-        if let Err(ending) = verdict {
-            self.reading = false;
-            self.outbox.end(ending);
+        match verdict
+            .and_then(|()| if self.more { Ok(()) } else { self.session.hold_partial(self.deframer.buffered_bytes()) })
+        {
+            Ok(()) => {}
+            Err(ending) => {
+                (self.reading, self.more) = (false, false);
+                self.outbox.end(ending);
+            }
         }
         if self.session.is_open() && !self.ending {
             self.timer = None;
@@ -190,10 +219,16 @@ impl Actor {
     }
 
     fn take_bodies(&mut self) -> Result<(), Ending> {
-        while let Some(body) = self.deframer.poll_body().map_err(|error| {
-            let too_long = matches!(error, DeframeError::TooLong { .. } | DeframeError::LengthTooLong);
-            Ending::because(if too_long { Code::FrameTooLong } else { Code::Malformed }, error)
-        })? {
+        self.more = true;
+        while !self.session.is_laden() {
+            let Some(body) = self.deframer.poll_body().map_err(|error| {
+                let too_long = matches!(error, DeframeError::TooLong { .. } | DeframeError::LengthTooLong);
+                Ending::because(if too_long { Code::FrameTooLong } else { Code::Malformed }, error)
+            })?
+            else {
+                self.more = false;
+                return Ok(());
+            };
             let frame = decode_client(&body).map_err(|error| Ending::because(Code::Malformed, error))?;
             self.session.handle(&frame, &body)?;
             // PROTOCOL.md, "Stream": the first body has a limit of its own, before the peer is known.
@@ -215,7 +250,7 @@ impl Actor {
 
     /// Nothing that was read is left to hand over: a draining broker is told.
     fn note_clear(&mut self) {
-        if self.session.is_clear() {
+        if self.session.is_clear() && !self.more {
             self.draining = None;
         }
     }
@@ -290,15 +325,16 @@ impl kameo::Actor for Actor {
                     self.writer.clear();
                     self.outbox.abandon(Ending::plain(Code::Finished));
                 }
-                News::Room => {}
-                News::Read(Ok(Some(count))) => {
+                News::Room | News::Read(None) => {}
+                News::More => self.take_more(),
+                News::Read(Some(Ok(Some(count)))) => {
                     self.take_frames(&mut chunks[..count]);
                     if self.session.has_run_on() {
                         yield_now().await;
                     }
                 }
-                News::Read(Ok(None)) => self.stop_reading(Ok(())),
-                News::Read(Err(error)) => self.stop_reading(Err(error)),
+                News::Read(Some(Ok(None))) => self.stop_reading(Ok(())),
+                News::Read(Some(Err(error))) => self.stop_reading(Err(error)),
                 News::Timer => self.run_out_of_patience(),
             }
             let over = self.fill();

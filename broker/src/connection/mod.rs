@@ -10,16 +10,19 @@ mod registry;
 mod session;
 mod socket;
 mod state;
+mod subscriptions;
+mod windows;
 mod writer;
 
 pub(crate) use actor::{Actor, Patience};
 pub(crate) use messages::{Drain, End};
 pub(crate) use outbox::{Ended, Ending, Gate, Outbox};
 pub(crate) use registry::Registry;
-pub(crate) use session::Session;
+pub(crate) use session::{Inlet, Session};
 #[cfg(feature = "simulation")]
 pub(crate) use socket::Gone;
 pub(crate) use socket::Socket;
 pub(crate) use state::Rules;
+pub(crate) use windows::Windows;
 #[cfg(test)]
 pub(crate) use writer::Writer;

@@ -70,6 +70,20 @@ pub(crate) enum Piece {
     Stamp(Instant),
 }
 
+/// What a piece takes beside its bytes: its place in a queue with room to grow, and the buffer that an answer has for itself.
+const PIECE_BYTES_BESIDE: usize = 192;
+
+impl Piece {
+    /// The memory that it takes of what all outboxes may have.
+    fn memory(&self) -> usize {
+        match self {
+            Self::Frames(frames) => frames.len() + PIECE_BYTES_BESIDE,
+            // What it reads has a share of its own.
+            Self::Replay(_) | Self::Stamp(_) => PIECE_BYTES_BESIDE,
+        }
+    }
+}
+
 /// The queue of what the broker says to one session.
 #[derive(Debug)]
 pub(crate) struct Outbox {
@@ -83,23 +97,28 @@ struct Queue {
     pieces: VecDeque<(Piece, usize)>,
     bytes: usize,
     messages: usize,
+    /// The memory of what waits.
+    memory: usize,
+    /// The memory of what was taken last, until more is taken: by then it is written.
+    taken: usize,
     ending: Option<Ending>,
-    /// What this outbox has of the bytes that all outboxes may have.
+    /// What this outbox has of the memory that all outboxes may have.
     share: Share,
 }
 
 impl Queue {
-    /// Makes the share fit `bytes`, in steps, so that an outbox that is read well never touches the budget. Whether the
-    /// budget has that much.
-    fn hold(&mut self, bytes: usize) -> bool {
-        let needed = bytes.saturating_sub(OUTBOX_BYTES_FREE).next_multiple_of(OUTBOX_BYTES_FREE);
+    /// Makes the share fit what waits and was taken, and `more`; in steps, so that an outbox that is read well never
+    /// touches the budget. Whether the budget has that much.
+    fn hold(&mut self, more: usize) -> bool {
+        let memory = self.memory + self.taken + more;
+        let needed = memory.saturating_sub(OUTBOX_BYTES_FREE).next_multiple_of(OUTBOX_BYTES_FREE);
         needed == self.share.bytes() || self.share.resize(needed)
     }
 
     fn clear(&mut self) {
         self.pieces = VecDeque::new();
-        (self.bytes, self.messages) = (0, 0);
-        self.share.resize(0);
+        (self.bytes, self.messages, self.memory) = (0, 0, 0);
+        self.hold(0);
     }
 }
 
@@ -110,7 +129,15 @@ pub(crate) struct Ended;
 impl Outbox {
     /// An empty outbox.
     pub(crate) fn new(bounds: config::Outbox, budget: &Arc<Budget>) -> Self {
-        let queue = Queue { pieces: VecDeque::new(), bytes: 0, messages: 0, ending: None, share: Share::of(budget) };
+        let queue = Queue {
+            pieces: VecDeque::new(),
+            bytes: 0,
+            messages: 0,
+            memory: 0,
+            taken: 0,
+            ending: None,
+            share: Share::of(budget),
+        };
         Self { queue: Mutex::new(queue), reader: AtomicWaker::new(), bounds }
     }
 
@@ -142,11 +169,14 @@ impl Outbox {
         pieces.iter().all(|(piece, messages)| self.put(&mut queue, piece.clone(), *messages).is_ok())
     }
 
-    /// Queues a replay behind what waits already. It is outside the budget: its frames belong to the history.
-    pub(crate) fn replay(&self, replay: Replay) -> Result<(), Ended> {
+    /// Queues a replay behind what waits already. Its frames are the history's; only the list of them counts here.
+    pub(crate) fn replay(&self, mut replay: Replay) -> Result<(), Ended> {
         let mut queue = self.queue.lock();
         if queue.ending.is_some() {
             return Err(Ended);
+        }
+        if !replay.hold(queue.share.sibling()) {
+            return self.be_too_slow(&mut queue);
         }
         self.push(&mut queue, Piece::Replay(Box::new(replay)), 0);
         Ok(())
@@ -206,30 +236,37 @@ impl Outbox {
         }
         let (bytes, messages_then) = (queue.bytes + frames.len(), queue.messages + messages);
         let fits = bytes <= self.bounds.bytes && messages_then <= self.bounds.messages;
-        if !fits || !queue.hold(bytes) {
-            // ARCHITECTURE.md, "Full": a decision, never an await and never unbounded memory.
-            queue.clear();
-            queue.ending = Some(Ending::plain(Code::TooSlow));
-            self.reader.wake();
-            return Err(Ended);
+        if !fits || !queue.hold(frames.len() + PIECE_BYTES_BESIDE) {
+            return self.be_too_slow(queue);
         }
         (queue.bytes, queue.messages) = (bytes, messages_then);
         self.push(queue, Piece::Frames(frames), messages);
         Ok(())
     }
 
+    /// ARCHITECTURE.md, "Full": a decision, never an await and never unbounded memory.
+    fn be_too_slow(&self, queue: &mut Queue) -> Result<(), Ended> {
+        queue.clear();
+        queue.ending = Some(Ending::plain(Code::TooSlow));
+        self.reader.wake();
+        Err(Ended)
+    }
+
     fn push(&self, queue: &mut Queue, piece: Piece, messages: usize) {
         let was_empty = queue.pieces.is_empty();
+        queue.memory += piece.memory();
         queue.pieces.push_back((piece, messages));
         if was_empty {
             self.reader.wake();
         }
     }
 
-    /// Moves pieces to `sink` in order until `bytes` of them are moved, a replay was moved, or none is left.
+    /// Moves pieces to `sink` in order until `bytes` of them are moved, a replay was moved, or none is left. What was moved
+    /// the last time must be written by now.
     pub(crate) fn drain(&self, bytes: usize, mut sink: impl FnMut(Piece)) {
         let mut queue = self.queue.lock();
         let mut moved = 0;
+        queue.taken = 0;
         while moved < bytes {
             let Some((piece, messages)) = queue.pieces.pop_front() else { break };
             queue.messages -= messages;
@@ -242,10 +279,11 @@ impl Outbox {
                 queue.bytes -= step;
             }
             moved += step;
+            queue.memory -= piece.memory();
+            queue.taken += piece.memory();
             sink(piece);
         }
-        let left = queue.bytes;
-        queue.hold(left);
+        queue.hold(0);
         if queue.pieces.is_empty() && queue.pieces.capacity() > PLACES_KEPT {
             queue.pieces = VecDeque::new();
         }

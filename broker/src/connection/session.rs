@@ -17,10 +17,16 @@ use super::outbox::{Ending, Outbox};
 use super::state::{Rules, State};
 use crate::channel::{Input, Replay, Slot};
 use crate::config::Limits;
-use crate::defaults::{FILL_BYTES, MEASURED_ONE_IN, REPLAYS_MAX, SLOTS_MAX, STRIKES_MAX};
+use crate::defaults::{
+    COMMANDS_BYTES, FILL_BYTES, MEASURED_ONE_IN, PARTIAL_BYTES_FREE, REPLAYS_MAX, SLOTS_MAX, STRIKES_MAX,
+};
 use crate::directory::{Directory, Full};
 use crate::identity::Refusal;
-use crate::limit::{Bucket, Ticket};
+use crate::limit::{Bucket, Inbox, Load, Share, Ticket};
+
+/// What a command of its own takes, and what a publish takes that joins a batch; near enough to know when to stop.
+const COMMAND_BYTES: usize = 1024;
+const PUBLISH_BYTES: usize = 192;
 
 /// One session's way into the broker. Dropping it takes the session out of every channel.
 #[derive(Debug)]
@@ -41,12 +47,31 @@ pub(crate) struct Session {
     births: Bucket,
     /// Births that were refused since the last one.
     strikes: u32,
-    /// This session's place among those that are let in.
-    ticket: Ticket,
+    /// What it has of what is counted over all sessions.
+    inlet: Inlet,
+    /// Memory of what the last read brought.
+    read_bytes: usize,
+    /// Memory that the commands take.
+    commands_bytes: usize,
+    /// Memory of what waits for this session's own reading.
+    aside_bytes: usize,
+    /// Memory of the frame that has not come whole, beyond what is free.
+    partial_bytes: usize,
     /// Batches of publishes so far.
     batches: u32,
     /// Bytes that were published since the others had their turn.
     run: usize,
+}
+
+/// What a session has of what is counted over all of them.
+#[derive(Debug)]
+pub(crate) struct Inlet {
+    /// What was read and waits for channels.
+    pub(crate) inbox: Arc<Inbox>,
+    /// Of the bytes of all frames that have not come whole, and of all that waits for a reader who does not read.
+    pub(crate) partial: Share,
+    /// The session's place among those that are let in.
+    pub(crate) ticket: Ticket,
 }
 
 /// Why an input is held.
@@ -65,7 +90,7 @@ impl Session {
         rules: Arc<Rules>,
         directory: Arc<Directory>,
         outbox: Outbox,
-        ticket: Ticket,
+        inlet: Inlet,
     ) -> Self {
         let (outbox, limits, now) = (Arc::new(outbox), rules.limits, directory.now());
         Self {
@@ -73,7 +98,11 @@ impl Session {
             births: Bucket::full(limits.births, now),
             strikes: 0,
             limits,
-            ticket,
+            inlet,
+            read_bytes: 0,
+            commands_bytes: 0,
+            aside_bytes: 0,
+            partial_bytes: 0,
             directory,
             outbox,
             slots: HashMap::new(),
@@ -96,8 +125,15 @@ impl Session {
         self.state.is_open()
     }
 
-    /// Notes that frames were read, so that what they may cost is counted by the time since the last ones.
-    pub(crate) fn begin_read(&mut self) {
+    /// What all sessions have read and channels have not taken: while it is full, nothing should be read.
+    pub(crate) fn inbox(&self) -> &Arc<Inbox> {
+        &self.inlet.inbox
+    }
+
+    /// Notes that frames were read, so that what they may cost is counted by the time since the last ones. They lie in
+    /// `bytes` of memory.
+    pub(crate) fn begin_read(&mut self, bytes: usize) {
+        self.read_bytes = bytes;
         let now = self.directory.now();
         self.state.begin_read(now);
         self.births.fill(self.limits.births, now);
@@ -109,14 +145,27 @@ impl Session {
     ///
     /// How the session ends, if it does.
     pub(crate) fn handle(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending> {
-        self.state.handle(frame, body, &mut self.commands)
+        let before = self.commands.len();
+        self.state.handle(frame, body, &mut self.commands)?;
+        // A publish that joins another's batch takes no more than its own frame leads to.
+        self.commands_bytes += if self.commands.len() > before { COMMAND_BYTES } else { PUBLISH_BYTES };
+        Ok(())
+    }
+
+    /// Whether the commands so far take as much memory as those of one call of [`Session::hand_over`] may.
+    pub(crate) fn is_laden(&self) -> bool {
+        self.commands_bytes >= COMMANDS_BYTES
     }
 
     /// Hands the channels what the frames since the last call told them to do. What is not taken is held: no more frames
     /// should be read until [`Session::is_clear`].
     pub(crate) fn hand_over(&mut self) {
-        for Command { channel, input } in std::mem::take(&mut self.commands) {
-            let input = self.measured(input);
+        self.commands_bytes = 0;
+        let commands = std::mem::take(&mut self.commands);
+        let load = self.load(&commands);
+        for Command { channel, input } in commands {
+            let mut input = self.measured(input);
+            input.set_load(load.as_ref());
             match self.slot_for(&channel, &input) {
                 Ok(slot) => self.held.push_back((slot, input)),
                 Err(refusal) => {
@@ -130,6 +179,46 @@ impl Session {
             }
         }
         self.hand_over_held();
+    }
+
+    /// Counts what was read, with the memory of what it became: twice, as it is encoded for subscribers before it is gone.
+    fn load(&self, commands: &[Command]) -> Option<Arc<Load>> {
+        if commands.is_empty() {
+            return None;
+        }
+        let inputs: usize = commands.iter().map(|command| command.input.memory()).sum();
+        Some(self.inlet.inbox.take(2 * self.read_bytes + inputs))
+    }
+
+    /// Counts what waits for this session's own reading apart from what waits for channels, which never takes long: else
+    /// those who do not read could keep everybody from being read. A session that is given no room for it is ended.
+    fn set_aside(&mut self) {
+        let inputs: usize = self.held.iter().map(|(_, input)| input.memory()).sum();
+        self.aside_bytes = 2 * self.read_bytes + inputs;
+        self.held.iter_mut().for_each(|(_, input)| input.set_load(None));
+        if let Err(ending) = self.hold_apart() {
+            self.outbox.end(ending);
+        }
+    }
+
+    /// Makes the share fit what is counted for this session alone.
+    fn hold_apart(&mut self) -> Result<(), Ending> {
+        let (share, needed) = (&mut self.inlet.partial, self.aside_bytes + self.partial_bytes);
+        if needed == share.bytes() || share.resize(needed) {
+            return Ok(());
+        }
+        Err(Ending::because(Code::Overloaded, "too many peers do not end what they begin"))
+    }
+
+    /// Counts the bytes of a frame that has not come whole.
+    ///
+    /// # Errors
+    ///
+    /// How the session ends if there is no room for them.
+    pub(crate) fn hold_partial(&mut self, bytes: usize) -> Result<(), Ending> {
+        // A frame that grows piece by piece lies in a buffer with room for as much again.
+        self.partial_bytes = 2 * bytes.saturating_sub(PARTIAL_BYTES_FREE);
+        self.hold_apart()
     }
 
     /// Notes the time in one batch of publishes in [`MEASURED_ONE_IN`], the first one among them.
@@ -175,7 +264,11 @@ impl Session {
             if let Some(replays) = self.lacks_permit(&mut input) {
                 self.held.push_front((slot, input));
                 self.obstacle = Some(Obstacle::Replays(replays));
+                self.set_aside();
                 return;
+            }
+            if !input.is_counted() {
+                input.set_load(Some(&self.inlet.inbox.take(input.memory())));
             }
             let before = Arc::as_ptr(&slot);
             if let Err(Full { input, room }) = self.directory.send(&mut slot, input) {
@@ -190,6 +283,11 @@ impl Session {
                 // The remembered slot was retired; the next batch looks the channel up again.
                 self.slots.remove(slot.name());
             }
+        }
+        if self.aside_bytes > 0 {
+            self.aside_bytes = 0;
+            // What shrinks always fits.
+            let _ = self.hold_apart();
         }
     }
 
@@ -255,7 +353,7 @@ impl Session {
             ));
         }
         let own = self.births.take(self.limits.births);
-        own.and_then(|()| self.ticket.birth(self.directory.now()))
+        own.and_then(|()| self.inlet.ticket.birth(self.directory.now()))
             .map_err(|wait| Refusal::too_fast("begins new channels", wait))?;
         self.strikes = 0;
         Ok(self.directory.slot(channel))

@@ -1,11 +1,16 @@
 //! A session's stream and the connection that it is on, as the session's owner uses them; what the bytes mean is not its affair.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 
 use bytes::Bytes;
 use callboard_protocol::close::Code;
 use quinn::{RecvStream, SendStream, VarInt};
 
+use super::windows::Windows;
+use crate::limit::Inbox;
 #[cfg(feature = "simulation")]
 use crate::simulation::Pipe;
 
@@ -37,7 +42,7 @@ pub(super) enum Outward {
 
 #[derive(Debug)]
 enum Line {
-    Quic(quinn::Connection),
+    Quic(quinn::Connection, Windows),
     #[cfg(feature = "simulation")]
     Pipe(Pipe),
 }
@@ -48,8 +53,8 @@ pub(crate) struct Gone;
 
 impl Socket {
     /// A stream of a QUIC connection.
-    pub(crate) fn quic(connection: quinn::Connection, send: SendStream, recv: RecvStream) -> Self {
-        Self { inward: Inward::Quic(recv), outward: Outward::Quic(send), line: Line::Quic(connection) }
+    pub(crate) fn quic(connection: quinn::Connection, send: SendStream, recv: RecvStream, windows: Windows) -> Self {
+        Self { inward: Inward::Quic(recv), outward: Outward::Quic(send), line: Line::Quic(connection, windows) }
     }
 
     /// A stream that only a simulation sees.
@@ -59,10 +64,28 @@ impl Socket {
         Self { inward: Inward::Pipe(inward), outward: Outward::Pipe(outward), line: Line::Pipe(line) }
     }
 
+    /// Makes room for this many bytes that are about to be written.
+    pub(super) fn before_write(&mut self, bytes: usize) {
+        match &mut self.line {
+            Line::Quic(connection, windows) => windows.before_write(connection, bytes),
+            #[cfg(feature = "simulation")]
+            Line::Pipe(_) => {}
+        }
+    }
+
+    /// Makes room for more of a peer that sent this many bytes at once.
+    pub(super) fn after_read(&mut self, bytes: usize) {
+        match &mut self.line {
+            Line::Quic(connection, windows) => windows.after_read(connection, bytes),
+            #[cfg(feature = "simulation")]
+            Line::Pipe(_) => {}
+        }
+    }
+
     /// Closes the connection. What the peer has not taken is lost.
     pub(super) fn close(&self, code: Code, sentence: &str) {
         match &self.line {
-            Line::Quic(connection) => connection.close(VarInt::from(u32::from(code.number())), sentence.as_bytes()),
+            Line::Quic(connection, _) => connection.close(VarInt::from(u32::from(code.number())), sentence.as_bytes()),
             #[cfg(feature = "simulation")]
             Line::Pipe(pipe) => pipe.close(code),
         }
@@ -80,8 +103,15 @@ impl Drop for Line {
 }
 
 impl Inward {
-    /// The next chunks; `None` at the end. Dropped before it is ready, it has read nothing.
-    pub(super) async fn read(&mut self, chunks: &mut [Bytes]) -> Result<Option<usize>, Gone> {
+    /// Reads unless the inbox is full, at whatever moment there is something to be read: `None` if it is. Dropped before
+    /// it is ready, it has read nothing.
+    pub(super) async fn read(&mut self, chunks: &mut [Bytes], inbox: &Inbox) -> Option<Result<Option<usize>, Gone>> {
+        let mut reading = pin!(self.read_chunks(chunks));
+        poll_fn(|cx| if inbox.is_full() { Poll::Ready(None) } else { reading.as_mut().poll(cx).map(Some) }).await
+    }
+
+    /// The next chunks; `None` at the end.
+    async fn read_chunks(&mut self, chunks: &mut [Bytes]) -> Result<Option<usize>, Gone> {
         match self {
             Self::Quic(stream) => stream.read_chunks(chunks).await.map_err(|_| Gone),
             #[cfg(feature = "simulation")]

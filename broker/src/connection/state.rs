@@ -14,16 +14,16 @@ use callboard_protocol::frame::{
 use callboard_protocol::limits::{CREDENTIAL_BYTES_MAX, KEY_BYTES_MAX, LABEL_BYTES_MAX};
 use callboard_protocol::session::{FromClient, request_of};
 use callboard_protocol::{ChannelName, ConnectionId, Millis, PayloadRef, RequestId};
-use indexmap::IndexMap;
 
 use super::messages::Command;
 use super::outbox::{Ending, Gate, Outbox};
+use super::subscriptions::Subscriptions;
 use crate::channel::{Batch, Claim, Input, Instance, Join, Leave, Party, Publication};
 use crate::config::Limits;
 use crate::defaults::{BATCHES_SEARCHED, GRANTS_MAX, STRIKES_MAX};
 use crate::faults::{self, Place};
 use crate::identity::{self, Identity, KeyStore, Refusal};
-use crate::limit::Bucket;
+use crate::limit::{Bucket, Budget};
 
 /// What holds for every session.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(crate) struct Rules {
     pub(crate) payload_bytes_max: usize,
     /// Subscriptions a session may have at once.
     pub(crate) subscriptions_max: usize,
+    /// Subscriptions that all sessions may have together.
+    pub(crate) subscriptions: Arc<Budget>,
     /// What a session may do in a second, among others.
     pub(crate) limits: Limits,
 }
@@ -47,7 +49,7 @@ pub(crate) struct State {
     gatekeeper: FromClient,
     party: Arc<Party>,
     identity: Option<Identity>,
-    subscriptions: IndexMap<ChannelName, Arc<Gate>>,
+    subscriptions: Subscriptions,
     /// Channels that this identity was found to be allowed to publish to.
     grants: HashSet<ChannelName>,
     open: bool,
@@ -67,11 +69,11 @@ impl State {
             publishes: Bucket::full(rules.limits.publishes, now),
             strikes: 0,
             batch_expected: 1,
+            subscriptions: Subscriptions::new(rules.subscriptions_max, &rules.subscriptions),
             rules,
             gatekeeper: FromClient::default(),
             party: Arc::new(Party { connection, instance: Instance([0; 16]), key: None, outbox }),
             identity: None,
-            subscriptions: IndexMap::new(),
             grants: HashSet::new(),
             open: false,
         }
@@ -187,12 +189,10 @@ impl State {
     }
 
     fn subscribe(&mut self, frame: &Subscribe<'_>, commands: &mut Vec<Command>) {
-        let name = match self.subscribable(frame) {
-            Ok(name) => name,
+        let (name, gate) = match self.take_subscription(frame) {
+            Ok(taken) => taken,
             Err(refusal) => return self.refuse(frame.request, &refusal),
         };
-        let gate = Arc::new(Gate::default());
-        self.subscriptions.insert(name.clone(), Arc::clone(&gate));
         let join = Join {
             from: Claim::of(&self.party),
             request: frame.request,
@@ -204,7 +204,7 @@ impl State {
         commands.push(Command { channel: name, input: Input::Join(join) });
     }
 
-    fn subscribable(&self, frame: &Subscribe<'_>) -> Result<ChannelName, Refusal> {
+    fn take_subscription(&mut self, frame: &Subscribe<'_>) -> Result<(ChannelName, Arc<Gate>), Refusal> {
         let name = parse(frame.channel)?;
         // PROTOCOL.md, "Subscribe": what has no meaning yet must not pass for done.
         if frame.options.unknown() != SubscribeOptions::NONE {
@@ -213,20 +213,8 @@ impl State {
             return Err(Refusal::new(Class::BadRequest, sentence));
         }
         identity::may_subscribe(self.identity.as_ref(), &name)?;
-        if self.subscriptions.contains_key(&name) {
-            return Err(Refusal::new(
-                Class::AlreadySubscribed,
-                format!("this session is subscribed to `{name}` already; unsubscribe first to begin elsewhere"),
-            ));
-        }
-        let max = self.rules.subscriptions_max;
-        if self.subscriptions.len() >= max {
-            return Err(Refusal::new(
-                Class::TooManySubscriptions,
-                format!("a session has at most {max} subscriptions; unsubscribe from one first"),
-            ));
-        }
-        Ok(name)
+        let gate = self.subscriptions.insert(&name)?;
+        Ok((name, gate))
     }
 
     fn unsubscribe(&mut self, frame: &Unsubscribe<'_>, commands: &mut Vec<Command>) {
@@ -234,7 +222,7 @@ impl State {
             Ok(name) => name,
             Err(refusal) => return self.refuse(frame.request, &refusal),
         };
-        let Some(gate) = self.subscriptions.swap_remove(&name) else {
+        let Some(gate) = self.subscriptions.remove(&name) else {
             let sentence = format!("this session is not subscribed to `{name}`");
             return self.refuse(frame.request, &Refusal::new(Class::NotSubscribed, sentence));
         };
@@ -300,7 +288,7 @@ impl State {
             Input::Join(join) => {
                 // By now there may be another subscription to this channel, which waits for its own answer.
                 if self.subscriptions.get(&command.channel).is_some_and(|gate| Arc::ptr_eq(gate, &join.gate)) {
-                    self.subscriptions.swap_remove(&command.channel);
+                    self.subscriptions.remove(&command.channel);
                 }
                 self.refuse(join.request, refusal);
                 join.from.settle();
@@ -339,7 +327,7 @@ impl State {
     /// The commands that take the session out of every channel. Nothing is delivered from here on.
     pub(crate) fn leave_all(&mut self) -> impl Iterator<Item = Command> {
         let connection = self.party.connection;
-        self.subscriptions.drain(..).map(move |(channel, gate)| {
+        self.subscriptions.drain().map(move |(channel, gate)| {
             gate.shut();
             Command { channel, input: Input::Leave(Leave { connection, gate, request: None }) }
         })

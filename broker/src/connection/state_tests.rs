@@ -24,8 +24,14 @@ impl Talk {
     fn new(anonymous_publish: bool) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let keys = KeyStore::open(data_dir.path()).unwrap();
-        let rules =
-            Rules { keys, anonymous_publish, payload_bytes_max: 100, subscriptions_max: 2, limits: Limits::default() };
+        let rules = Rules {
+            keys,
+            anonymous_publish,
+            payload_bytes_max: 100,
+            subscriptions_max: 2,
+            subscriptions: Budget::new(100),
+            limits: Limits::default(),
+        };
         let outbox = Arc::new(Outbox::new(config::Outbox { messages: 1000, bytes: 1 << 20 }, &Budget::new(1 << 30)));
         let state = State::new(Arc::new(rules), ConnectionId::saturating(7), Arc::clone(&outbox), Millis::ZERO);
         Self { state, commands: Vec::new(), outbox, requests: 0, _data_dir: data_dir }

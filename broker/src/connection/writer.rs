@@ -1,6 +1,7 @@
 //! What is on its way from an outbox to a socket: few contiguous chunks, small pieces copied together; never decoded.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 use super::outbox::{Outbox, Piece};
 use crate::channel::Replay;
 use crate::defaults::{CHUNK_BYTES, FILL_BYTES, PIECE_BYTES_SHARED};
+use crate::limit::Share;
 
 /// Chunks ready to be written, and the replays to be pulled beside the outbox.
 #[derive(Debug, Default)]
@@ -19,6 +21,8 @@ pub(crate) struct Writer {
     copied: BytesMut,
     replays: VecDeque<Replay>,
     finished: Vec<Replay>,
+    /// What the histories count of it until it is written.
+    shares: Vec<Arc<Share>>,
     /// When measured parts of it were read from their publishers.
     stamps: Vec<Instant>,
 }
@@ -27,6 +31,11 @@ impl Writer {
     /// Whether something is ready to be written.
     pub(crate) fn is_pending(&self) -> bool {
         !self.chunks.is_empty()
+    }
+
+    /// How many bytes are ready to be written.
+    pub(crate) fn bytes(&self) -> usize {
+        self.chunks.iter().map(Bytes::len).sum()
     }
 
     /// Whether a replay is under way.
@@ -41,6 +50,7 @@ impl Writer {
 
     /// Takes what the outbox and the replays have, up to about [`FILL_BYTES`] of each: so neither starves the other.
     pub(crate) fn fill(&mut self, outbox: &Outbox) {
+        self.shares = Vec::new();
         let mut replays = std::mem::take(&mut self.replays);
         outbox.drain(FILL_BYTES, |piece| match piece {
             Piece::Frames(frames) => self.put(frames),
@@ -52,8 +62,9 @@ impl Writer {
             && let Some(replay) = replays.front_mut()
         {
             match replay.take() {
-                Some(piece) => {
+                Some((piece, share)) => {
                     left = left.saturating_sub(piece.len());
+                    self.shares.push(share);
                     self.put(piece);
                 }
                 None => self.finished.extend(replays.pop_front()),

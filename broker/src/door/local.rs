@@ -6,9 +6,9 @@ use std::sync::Arc;
 use callboard_protocol::ConnectionId;
 
 use crate::config;
-use crate::connection::{Outbox, Registry, Rules, Session};
+use crate::connection::{Inlet, Outbox, Registry, Rules, Session};
 use crate::directory::Directory;
-use crate::limit::{Admission, Budget, Refused, Ticket};
+use crate::limit::{Admission, Budget, Inbox, Refused, Share, Ticket};
 
 /// What a door needs to let a peer in.
 #[derive(Debug)]
@@ -23,6 +23,12 @@ pub(crate) struct Local {
     pub(crate) outbox: config::Outbox,
     /// The bytes that all queues out may have together.
     pub(crate) outboxes: Arc<Budget>,
+    /// What all sessions have read and channels have not taken.
+    pub(crate) inbox: Arc<Inbox>,
+    /// The bytes that all frames which have not come whole may have together.
+    pub(crate) partials: Arc<Budget>,
+    /// The bytes that all large windows may have together.
+    pub(crate) windows: Arc<Budget>,
     /// Who is in.
     pub(crate) admission: Arc<Admission>,
 }
@@ -32,7 +38,8 @@ impl Local {
     pub(crate) fn open(&self, ticket: Ticket) -> (ConnectionId, Session) {
         let id = self.registry.next_id();
         let outbox = Outbox::new(self.outbox, &self.outboxes);
-        (id, Session::open(id, Arc::clone(&self.rules), Arc::clone(&self.directory), outbox, ticket))
+        let inlet = Inlet { inbox: Arc::clone(&self.inbox), partial: Share::of(&self.partials), ticket };
+        (id, Session::open(id, Arc::clone(&self.rules), Arc::clone(&self.directory), outbox, inlet))
     }
 
     /// Lets a peer in, if there is a place for it.

@@ -14,7 +14,8 @@ use super::local::Local;
 use super::reset::ResetSecret;
 use super::tuning;
 use crate::config::Config;
-use crate::connection::{Actor, Patience, Socket};
+use crate::connection::{Actor, Patience, Socket, Windows};
+use crate::defaults::{INCOMING_BYTES, RECEIVE_WINDOW_SMALL, SEND_WINDOW_SMALL};
 use crate::limit::Ticket;
 
 /// Why the door could not open.
@@ -55,7 +56,11 @@ impl Quic {
         local: Arc<Local>,
     ) -> Result<Self, BindError> {
         let mut server = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
-        server.transport_config(Arc::new(tuning::transport(config.idle_timeout)?));
+        let mut transport = tuning::transport(config.idle_timeout)?;
+        // A stranger's windows; the busy get larger ones.
+        transport.receive_window(VarInt::from_u32(RECEIVE_WINDOW_SMALL)).send_window(SEND_WINDOW_SMALL);
+        server.transport_config(Arc::new(transport));
+        server.max_incoming(config.limits.handshakes).incoming_buffer_size_total(INCOMING_BYTES);
         let bind = |source| BindError::Bind { address: config.listen, source };
         let socket = tuning::socket(config.listen).map_err(bind)?;
         let endpoint = Endpoint::new(reset.endpoint(), Some(server), socket, Arc::new(TokioRuntime)).map_err(bind)?;
@@ -168,7 +173,8 @@ async fn open_session(stranger: Stranger, local: Arc<Local>) {
             unopened.code = None;
             let (id, session) = local.open(ticket);
             tracing::debug!(connection = %id, %peer, "session opened");
-            Actor::start(id, session, Socket::quic(connection, send, recv), Arc::clone(&local.registry), patience);
+            let socket = Socket::quic(connection, send, recv, Windows::new(&local.windows));
+            Actor::start(id, session, socket, Arc::clone(&local.registry), patience);
         }
         Ok(Err(error)) => tracing::debug!(%peer, %error, "connection gone before a session was opened"),
         Err(_) => {

@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::quic::BindError;
 use crate::defaults::{RECEIVE_WINDOW, SEND_WINDOW, SESSIONS_MAX, SOCKET_BYTES};
 
-/// The transport of every connection at the door.
+/// The transport of a busy connection at the door.
 ///
 /// # Errors
 ///

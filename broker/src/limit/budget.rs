@@ -35,6 +35,11 @@ impl Share {
         Self { budget: Arc::clone(budget), bytes: 0 }
     }
 
+    /// Another share of the same budget, of nothing yet.
+    pub(crate) fn sibling(&self) -> Self {
+        Self::of(&self.budget)
+    }
+
     /// Makes the share `bytes` large. Whether that is within the budget; a share can always be made smaller.
     pub(crate) fn resize(&mut self, bytes: usize) -> bool {
         let held = &self.budget.held;

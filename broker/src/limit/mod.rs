@@ -3,7 +3,9 @@
 mod admission;
 mod bucket;
 mod budget;
+mod inbox;
 
 pub(crate) use admission::{Admission, Refused, Ticket};
 pub(crate) use bucket::Bucket;
 pub(crate) use budget::{Budget, Share};
+pub(crate) use inbox::{Inbox, Load};

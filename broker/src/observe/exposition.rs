@@ -80,8 +80,12 @@ fn messages(encoder: &mut DescriptorEncoder<'_>, scope: &Scope) -> fmt::Result {
     for (state, count) in [("awake", awake), ("asleep", asleep)] {
         ConstGauge::new(count).encode(channels.encode_family(&[("state", state)])?)?;
     }
-    let history = scope.directory.history_bytes() as u64;
-    gauge(encoder, "history", "Bytes that all channels remember", Some(&Unit::Bytes), history)?;
+    let history = scope.directory.budgets().history.held() as u64;
+    gauge(encoder, "history", "Memory of what all channels remember", Some(&Unit::Bytes), history)?;
+    let ids = scope.directory.budgets().publish_ids.held() as u64;
+    gauge(encoder, "publish_ids", "Memory of the publish ids that all channels remember", Some(&Unit::Bytes), ids)?;
+    let help = "Publish ids that a channel forgot early because all channels together have no more memory for them";
+    counter(encoder, "publish_ids_forgotten", help, None, metrics.publish_ids_forgotten.value())?;
     counter(encoder, "publishes", "Messages that channels took", None, metrics.publishes.value())?;
     let taken = metrics.publish_bytes.value();
     counter(encoder, "published", "Their bytes, as they are sent to subscribers", Some(&Unit::Bytes), taken)?;

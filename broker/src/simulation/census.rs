@@ -79,7 +79,7 @@ impl Census {
             channels: channels.collect(),
             queues: queues.collect(),
             outbox_bytes_held: interior.local().outboxes.held(),
-            history_bytes_held: directory.history_bytes(),
+            history_bytes_held: directory.budgets().history.held(),
             places: interior.local().admission.open(),
             panics: metrics.panics.value(),
             held: metrics.held.value(),

@@ -17,7 +17,7 @@ pub(super) fn check(census: &Census, config: &Config, clients: &[Client], settle
         assert!(queue.bytes <= queue.share_bytes + OUTBOX_BYTES_FREE, "{queue:?}");
     }
     let shares: usize = census.queues.iter().map(|queue| queue.share_bytes).sum();
-    assert_eq!(census.outbox_bytes_held, shares, "the outboxes' budget is what the outboxes have of it");
+    assert!(census.outbox_bytes_held >= shares, "what outboxes have is held, and so are lists of replays");
     assert!(census.outbox_bytes_held <= config.limits.outbox_bytes);
     assert!(census.history_bytes_held <= config.limits.history_bytes);
     assert_eq!(census.channels_counted, census.channels.len(), "the directory knows how many channels it has");
@@ -25,13 +25,10 @@ pub(super) fn check(census: &Census, config: &Config, clients: &[Client], settle
     assert!(census.places <= config.limits.connections);
     let asleep: Vec<&Asleep> = census.channels.iter().filter_map(|channel| channel.asleep.as_ref()).collect();
     let remembered: usize = asleep.iter().map(|channel| channel.history_share_bytes).sum();
-    assert!(census.history_bytes_held >= remembered);
-    if asleep.len() == census.channels.len() {
-        assert_eq!(census.history_bytes_held, remembered, "the histories' budget is what the histories have of it");
-    }
+    assert!(census.history_bytes_held >= remembered, "what is remembered is held, and so is what replays still read");
     for channel in &asleep {
         let bounds = config.history.first().map(|(_, bounds)| *bounds).unwrap_or_default();
-        assert_eq!(channel.history_bytes, channel.history_share_bytes, "{channel:?}");
+        assert!(channel.history_bytes <= channel.history_share_bytes, "{channel:?}");
         assert!(channel.history_bytes <= bounds.bytes && channel.history_messages <= bounds.messages, "{channel:?}");
     }
     if settled {

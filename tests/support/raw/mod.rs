@@ -5,9 +5,11 @@ mod certificate;
 mod dialer;
 mod dialogue;
 mod farewell;
+mod first;
 mod peer;
 mod publishes;
 
 pub use body::{Body, Ending, Failure, Message};
 pub use dialer::{Dialer, Options};
+pub use first::first_datagrams;
 pub use peer::Peer;
