@@ -61,7 +61,8 @@ impl Client {
         }
         let (number, channel) = (self.number(), channel.to_owned());
         self.log.note(now_ms, Fact::Subscribing { subscription: number, channel: channel.clone(), start, exclude_own });
-        let known = Subscription { channel, start, exclude_own, stand: None, began: false, leaving: false };
+        let known =
+            Subscription { channel, start, exclude_own, stand: None, live: false, began: false, leaving: false };
         self.subscriptions.insert(number, known);
         self.ask_for(number, bytes);
     }

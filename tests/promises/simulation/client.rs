@@ -30,6 +30,8 @@ pub(super) struct Subscription {
     pub(super) exclude_own: bool,
     /// Where it stands; `None` before it began.
     pub(super) stand: Option<Position>,
+    /// Whether this session began it with the next message, and no history before it.
+    pub(super) live: bool,
     /// Whether this session has it.
     pub(super) began: bool,
     pub(super) leaving: bool,

@@ -91,10 +91,24 @@ impl Client {
             (Asked::Unsubscribe(number), Answer::Done) => self.leave(number, now_ms),
             (Asked::Publish(sequence), Answer::Published(position)) => {
                 let known = self.unanswered.remove(&sequence).expect("what is asked is unanswered");
+                self.check_own_copy(&known.channel, *position);
                 self.log.note(now_ms, Fact::Acknowledged { publish: known.publish, position: *position });
             }
             (Asked::Other, Answer::Published(_) | Answer::Identity(_)) => {}
             (asked, answer) => panic!("{asked:?} was answered with {answer:?}"),
+        }
+    }
+
+    /// PROTOCOL.md, "Order": a publisher's own copy, or that it is skipped, comes before its answer.
+    fn check_own_copy(&self, channel: &str, position: Position) {
+        for known in self.subscriptions.values().filter(|known| known.began && known.live && !known.leaving) {
+            let stand = known.stand.expect("what began stands somewhere");
+            let is_there = known.channel != channel || stand.epoch != position.epoch || stand.offset >= position.offset;
+            assert!(
+                is_there,
+                "{}: {position} of `{channel}` is answered, and its own copy did not come",
+                self.log.name()
+            );
         }
     }
 
@@ -114,7 +128,7 @@ impl Client {
             let given = position.offset.value() + 1 - next.value();
             assert!(given <= u64::from(wanted), "{subscribed:?}: no more than was wanted");
         }
-        (known.stand, known.began) = (Some(at), true);
+        (known.stand, known.began, known.live) = (Some(at), true, next > position.offset);
         self.log.note(now_ms, Fact::Began { subscription: number, at, recovered });
     }
 

@@ -1,8 +1,11 @@
 //! The seeds that are run, and how one that fails is replayed; the runs themselves know nothing of each other.
 
+use std::cell::Cell;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
+use callboard::Sabotage;
 use callboard::identity::KeyStore;
 use tempfile::TempDir;
 
@@ -26,14 +29,23 @@ impl Keys {
         Self { key: key.reveal(), folder }
     }
 
+    fn run_of(&self, seed: u64, sabotage: Option<Sabotage>, verbose: bool) -> Run {
+        Run::new(seed, (self.folder.path(), &self.key), sabotage, verbose)
+    }
+
     fn run(&self, seed: u64, verbose: bool) -> Outcome {
         let named = Named(seed);
-        let outcome = Run::new(seed, self.folder.path(), &self.key, verbose).go();
+        let outcome = self.run_of(seed, None, verbose).go();
         let faults: Vec<String> = outcome.faults.iter().map(ToString::to_string).collect();
         assert!(faults.is_empty(), "the checker found:\n{}", faults.join("\n"));
         std::mem::forget(named);
         outcome
     }
+}
+
+thread_local! {
+    /// Whether this thread expects to fail.
+    static EXPECTED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Faults on purpose say nothing: there are thousands.
@@ -43,7 +55,8 @@ fn hush() {
         let told = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |fault| {
             let text = fault.payload().downcast_ref::<String>();
-            if !text.is_some_and(|text| text.starts_with("a fault on purpose")) {
+            let on_purpose = text.is_some_and(|text| text.starts_with("a fault on purpose"));
+            if !on_purpose && !EXPECTED.get() {
                 told(fault);
             }
         }));
@@ -113,4 +126,36 @@ fn the_same_seed_does_the_same() {
     for seed in 0..40 {
         assert_eq!(keys.run(seed, false), keys.run(seed, false), "seed {seed}");
     }
+}
+
+/// Seeds after which a bug must have been found.
+const FOUND_WITHIN: u64 = 300;
+
+#[test]
+fn a_broker_that_does_wrong_is_found_out() {
+    let keys = Keys::new();
+    EXPECTED.set(true);
+    let mut missed = Vec::new();
+    for sabotage in [
+        Sabotage::LostChunk,
+        Sabotage::SwappedPair,
+        Sabotage::RepeatedReplay,
+        Sabotage::LateLeave,
+        Sabotage::DuplicateAnswer,
+        Sabotage::SilentGap,
+        Sabotage::StoredAgain,
+        Sabotage::UntoldReset,
+        Sabotage::OwnDelivered,
+    ] {
+        let fails = |seed| {
+            let run = keys.run_of(seed, Some(sabotage), false);
+            catch_unwind(AssertUnwindSafe(|| run.go())).map_or(true, |outcome| !outcome.faults.is_empty())
+        };
+        match (0..FOUND_WITHIN).find(|seed| fails(*seed)) {
+            Some(seed) => eprintln!("{sabotage:?} is found by seed {seed}"),
+            None => missed.push(sabotage),
+        }
+    }
+    EXPECTED.set(false);
+    assert!(missed.is_empty(), "{missed:?} went unnoticed");
 }
