@@ -14,6 +14,9 @@ pub mod defaults;
 mod directory;
 mod door;
 mod faults;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod identity;
 mod interior;
 mod limit;

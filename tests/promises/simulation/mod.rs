@@ -1,5 +1,6 @@
 //! Whatever clients, sockets, time and faults do in whatever order, no message is lost untold, repeated or out of order, and nothing is left behind.
 
+mod anything;
 mod asking;
 mod census;
 mod client;
