@@ -86,6 +86,7 @@ impl Broker {
             metrics: Arc::clone(&metrics),
             directory: Arc::clone(interior.directory()),
             registry: Arc::clone(interior.registry()),
+            local: Arc::clone(interior.local()),
             memory_bound_bytes,
         };
         let observed = observe(config.metrics_listen, scope).await?;

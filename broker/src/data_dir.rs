@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::sync::Once;
 
 /// Who may read a file of the data directory, within the bounds of the directory itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,10 @@ pub(crate) fn platform_default() -> Option<PathBuf> {
     base.filter(|base| base.is_absolute()).map(|base| base.join("callboard"))
 }
 
+/// Whether the operator was told that others may enter the directory.
+#[cfg(unix)]
+static WARNED: Once = Once::new();
+
 /// Makes the directory, mode 0700, if it is not there. One that others may enter is used, and warned of.
 pub(crate) fn prepare(directory: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
@@ -41,9 +47,12 @@ pub(crate) fn prepare(directory: &Path) -> io::Result<()> {
         let mode = fs::metadata(directory)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             let directory = directory.display();
-            tracing::warn!(
-                "others on this machine may enter the data directory (mode {mode:o}): chmod 700 {directory}"
-            );
+            // A process has one, and comes here for each file that it makes in it.
+            WARNED.call_once(|| {
+                tracing::warn!(
+                    "others on this machine may enter the data directory (mode {mode:o}): chmod 700 {directory}"
+                );
+            });
         }
     }
     Ok(())

@@ -227,6 +227,10 @@ fn every_shell_is_told_of_every_command() {
         assert_eq!(output.status.code(), Some(0), "{shell}");
         let script = text(&output.stdout);
         assert!(["serve", "subscribers", "revoke"].iter().all(|word| script.contains(word)), "{shell}");
+        assert!(
+            !script.contains("bare-writer") && !script.contains("until-input"),
+            "{shell}: what is hidden is listed"
+        );
     }
 }
 

@@ -2,10 +2,11 @@
 
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{
-    Answer, ClientFrame, Publish, ServerFrame, Start, Subscribe, SubscribeOptions, Subscribed, Unsubscribe,
+    Answer, Call, ClientFrame, Emit, Provide, Publish, ServerFrame, Start, Subscribe, SubscribeOptions, Subscribed,
+    Unsubscribe, Withdraw,
 };
 use callboard_protocol::limits::{
-    CHANNEL_NAME_BYTES_MAX, INTEGER_MAX, KEY_BYTES_MAX, PAYLOAD_BYTES_DEFAULT, SENTENCE_BYTES_MAX,
+    CHANNEL_NAME_BYTES_MAX, INTEGER_MAX, KEY_BYTES_MAX, LABEL_BYTES_MAX, PAYLOAD_BYTES_DEFAULT, SENTENCE_BYTES_MAX,
 };
 use callboard_protocol::{Epoch, Offset, PayloadRef, Position, Sequence};
 use callboard_tests::raw::Failure;
@@ -270,4 +271,27 @@ async fn guest(broker: &Broker) -> Peer {
 fn is_refused(failure: &Failure, class: Class) {
     assert_eq!((failure.code, failure.class.as_str()), (class.code(), class.name()), "{}", failure.sentence);
     assert!((1..=SENTENCE_BYTES_MAX).contains(&failure.sentence.len()), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_label_of_one_byte_too_many_is_refused_as_such_whatever_it_is_for() {
+    let broker = Broker::start().await;
+    let mut peer = guest(&broker).await;
+    let (most, more) = ("l".repeat(LABEL_BYTES_MAX), "l".repeat(LABEL_BYTES_MAX + 1));
+    for (first, second) in [(&most, &most), (&more, &most), (&most, &more)] {
+        let nothing = PayloadRef::json("null");
+        for number in 0..4 {
+            let request = peer.next_request();
+            let (frame, seconds) = match number {
+                0 => (ClientFrame::Call(Call { request, service: first, method: second, arguments: nothing }), true),
+                1 => (ClientFrame::Emit(Emit { request, service: first, event: second, payload: nothing }), true),
+                2 => (ClientFrame::Provide(Provide { request, service: first }), false),
+                _ => (ClientFrame::Withdraw(Withdraw { request, service: first }), false),
+            };
+            peer.send(&frame).await;
+            let failure = peer.answer(request, |_| None::<()>).await.expect_err("there are no services");
+            let is_long = first == &more || seconds && second == &more;
+            is_refused(&failure, if is_long { Class::BadRequest } else { Class::NotImplemented });
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Context;
-use clap::{Args, Command};
+use clap::{Arg, Args, Command};
 use clap_complete::Shell;
 
 use super::exit::Exit;
@@ -32,8 +32,17 @@ pub(super) struct Completions {
 pub(super) fn run(command: &Completions, mut cli: Command) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(command.shell, &mut cli, "callboard", &mut script);
-    match std::io::stdout().write_all(&script) {
+    let script = without_hidden(&String::from_utf8(script).context("a script is text")?, &cli);
+    match std::io::stdout().write_all(script.as_bytes()) {
         Err(error) if nobody_reads(&error) => Ok(Exit::Done),
         written => written.map(|()| Exit::Done).context("standard output cannot be written"),
     }
+}
+
+/// The script lists hidden flags with the others: as a word among many for bash, in a line of its own for other shells.
+fn without_hidden(script: &str, cli: &Command) -> String {
+    let arguments = cli.get_subcommands().flat_map(Command::get_arguments);
+    let hidden: Vec<&str> = arguments.filter(|argument| argument.is_hide_set()).filter_map(Arg::get_long).collect();
+    let words = hidden.iter().fold(script.to_owned(), |script, long| script.replace(&format!(" --{long} "), " "));
+    words.split_inclusive('\n').filter(|line| !hidden.iter().any(|long| line.contains(long))).collect()
 }

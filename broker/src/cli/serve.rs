@@ -38,7 +38,14 @@ Exit codes:
 pub(super) struct Serve {
     #[command(flatten)]
     settings: Settings,
+
+    /// End at once when standard input does: for whoever starts a broker that must not outlive it.
+    #[arg(long = UNTIL_INPUT_ENDS, hide = true)]
+    until_input_ends: bool,
 }
+
+/// The hidden flag of a broker that ends with the program that started it.
+pub(super) const UNTIL_INPUT_ENDS: &str = "until-input-ends";
 
 /// Runs the command.
 pub(super) async fn run(command: Serve) -> anyhow::Result<Exit> {
@@ -52,7 +59,10 @@ pub(super) async fn run(command: Serve) -> anyhow::Result<Exit> {
         print_summary(&config, &broker)?;
     }
 
-    let signal = signals.next().await;
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        () = input_ends(), if command.until_input_ends => return Ok(Exit::Done),
+    };
     logging::tell(&format!(
         "{}: telling clients goodbye, for {} s at most; a second signal ends it at once",
         signal.name(),
@@ -62,6 +72,11 @@ pub(super) async fn run(command: Serve) -> anyhow::Result<Exit> {
         () = broker.drain() => Ok(Exit::Done),
         second = signals.next() => Ok(at_once(second)),
     }
+}
+
+async fn input_ends() {
+    // Whatever is said there means nothing; that it cannot be read is its end.
+    let _ = tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()).await;
 }
 
 fn at_once(signal: Signal) -> Exit {

@@ -119,10 +119,10 @@ impl State {
             ClientFrame::Subscribe(frame) => self.subscribe(frame, commands),
             ClientFrame::Unsubscribe(frame) => self.unsubscribe(frame, commands),
             ClientFrame::Publish(frame) => self.publish(frame, body, commands)?,
-            ClientFrame::Call(frame) => self.not_here(frame.request),
-            ClientFrame::Provide(frame) => self.not_here(frame.request),
-            ClientFrame::Withdraw(frame) => self.not_here(frame.request),
-            ClientFrame::Emit(frame) => self.not_here(frame.request),
+            ClientFrame::Call(frame) => self.not_here(frame.request, &[frame.service, frame.method]),
+            ClientFrame::Provide(frame) => self.not_here(frame.request, &[frame.service]),
+            ClientFrame::Withdraw(frame) => self.not_here(frame.request, &[frame.service]),
+            ClientFrame::Emit(frame) => self.not_here(frame.request, &[frame.service, frame.event]),
             // PROTOCOL.md, "Session": a provider returns only calls that it was handed.
             ClientFrame::Return(_) => {
                 return Err(Ending::because(Code::OutOfOrder, "no call was handed to this session"));
@@ -333,8 +333,15 @@ impl State {
         })
     }
 
-    fn not_here(&self, request: RequestId) {
-        self.refuse(request, &Refusal::new(Class::NotImplemented, "this broker has no services"));
+    /// PROTOCOL.md, "Limits": "A request with a text over its limit fails with `bad-request`", whatever it asks for.
+    fn not_here(&self, request: RequestId, labels: &[&str]) {
+        let refusal = if labels.iter().any(|label| label.len() > LABEL_BYTES_MAX) {
+            let sentence = format!("the name of a service, method or event has at most {LABEL_BYTES_MAX} bytes");
+            Refusal::new(Class::BadRequest, sentence)
+        } else {
+            Refusal::new(Class::NotImplemented, "this broker has no services")
+        };
+        self.refuse(request, &refusal);
     }
 
     fn refuse(&self, request: RequestId, refusal: &Refusal) {

@@ -1,5 +1,6 @@
 //! The QUIC door: accepts connections, opens a session on each one's first stream, and leaves the rest to its actor.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use callboard_protocol::close::Code;
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, Incoming, TokioRuntime, VarInt};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
@@ -44,7 +46,9 @@ pub(crate) struct Quic {
     endpoint: Endpoint,
     address: SocketAddr,
     /// The accept loop; ends with the door.
-    accepting: JoinSet<()>,
+    _accepting: JoinSet<()>,
+    /// Dropped when nobody is let in any more.
+    open: Option<oneshot::Sender<Infallible>>,
 }
 
 impl Quic {
@@ -67,8 +71,9 @@ impl Quic {
         let address = endpoint.local_addr().map_err(bind)?;
         let waits = Waits { hello: config.hello_timeout, drain: config.drain.deadline };
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept(endpoint.clone(), local, waits, config.limits.handshakes));
-        Ok(Self { endpoint, address, accepting })
+        let (open, closed) = oneshot::channel();
+        accepting.spawn(accept(endpoint.clone(), local, waits, config.limits.handshakes, closed));
+        Ok(Self { endpoint, address, _accepting: accepting, open: Some(open) })
     }
 
     /// Where the door listens.
@@ -76,10 +81,10 @@ impl Quic {
         self.address
     }
 
-    /// Refuses every new connection from here on, so that a client need not wait to find out.
+    /// Refuses every new connection from here on, so that a client need not wait to find out. Those who are shaking hands
+    /// are told why as soon as they can be.
     pub(crate) fn stop_accepting(&mut self) {
-        self.accepting.abort_all();
-        self.accepting.spawn(refuse(self.endpoint.clone()));
+        self.open = None;
     }
 
     /// Waits until every connection is closed and its last packets are out.
@@ -100,21 +105,33 @@ impl Drop for Quic {
     }
 }
 
-async fn accept(endpoint: Endpoint, local: Arc<Local>, waits: Waits, handshakes_max: usize) {
+async fn accept(
+    endpoint: Endpoint,
+    local: Arc<Local>,
+    waits: Waits,
+    handshakes_max: usize,
+    mut closed: oneshot::Receiver<Infallible>,
+) {
     // Who has shaken hands and says nothing yet is counted among the connections, and takes no handshake's place.
     let (mut handshakes, mut strangers) = (JoinSet::new(), JoinSet::new());
+    let mut draining = false;
     loop {
         tokio::select! {
             biased;
+            _ = &mut closed, if !draining => {
+                draining = true;
+                // Dropped before there is a session, each is closed with the reason.
+                strangers.abort_all();
+            }
             Some(shaken) = handshakes.join_next() => {
-                if let Ok(Some(stranger)) = shaken {
+                if let Ok(Some(stranger)) = shaken && !draining {
                     strangers.spawn(open_session(stranger, Arc::clone(&local)));
                 }
             }
             Some(_) = strangers.join_next() => {}
             incoming = endpoint.accept() => {
                 let Some(incoming) = incoming else { return };
-                if handshakes.len() >= handshakes_max {
+                if draining || handshakes.len() >= handshakes_max {
                     incoming.refuse();
                 } else if handshakes.len() >= handshakes_max / 2 && incoming.may_retry() {
                     // RFC 9000, section 8.1.2: whoever gives a false address never sees the token.
@@ -124,12 +141,6 @@ async fn accept(endpoint: Endpoint, local: Arc<Local>, waits: Waits, handshakes_
                 }
             }
         }
-    }
-}
-
-async fn refuse(endpoint: Endpoint) {
-    while let Some(incoming) = endpoint.accept().await {
-        incoming.refuse();
     }
 }
 

@@ -57,6 +57,8 @@ fn connections(encoder: &mut DescriptorEncoder<'_>, scope: &Scope) -> fmt::Resul
     gauge(encoder, "sessions", "Sessions that have said hello", None, metrics.sessions.value())?;
     let opened = metrics.connections_opened.value();
     counter(encoder, "connections_opened", "Connections that were let in", None, opened)?;
+    let subscriptions = scope.local.rules.subscriptions.held() as u64;
+    gauge(encoder, "subscriptions", "Subscriptions of all sessions", None, subscriptions)?;
     let help = "Connections that were closed, by the code that PROTOCOL.md gives the reason";
     let mut closes = encoder.encode_descriptor("closes", help, None, MetricType::Counter)?;
     for (code, count) in metrics.closes() {
@@ -66,6 +68,8 @@ fn connections(encoder: &mut DescriptorEncoder<'_>, scope: &Scope) -> fmt::Resul
     let bytes = Some(&Unit::Bytes);
     counter(encoder, "read", "Bytes read from sessions", bytes, metrics.bytes_read.value())?;
     counter(encoder, "written", "Bytes written to sessions", bytes, metrics.bytes_written.value())?;
+    let inbox = scope.local.inbox.held() as u64;
+    gauge(encoder, "inbox", "Memory of what was read and waits for channels", bytes, inbox)?;
     gauge(encoder, "outbox_messages", "Messages that wait in all outboxes", None, depths.messages)?;
     gauge(encoder, "outbox", "Bytes that wait in all outboxes", bytes, depths.bytes)?;
     gauge(encoder, "outbox_fullest", "Bytes that wait in the fullest outbox", bytes, depths.bytes_max)

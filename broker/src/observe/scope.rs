@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::connection::Registry;
 use crate::directory::Directory;
+use crate::door::Local;
 use crate::metrics::Metrics;
 
 /// What can be seen of a broker.
@@ -15,6 +16,8 @@ pub(crate) struct Scope {
     pub(crate) directory: Arc<Directory>,
     /// The connections.
     pub(crate) registry: Arc<Registry>,
+    /// What the doors share.
+    pub(crate) local: Arc<Local>,
     /// The most memory that the configuration allows.
     pub(crate) memory_bound_bytes: u64,
 }

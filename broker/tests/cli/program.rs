@@ -46,6 +46,23 @@ impl Broker {
         Self::of(process)
     }
 
+    /// The broker that this process runs, once its log in `file` says where it listens: a log for machines comes without
+    /// a summary for people.
+    pub(crate) fn logging_to(file: &Path, mut process: Child) -> Self {
+        let log = loop {
+            let log = std::fs::read_to_string(file).expect("a log");
+            if log.lines().any(|line| line.contains("listening") && line.contains("address")) {
+                break log;
+            }
+            assert!(process.try_wait().expect("a state").is_none(), "the broker ended: {log}");
+            std::thread::yield_now();
+        };
+        let line = log.lines().find(|line| line.contains("listening") && line.contains("address")).expect("seen above");
+        let port: String =
+            line.split("127.0.0.1:").nth(1).expect("an address").chars().take_while(char::is_ascii_digit).collect();
+        Self { process, url: format!("callboard://127.0.0.1:{port}"), metrics: None }
+    }
+
     /// The broker that this process runs, once it listens.
     pub(crate) fn of(mut process: Child) -> Self {
         let lines = BufReader::new(process.stdout.take().expect("its output")).lines().map_while(Result::ok);

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 use super::dialer::Peer;
+use crate::cli::serve::UNTIL_INPUT_ENDS;
 
 /// How long a server may take to listen: a debug build on a busy machine makes its certificate in a second or two.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -22,10 +23,11 @@ const LINES_MAX: usize = 100;
 
 /// The limits against peers that ask too much: a load is one, so a broker that is started for it has none that it could
 /// reach. They are counted all the same, so that what that costs is measured.
-const LIFTED: [&str; 9] = [
+const LIFTED: [&str; 10] = [
     "--limits-connections",
     "--limits-connections-per-address",
     "--limits-channels",
+    "--limits-subscriptions",
     "--limits-births-burst",
     "--limits-births-per-address-burst",
     "--limits-frames-per-second",
@@ -66,7 +68,8 @@ impl Child {
         let mut command = command()?;
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--log-format", "human", "--data-dir"])
-            .arg(home.path());
+            .arg(home.path())
+            .arg(format!("--{UNTIL_INPUT_ENDS}"));
         match config {
             Some(config) => command.arg("--config").arg(config),
             None => command.args(LIFTED.iter().flat_map(|limit| [limit, LIFTED_TO])),
@@ -84,8 +87,7 @@ impl Child {
     /// Starts the bare writer.
     pub(super) async fn bare() -> anyhow::Result<Self> {
         let mut command = command()?;
-        // It ends when its input does, so that it cannot outlive the measurement.
-        command.args(["bench", &format!("--{BARE}")]).stdin(Stdio::piped());
+        command.args(["bench", &format!("--{BARE}")]);
         let (process, address) =
             start(command, |line| line.trim().parse().ok()).await.context("the bare writer did not start")?;
         Ok(Self { process, peer: peer(address, Trust::insecure()), _home: None })
@@ -118,7 +120,8 @@ fn command() -> anyhow::Result<Command> {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CALLBOARD_")) {
         command.env_remove(name);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    // It ends when its input does, so that it cannot outlive the measurement, however that ends.
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     // Ctrl-C is for the measurement, which then ends its servers itself.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);

@@ -20,6 +20,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::time::timeout;
 
 use super::scan::Scanner;
+use crate::cli::exit::Failed;
 use crate::cli::secret::Secret;
 
 /// Connections that share one UDP socket: few enough that a burst to all of them fits its buffer.
@@ -81,7 +82,9 @@ impl Dialer {
         let address = self.peer.address;
         timeout(ANSWER_TIMEOUT, self.greet())
             .await
-            .unwrap_or_else(|_| Err(anyhow!("no answer within {} s", ANSWER_TIMEOUT.as_secs())))
+            .unwrap_or_else(|_| {
+                Err(Failed::Unreachable(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())).into())
+            })
             .with_context(|| format!("no session with {address}"))
     }
 
