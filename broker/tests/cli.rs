@@ -234,6 +234,21 @@ fn every_shell_is_told_of_every_command() {
     }
 }
 
+#[test]
+fn a_broker_that_must_not_outlive_its_starter_ends_with_its_input() {
+    let home = tempfile::tempdir().expect("a directory");
+    let mut serve = callboard(home.path())
+        .args(["serve", "--listen", "127.0.0.1:0", "--until-input-ends"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a broker");
+    // However its starter ends, the system closes the pipe.
+    drop(serve.stdin.take());
+    assert_eq!(serve.wait().expect("an end").code(), Some(0));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_subscriber_that_is_told_to_end_tells_the_broker() {

@@ -1,12 +1,15 @@
 //! Every limit is kept: whoever passes one is told so with its code, and nobody else notices.
 
+use std::net::Ipv4Addr;
+
 use callboard::config::{Limits, Rate};
 use callboard_protocol::Position;
 use callboard_protocol::close::Code;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{Start, SubscribeOptions};
-use callboard_tests::raw::Dialer;
+use callboard_tests::raw::{Dialer, first_datagrams};
 use callboard_tests::{Broker, Listener, Peer, soon};
+use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 
 const CHANNEL: &str = "news";
@@ -263,4 +266,25 @@ async fn bytes_that_were_read_and_wait_for_channels() {
     }
     soon("the answers", publishers.join_all()).await;
     assert_eq!(listener.heard(&heard), PUBLISHERS * (PUBLISHES + 1));
+}
+
+#[tokio::test]
+async fn handshakes_of_one_address() {
+    const BEGUN: usize = 20;
+    let broker = broker(Limits { handshakes_per_address: 4, ..Limits::default() }).await;
+    let mut neighbour = neighbour(&broker).await;
+    let attacker = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket can be bound on loopback");
+    for first in first_datagrams(BEGUN).await {
+        attacker.send_to(&first, broker.addr()).await.expect("loopback takes a datagram");
+    }
+    // Half of what one address may have is begun at once. All others must prove their address first: they get a Retry,
+    // which RFC 9000, section 17.2.5, tells by its first byte.
+    let (mut retries, mut datagram) = (0, [0; 2048]);
+    while retries < BEGUN - 2 {
+        soon("a Retry", attacker.recv_from(&mut datagram)).await.expect("loopback gives a datagram");
+        retries += usize::from(datagram[0] & 0xf0 == 0xf0);
+    }
+    // Whoever proves it is let in.
+    peer(&broker).await.publish(CHANNEL, "from the very same address").await;
+    carries_on(&mut neighbour).await;
 }

@@ -20,6 +20,9 @@ pub struct Limits {
     /// Handshakes under way. From half of it on a peer must first show that its address is its own (QUIC's Retry); past
     /// it a newcomer is refused before anything is kept for it.
     pub handshakes: usize,
+    /// The same from one address, or the /64 of an IPv6 one, so that one cannot take all: an office that comes back at once
+    /// after a shutdown.
+    pub handshakes_per_address: usize,
     /// Channels in all, asleep or awake. At 1 KiB for each quiet one, a million are a gibibyte.
     pub channels: usize,
     /// Subscriptions in all: twenty for each of as many connections as there may be.
@@ -60,6 +63,7 @@ impl Default for Limits {
             connections: 50_000,
             connections_per_address: 10_000,
             handshakes: 2_000,
+            handshakes_per_address: 1_000,
             channels: 1_000_000,
             subscriptions: 1_000_000,
             births: Rate { per_second: 500, burst: 20_000 },

@@ -171,6 +171,7 @@ impl Config {
             ("limits.connections", limits.connections),
             ("limits.connections_per_address", limits.connections_per_address),
             ("limits.handshakes", limits.handshakes),
+            ("limits.handshakes_per_address", limits.handshakes_per_address),
             ("limits.channels", limits.channels),
             ("limits.subscriptions", limits.subscriptions),
         ] {

@@ -107,6 +107,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         limits.handshakes,
         "Handshakes under way; past half of it peers must prove their address"
     ),
+    row!(
+        "limits.handshakes_per_address",
+        Count,
+        limits.handshakes_per_address,
+        "The same from one address, or from the /64 of an IPv6 one"
+    ),
     row!("limits.channels", Count, limits.channels, "Channels in all, asleep or awake"),
     row!("limits.subscriptions", Count, limits.subscriptions, "Subscriptions in all"),
     row!(

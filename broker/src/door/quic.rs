@@ -18,7 +18,7 @@ use super::tuning;
 use crate::config::Config;
 use crate::connection::{Actor, Patience, Socket, Windows};
 use crate::defaults::{INCOMING_BYTES, RECEIVE_WINDOW_SMALL, SEND_WINDOW_SMALL};
-use crate::limit::Ticket;
+use crate::limit::{Begun, Greeting, Handshakes, Ticket};
 
 /// Why the door could not open.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,7 @@ impl Quic {
         let waits = Waits { hello: config.hello_timeout, drain: config.drain.deadline };
         let mut accepting = JoinSet::new();
         let (open, closed) = oneshot::channel();
-        accepting.spawn(accept(endpoint.clone(), local, waits, config.limits.handshakes, closed));
+        accepting.spawn(accept(endpoint.clone(), local, waits, Handshakes::new(config.limits), closed));
         Ok(Self { endpoint, address, _accepting: accepting, open: Some(open) })
     }
 
@@ -109,7 +109,7 @@ async fn accept(
     endpoint: Endpoint,
     local: Arc<Local>,
     waits: Waits,
-    handshakes_max: usize,
+    under_way: Arc<Handshakes>,
     mut closed: oneshot::Receiver<Infallible>,
 ) {
     // Who has shaken hands and says nothing yet is counted among the connections, and takes no handshake's place.
@@ -131,13 +131,20 @@ async fn accept(
             Some(_) = strangers.join_next() => {}
             incoming = endpoint.accept() => {
                 let Some(incoming) = incoming else { return };
-                if draining || handshakes.len() >= handshakes_max {
+                if draining {
                     incoming.refuse();
-                } else if handshakes.len() >= handshakes_max / 2 && incoming.may_retry() {
-                    // RFC 9000, section 8.1.2: whoever gives a false address never sees the token.
-                    let _ = incoming.retry();
-                } else {
-                    handshakes.spawn(shake_hands(incoming, Arc::clone(&local), waits));
+                    continue;
+                }
+                // Proven by a Retry, or by a token of an earlier connection (RFC 9000, section 8.1.3).
+                let proven = incoming.remote_address_validated();
+                match under_way.greet(incoming.remote_address().ip(), proven) {
+                    Greeting::Begin(begun) => {
+                        handshakes.spawn(shake_hands(incoming, begun, Arc::clone(&local), waits));
+                    }
+                    Greeting::Prove => {
+                        let _ = incoming.retry();
+                    }
+                    Greeting::Refuse => incoming.refuse(),
                 }
             }
         }
@@ -145,7 +152,7 @@ async fn accept(
 }
 
 /// Carries one handshake to its end; `None` if there is no connection for it.
-async fn shake_hands(incoming: Incoming, local: Arc<Local>, waits: Waits) -> Option<Stranger> {
+async fn shake_hands(incoming: Incoming, _begun: Begun, local: Arc<Local>, waits: Waits) -> Option<Stranger> {
     let peer = incoming.remote_address();
     let patience = Patience { hello: Instant::now() + waits.hello, drain: waits.drain };
     let connection = match timeout_at(patience.hello, incoming).await {

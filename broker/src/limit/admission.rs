@@ -12,10 +12,10 @@ use crate::config::Limits;
 
 /// Where a peer comes from: one IPv4 address, or the 64 bits of an IPv6 one that a household or a server is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Origin(u64);
+pub(super) struct Origin(u64);
 
 impl Origin {
-    fn of(address: IpAddr) -> Self {
+    pub(super) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self(u64::from(u32::from(address))),
             // Global unicast begins with 001, so no prefix equals an IPv4 address.

@@ -3,9 +3,11 @@
 mod admission;
 mod bucket;
 mod budget;
+mod handshakes;
 mod inbox;
 
 pub(crate) use admission::{Admission, Refused, Ticket};
 pub(crate) use bucket::Bucket;
 pub(crate) use budget::{Budget, Share};
+pub(crate) use handshakes::{Begun, Greeting, Handshakes};
 pub(crate) use inbox::{Inbox, Load};
