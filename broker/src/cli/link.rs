@@ -73,19 +73,27 @@ impl Link {
         publishes: Offline,
         work: impl AsyncFnOnce(&Client) -> anyhow::Result<Exit>,
     ) -> anyhow::Result<Exit> {
+        let mut connecting = pin!(self.connect(publishes));
         let client = tokio::select! {
-            connected = self.connect(publishes) => connected?,
-            signal = signals.next() => return Ok(Exit::Interrupted(signal)),
+            connected = &mut connecting => connected?,
+            signal = signals.next() => {
+                // The broker may have a session already that it has not told of; it too is to hear that it is over.
+                tokio::select! {
+                    connected = tokio::time::timeout(GOODBYE, &mut connecting) => {
+                        if let Ok(Ok(client)) = connected {
+                            goodbye(&client, signals).await;
+                        }
+                    }
+                    _ = signals.next() => {}
+                }
+                return Ok(Exit::Interrupted(signal));
+            }
         };
         let ended = tokio::select! {
             ended = work(&client) => ended,
             signal = signals.next() => Ok(Exit::Interrupted(signal)),
         };
-        tokio::select! {
-            _ = tokio::time::timeout(GOODBYE, client.close()) => {}
-            // Whoever asks twice is in a hurry.
-            _ = signals.next() => {}
-        }
+        goodbye(&client, signals).await;
         ended
     }
 
@@ -161,6 +169,14 @@ impl Link {
             }
             ConnectError::Refused(_) | _ => error.into(),
         }
+    }
+}
+
+async fn goodbye(client: &Client, signals: &mut Signals) {
+    tokio::select! {
+        _ = tokio::time::timeout(GOODBYE, client.close()) => {}
+        // Whoever asks twice is in a hurry.
+        _ = signals.next() => {}
     }
 }
 
