@@ -363,8 +363,10 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.outbox.abandon(Ending::plain(Code::Finished));
-        for Command { channel, input } in self.state.leave_all() {
-            let mut slot = self.directory.slot(&channel);
+        // A channel that was left already, and did not hear of it because something before that is held, must hear it too.
+        let left = std::mem::take(&mut self.held).into_iter().filter(|(_, input)| matches!(input, Input::Leave(_)));
+        let leaving = self.state.leave_all().map(|Command { channel, input }| (self.directory.slot(&channel), input));
+        for (mut slot, input) in left.chain(leaving) {
             // A channel whose mailbox is full lets go of a member whose outbox has ended: at its next delivery, or when
             // it is laid down.
             let _ = self.directory.send(&mut slot, input);

@@ -5,6 +5,7 @@ mod asking;
 mod census;
 mod client;
 mod hearing;
+mod leaving;
 mod moves;
 mod run;
 mod seeds;
