@@ -162,6 +162,8 @@ impl Client {
                 self.log.note(now_ms, Fact::Denied { subscription: number });
             }
             Asked::Unsubscribe(number) if failed.class == Class::NotSubscribed.name() => self.leave(number, now_ms),
+            // It may have been left with another one of the same channel meanwhile.
+            Asked::Unsubscribe(number) if !self.subscriptions.contains_key(&number) => {}
             Asked::Unsubscribe(number) => self.to_leave.push(number),
             Asked::Publish(sequence) => {
                 let known = self.unanswered.remove(&sequence).expect("what is asked is unanswered");
