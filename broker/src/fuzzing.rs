@@ -139,8 +139,12 @@ impl Stage {
             frame => {
                 let (what, more) = (bytes.next(), bytes.next());
                 open(world, &mut peers[place], 0xf);
-                // Much at once fills mailboxes and outboxes.
-                let rounds = if frame == 15 { 1 + usize::from(more) * 2 } else { 1 };
+                // Much at once fills mailboxes and outboxes; less is usual, or nothing else would happen.
+                let rounds = match frame {
+                    15 if more >= RARELY => 512,
+                    15 => 1 + usize::from(more >> 3),
+                    _ => 1,
+                };
                 say(world, &mut peers[place], |peer, out| {
                     for round in 0..rounds {
                         speak(peer, frame, what, more, round, out);
