@@ -100,7 +100,8 @@ pub(crate) const SHARDS: usize = 64;
 /// How often one shard of the directory forgets what is too old; all of it is swept in [`SHARDS`] times this.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_millis(100);
 
-/// Sessions, that is streams, that a peer may have open on one connection.
+/// Sessions, that is streams, that a peer may have open on one connection. More than one is for a bridge that speaks for
+/// browsers, and comes with it; until then it is no limit to configure.
 pub(crate) const SESSIONS_MAX: u32 = 1;
 
 /// Bytes that a busy peer may send before the broker took them: several reads' worth.

@@ -1,6 +1,7 @@
 //! Every limit is kept: whoever passes one is told so with its code, and nobody else notices.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use callboard::config::{Limits, Rate};
 use callboard_protocol::Position;
@@ -8,7 +9,7 @@ use callboard_protocol::close::Code;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{Start, SubscribeOptions};
 use callboard_tests::raw::{Dialer, first_datagrams};
-use callboard_tests::{Broker, Listener, Peer, soon};
+use callboard_tests::{Broker, Listener, Peer, Proxy, soon};
 use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 
@@ -57,6 +58,21 @@ async fn connections_in_all() {
     second.close(0);
     // A client that is turned away comes back until there is room.
     broker.client().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_falls_silent_gives_its_place_back() {
+    let limits = Limits { connections: 1, ..Limits::default() };
+    let broker =
+        Broker::start_with(|config| (config.limits, config.idle_timeout) = (limits, Duration::from_secs(2))).await;
+    let network = Proxy::before(broker.addr()).await;
+    let mut silent = Peer::connect(network.addr()).await;
+    silent.hello().await;
+    is_turned_away(&broker, "the broker has as many connections").await;
+    // Nothing says goodbye: its machine has lost its power.
+    network.cut();
+    broker.client().await;
+    drop(silent);
 }
 
 #[tokio::test]
