@@ -57,8 +57,22 @@ pub fn encode<F: Frame>(frame: &F, out: &mut BytesMut) -> Result<(), EncodeError
 ///
 /// [`EncodeError`] if the body would be longer than a peer accepts; `out` is then as it was.
 pub fn encode_stream<F: Frame>(frame: &F, out: &mut BytesMut) -> Result<(), EncodeError> {
+    encode_behind(frame, out, length_prefix)
+}
+
+/// Appends the prefix that `prefix_of` makes for a body of so many bytes (as many bytes of the array as it says), then
+/// `frame`'s body.
+///
+/// # Errors
+///
+/// [`EncodeError`] if the body would be longer than a peer accepts; `out` is then as it was.
+pub fn encode_behind<F: Frame, const N: usize>(
+    frame: &F,
+    out: &mut BytesMut,
+    prefix_of: impl FnOnce(usize) -> ([u8; N], usize),
+) -> Result<(), EncodeError> {
     let bytes = body_bytes(frame)?;
-    let (prefix, prefix_bytes) = length_prefix(bytes);
+    let (prefix, prefix_bytes) = prefix_of(bytes);
     // Exactly: whoever knows how much he will write has room for it, and needs no more.
     out.reserve(prefix_bytes + bytes);
     out.extend_from_slice(&prefix[..prefix_bytes]);
@@ -74,7 +88,12 @@ pub struct EncodeError {
     pub bytes: usize,
 }
 
-fn body_bytes<F: Frame>(frame: &F) -> Result<usize, EncodeError> {
+/// How long `frame`'s body is.
+///
+/// # Errors
+///
+/// [`EncodeError`] if that is longer than a peer accepts.
+pub fn body_bytes<F: Frame>(frame: &F) -> Result<usize, EncodeError> {
     let bytes = size(frame);
     if bytes > BODY_BYTES_MAX { Err(EncodeError { bytes }) } else { Ok(bytes) }
 }

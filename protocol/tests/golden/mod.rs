@@ -2,11 +2,13 @@
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 
+mod any;
 mod client;
 mod describe;
 mod files;
 mod server;
 
+pub(crate) use any::{Fields, any_fields};
 pub(crate) use client::client_frames;
 pub(crate) use describe::{describe_client, describe_server};
 pub(crate) use files::{Malformed, Speaker, hex_of, line_of, malformed_vectors, named_vectors, names_file};
