@@ -1,6 +1,13 @@
-//! The browser's door: it will translate WebSocket traffic into the bus's frames. Nothing stands here yet but the place.
+//! The browser's door: it translates WebSocket traffic into the bus's frames, and never names the broker.
 //!
-//! What will be here: an HTTP listener that takes the socket back after the upgrade, one actor a browser, pure
-//! translators between browser messages and [`callboard_protocol::frame`]s, and the pages. It will ask for an
-//! *upstream* (`open(peer, format) -> session`) and never name the broker, so that the same bridge runs inside the
-//! broker's process and alone at the edge.
+//! So far the translators stand: a [`Dialect`] turns browser messages into bodies and the broker's frames into messages,
+//! and [`dress`] writes what RFC 6455 wants around them. What will come: an HTTP listener that takes the socket back after
+//! the upgrade, one actor a browser, and the pages. It will ask for an *upstream* (`open(peer, format) -> session`), so
+//! that the same bridge runs inside the broker's process and alone at the edge.
+
+mod dialect;
+pub mod dress;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+
+pub use dialect::{Dialect, Incoming, JSON_DEPTH_MAX, Outgoing, RedressError, Refused};

@@ -98,13 +98,15 @@ fn pure_files_neither_wait_nor_read_a_clock() {
     for code in ["async fn f() { g().await }", "fn f() { std::time::Instant::now(); }", "use std::time::SystemTime;"] {
         assert_eq!(impure(&Source::example("broker/src/channel/state.rs", code)).len(), 1, "{code}");
         assert_eq!(impure(&Source::example("protocol/src/frame/part.rs", code)).len(), 1, "{code}");
+        assert_eq!(impure(&Source::example("bridge-ws/src/dialect/json/part.rs", code)).len(), 1, "{code}");
         assert!(impure(&Source::example("broker/src/channel/actor.rs", code)).is_empty(), "{code}");
     }
-    hold("state and protocol are pure: input in, effects out", rust_files().iter().flat_map(impure));
+    hold("state, protocol and dialects are pure: input in, effects out", rust_files().iter().flat_map(impure));
 }
 
 fn impure(source: &Source) -> Vec<String> {
     let pure = source.path.starts_with("protocol/src/")
+        || source.path.starts_with("bridge-ws/src/dialect/")
         || source.path.ends_with("/state.rs")
         || source.path.contains("/state/");
     if pure { said(source, IMPURE) } else { Vec::new() }

@@ -72,6 +72,22 @@ pub(crate) fn names_file() -> (Vec<String>, Vec<(String, String)>) {
     (legal, list(file, "illegal").iter().map(|line| (text(line, "name"), text(line, "error"))).collect())
 }
 
+/// One line of a list of `vectors/json.json`.
+#[derive(Debug, Clone)]
+pub(crate) struct Line(Value);
+
+impl Line {
+    /// Its field `name`.
+    pub(crate) fn text(&self, name: &str) -> String {
+        text(&self.0, name)
+    }
+}
+
+/// A list of `vectors/json.json`: `frames`, `short` or `refused`.
+pub(crate) fn json_file(key: &str) -> Vec<Line> {
+    list(include_str!("../../vectors/json.json"), key).into_iter().map(Line).collect()
+}
+
 fn malformed(line: &Value) -> Malformed {
     let (name, error) = (text(line, "name"), text(line, "error"));
     match text(line, "direction").as_str() {
@@ -94,7 +110,8 @@ fn text(line: &Value, key: &str) -> String {
     line[key].as_str().unwrap_or_else(|| panic!("{line} has a text {key:?}")).to_owned()
 }
 
-fn bytes_of(hex: &str) -> Vec<u8> {
+/// The bytes that `hex` writes.
+pub(crate) fn bytes_of(hex: &str) -> Vec<u8> {
     assert!(hex.len().is_multiple_of(2), "half a byte: {hex}");
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("two hex digits")).collect()
 }

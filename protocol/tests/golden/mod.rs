@@ -11,5 +11,7 @@ mod server;
 pub(crate) use any::{Fields, any_fields};
 pub(crate) use client::client_frames;
 pub(crate) use describe::{describe_client, describe_server};
-pub(crate) use files::{Malformed, Speaker, hex_of, line_of, malformed_vectors, named_vectors, names_file};
+pub(crate) use files::{
+    Line, Malformed, Speaker, bytes_of, hex_of, json_file, line_of, malformed_vectors, named_vectors, names_file,
+};
 pub(crate) use server::server_frames;

@@ -1,0 +1,18 @@
+//! The dialect `callboard.v1`: a binary message is one body, so nothing is translated and nothing is copied.
+
+use bytes::{BufMut, BytesMut};
+use callboard_protocol::codec::{EncodeError, encode_behind};
+use callboard_protocol::frame::ServerFrame;
+
+use crate::dress::{HEADER_BYTES_MAX, Opcode, header, header_of};
+
+pub(super) fn encode(frame: &ServerFrame<'_>, out: &mut BytesMut) -> Result<(), EncodeError> {
+    encode_behind(frame, out, |bytes| header_of(Opcode::Binary, bytes))
+}
+
+/// Appends a body that is encoded already.
+pub(super) fn redress(body: &[u8], out: &mut BytesMut) {
+    out.reserve(HEADER_BYTES_MAX + body.len());
+    header(Opcode::Binary, body.len(), out);
+    out.put_slice(body);
+}

@@ -1,0 +1,121 @@
+//! The bodies of the fuzz targets: laws about any bytes at all; never a harness (each target in `fuzz/` is one line).
+
+use bytes::{Bytes, BytesMut};
+use callboard_protocol::close::Code;
+use callboard_protocol::codec::{decode_client, decode_server, encode_stream};
+use callboard_protocol::limits::{BODY_BYTES_MAX, SENTENCE_BYTES_MAX};
+
+use crate::{Dialect, Incoming, Outgoing, Refused};
+
+/// What stands for chance where a `Hello` names no instance.
+const INSTANCE: [u8; 16] = *b"0123456789abcdef";
+
+/// Any bytes as a client's JSON message, and as a body to be written as one: what is taken is a frame, what is written
+/// is taken as the same frame, and what is refused is refused with a sentence that may be said.
+pub fn json_client(input: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(input) {
+        match Dialect::Json.decode(Incoming::Text(text), INSTANCE) {
+            Ok(body) => client_comes_back(&body),
+            Err(refused) => may_be_said(&refused),
+        }
+    }
+    if decode_client(input).is_ok() {
+        client_comes_back(input);
+    }
+    let binary = Bytes::copy_from_slice(input);
+    assert_eq!(
+        Dialect::Binary.decode(Incoming::Binary(binary.clone()), INSTANCE),
+        Ok(binary),
+        "a body is not looked into"
+    );
+}
+
+fn client_comes_back(body: &[u8]) {
+    let frame = decode_client(body).expect("what the dialect takes is a frame");
+    let Ok(Outgoing::Text(text)) = Dialect::Json.encode_client(&frame) else { panic!("a frame is written as text") };
+    read_by_another_parser(&text, body.len());
+    if text.len() > BODY_BYTES_MAX {
+        return;
+    }
+    let again = Dialect::Json.decode(Incoming::Text(&text), INSTANCE).expect("what is written is taken");
+    same_but_for_white_space(body, &again);
+    let frame = decode_client(&again).expect("what the dialect takes is a frame");
+    assert_eq!(Dialect::Json.encode_client(&frame), Ok(Outgoing::Text(text)), "one frame, one text");
+}
+
+/// Any bytes as a broker's JSON message, and as a body to be written as one, under the same laws; and what lies in a
+/// history is dressed like what is encoded at once.
+pub fn json_server(input: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(input) {
+        match Dialect::Json.decode_server(Incoming::Text(text)) {
+            Ok(body) => server_comes_back(&body),
+            Err(refused) => may_be_said(&refused),
+        }
+    }
+    if decode_server(input).is_ok() {
+        server_comes_back(input);
+    }
+    for dialect in [Dialect::Binary, Dialect::Json] {
+        let mut out = BytesMut::from(&b"before"[..]);
+        if dialect.redress(input, &mut out).is_err() {
+            assert_eq!(out, b"before"[..], "what is refused leaves nothing behind");
+        }
+    }
+}
+
+fn server_comes_back(body: &[u8]) {
+    let frame = decode_server(body).expect("what the dialect takes is a frame");
+    let (mut text, mut binary, mut stream) = (BytesMut::new(), BytesMut::new(), BytesMut::new());
+    Dialect::Json.encode(&frame, &mut text).expect("what was decoded is short enough to encode");
+    Dialect::Binary.encode(&frame, &mut binary).expect("what was decoded is short enough to encode");
+    encode_stream(&frame, &mut stream).expect("what was decoded is short enough to encode");
+    for (dialect, message) in [(Dialect::Json, &text), (Dialect::Binary, &binary)] {
+        let mut dressed = BytesMut::new();
+        dialect.redress(&stream, &mut dressed).expect("a whole frame");
+        assert_eq!(&dressed, message);
+    }
+    assert_eq!(content(0x82, &binary), body, "a binary message is the body");
+
+    let content = std::str::from_utf8(content(0x81, &text)).expect("JSON is UTF-8");
+    read_by_another_parser(content, body.len());
+    let again = Dialect::Json.decode_server(Incoming::Text(content)).expect("what is written is taken");
+    same_but_for_white_space(body, &again);
+    let mut once_more = BytesMut::new();
+    let frame = decode_server(&again).expect("what the dialect takes is a frame");
+    Dialect::Json.encode(&frame, &mut once_more).expect("what was decoded is short enough to encode");
+    assert_eq!(once_more, text, "one frame, one text");
+}
+
+/// RFC 6455, section 5.2, read from the other side: the content of one whole unmasked message.
+fn content(first_byte: u8, message: &[u8]) -> &[u8] {
+    assert_eq!(message[0], first_byte);
+    let (length, start) = match message[1] {
+        126 => (u64::from(u16::from_be_bytes([message[2], message[3]])), 4),
+        127 => (u64::from_be_bytes(message[2..10].try_into().expect("eight bytes")), 10),
+        short => (u64::from(short), 2),
+    };
+    assert!(start == 2 || length > 125 && (start == 4 || length > 0xffff), "the shortest form");
+    assert_eq!(length, (message.len() - start) as u64);
+    &message[start..]
+}
+
+/// PROTOCOL.md, "JSON": the white space around a JSON payload is not carried, and all else is.
+fn same_but_for_white_space(body: &[u8], again: &[u8]) {
+    assert!(again == body || again.len() < body.len(), "{body:02x?} comes back as {again:02x?}");
+}
+
+/// Whatever lies in a payload, the message around it can be read, and has the length that PROTOCOL.md allows.
+fn read_by_another_parser(text: &str, body_bytes: usize) {
+    assert!(text.len() <= 6 * body_bytes + 1024, "{body_bytes} bytes become {}", text.len());
+    // A name that serde_json keeps for itself, and reads another value behind.
+    if !text.contains("$serde_json::private") {
+        let value: serde_json::Value = serde_json::from_str(text).expect("another parser reads it");
+        assert!(value["kind"].is_string());
+    }
+}
+
+fn may_be_said(refused: &Refused) {
+    assert!(matches!(refused.code, Code::Malformed | Code::FrameTooLong));
+    assert!(!refused.sentence.is_empty() && refused.sentence.len() <= SENTENCE_BYTES_MAX, "{refused}");
+    assert!(!refused.sentence.contains(char::is_control), "{refused:?}");
+}
