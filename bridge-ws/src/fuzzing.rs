@@ -1,10 +1,15 @@
 //! The bodies of the fuzz targets: laws about any bytes at all; never a harness (each target in `fuzz/` is one line).
 
+use std::io;
+
 use bytes::{Bytes, BytesMut};
 use callboard_protocol::close::Code;
 use callboard_protocol::codec::{decode_client, decode_server, encode_stream};
 use callboard_protocol::limits::{BODY_BYTES_MAX, SENTENCE_BYTES_MAX};
+use tungstenite::Message as Said;
+use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 
+use crate::reader::{Heard, Reader};
 use crate::{Dialect, Incoming, Outgoing, Refused};
 
 /// What stands for chance where a `Hello` names no instance.
@@ -111,6 +116,85 @@ fn read_by_another_parser(text: &str, body_bytes: usize) {
     if !text.contains("$serde_json::private") {
         let value: serde_json::Value = serde_json::from_str(text).expect("another parser reads it");
         assert!(value["kind"].is_string());
+    }
+}
+
+/// Any bytes behind an upgrade, read by our decoder and by tungstenite's whole one: how they were cut means nothing, what
+/// ours hears is what the other hears, and what the other refuses ours refuses, if not earlier.
+pub fn websocket(input: &[u8]) {
+    let (heard, is_refused) = hear(input, input.len().max(1));
+    for step in [1, 3, 64] {
+        assert_eq!(hear(input, step), (heard.clone(), is_refused), "how bytes were cut means nothing");
+    }
+    let (others, other_refused) = hear_with_tungstenite(input);
+    assert!(heard.len() <= others.len() && heard == others[..heard.len()], "{heard:?} is no beginning of {others:?}");
+    assert!(is_refused || !other_refused && heard == others, "{heard:?} is taken, and {others:?} is refused");
+}
+
+/// What our decoder hears, as the other would say it, and whether it refuses the rest.
+fn hear(input: &[u8], step: usize) -> (Vec<Said>, bool) {
+    let (mut reader, mut all) = (Reader::new(MESSAGE_BYTES), Vec::new());
+    for piece in input.chunks(step) {
+        reader.handle_bytes(piece);
+        loop {
+            match reader.poll() {
+                Ok(Some(heard)) => all.push(match heard {
+                    Heard::Text(text) => Said::Text(text),
+                    Heard::Binary(bytes) => Said::Binary(bytes),
+                    Heard::Ping(bytes) => Said::Ping(bytes),
+                    Heard::Pong => Said::Pong(Bytes::new()),
+                    Heard::Close(code) => {
+                        Said::Close(code.map(|code| CloseFrame { code: code.into(), reason: "".into() }))
+                    }
+                }),
+                Ok(None) => break,
+                Err(_) => return (all, true),
+            }
+        }
+    }
+    (all, false)
+}
+
+fn hear_with_tungstenite(input: &[u8]) -> (Vec<Said>, bool) {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(64)
+        .max_message_size(Some(MESSAGE_BYTES))
+        .max_frame_size(Some(MESSAGE_BYTES));
+    let mut context = WebSocketContext::new(Role::Server, Some(config));
+    let (mut memory, mut all) = (Memory(input), Vec::new());
+    loop {
+        match context.read(&mut memory) {
+            Ok(Said::Pong(_)) => all.push(Said::Pong(Bytes::new())),
+            Ok(Said::Close(frame)) => {
+                all.push(Said::Close(frame.map(|frame| CloseFrame { reason: "".into(), ..frame })));
+                return (all, false);
+            }
+            Ok(said) => all.push(said),
+            Err(tungstenite::Error::Io(_)) => return (all, false),
+            Err(_) => return (all, true),
+        }
+    }
+}
+
+/// The longest message in these laws: short enough for a fuzzer to pass it.
+const MESSAGE_BYTES: usize = 200;
+
+/// Bytes as a stream that has no more of them yet.
+struct Memory<'a>(&'a [u8]);
+
+impl io::Read for Memory<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { self.0.read(out) }
+    }
+}
+
+impl io::Write for Memory<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -1,13 +1,29 @@
 //! The browser's door: it translates WebSocket traffic into the bus's frames, and never names the broker.
 //!
-//! So far the translators stand: a [`Dialect`] turns browser messages into bodies and the broker's frames into messages,
-//! and [`dress`] writes what RFC 6455 wants around them. What will come: an HTTP listener that takes the socket back after
-//! the upgrade, one actor a browser, and the pages. It will ask for an *upstream* (`open(peer, format) -> session`), so
-//! that the same bridge runs inside the broker's process and alone at the edge.
+//! [`Door::open`] binds an HTTP listener. What asks for an upgrade, and may by the [`rules`], becomes a WebSocket owned by
+//! one actor; a [`Dialect`] turns its messages into bodies, and an [`upstream::Session`] takes their frames and gives what
+//! is to be written, dressed already. The bridge asks for an [`upstream::Upstream`] and knows nothing else of the bus, so
+//! that it runs inside the broker's process and alone at the edge.
 
+mod bridge;
+mod config;
+mod denial;
 mod dialect;
+mod door;
 pub mod dress;
+mod farewell;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod http;
+mod messages;
+mod outgoing;
+mod present;
+mod reader;
+pub mod rules;
+mod socket;
+pub mod upstream;
+mod wheel;
 
+pub use config::{Config, Heartbeat, Limits};
 pub use dialect::{Dialect, Incoming, JSON_DEPTH_MAX, Outgoing, RedressError, Refused};
+pub use door::{BindError, Door};

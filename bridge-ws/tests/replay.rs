@@ -13,7 +13,8 @@ use golden::{Malformed, json_file, malformed_vectors, named_vectors};
 /// A fuzz body.
 type Law = fn(&[u8]);
 
-const LAWS: [(&str, Law); 2] = [("json_client", fuzzing::json_client), ("json_server", fuzzing::json_server)];
+const LAWS: [(&str, Law); 3] =
+    [("json_client", fuzzing::json_client), ("json_server", fuzzing::json_server), ("websocket", fuzzing::websocket)];
 
 #[test]
 fn the_corpus_keeps_every_law() {

@@ -12,6 +12,9 @@ const BANNED: &[(&[&str], &str)] = &[
 
 /// The files that may let time pass, each with what it waits for. All others wait for an event, under a deadline.
 const SLEEPERS: &[(&str, &str)] = &[
+    ("bridge-ws/src/bridge.rs", "ends a session that was not opened in time, or that lingers after its goodbye"),
+    ("bridge-ws/src/door.rs", "waits a moment when the system cannot accept a browser's connection"),
+    ("bridge-ws/src/http/patient.rs", "gives up a peer that takes nothing of an answer"),
     ("broker/src/channel/actor.rs", "lays a channel to sleep that nothing has happened to for a while"),
     ("broker/src/connection/actor.rs", "ends a session that was not opened in time, or that lingers after its goodbye"),
     ("broker/src/simulation/world.rs", "lets the time of a simulation pass, which stands still otherwise"),

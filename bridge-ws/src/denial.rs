@@ -1,0 +1,117 @@
+//! An HTTP answer that says no: a status, a row of PROTOCOL.md's "Failures" and what to do; it never repeats what was sent.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use callboard_protocol::Millis;
+use callboard_protocol::error::Class;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use serde::Serialize;
+
+use crate::upstream::Refusal;
+
+/// What a request is answered that is not served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Denial {
+    /// The status.
+    pub(crate) status: StatusCode,
+    class: Class,
+    sentence: Cow<'static, str>,
+    retry_after: Option<Millis>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    ends_connection: bool,
+}
+
+/// How a failure is written in JSON, here and in the results of a publish.
+#[derive(Debug, Serialize)]
+pub(crate) struct Failure<'a> {
+    code: u16,
+    class: &'static str,
+    sentence: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+}
+
+impl<'a> Failure<'a> {
+    /// A refusal's failure.
+    pub(crate) fn of(refusal: &'a Refusal) -> Self {
+        let Refusal { class, sentence, retry_after } = refusal;
+        Self {
+            code: class.code(),
+            class: class.name(),
+            sentence,
+            retry_after_ms: retry_after.as_ref().map(|wait| wait.value()),
+        }
+    }
+}
+
+impl Denial {
+    /// A denial with the status of its class.
+    pub(crate) fn new(class: Class, sentence: impl Into<Cow<'static, str>>) -> Self {
+        let status = StatusCode::from_u16(class.code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self {
+            status,
+            class,
+            sentence: sentence.into(),
+            retry_after: None,
+            headers: Vec::new(),
+            ends_connection: false,
+        }
+    }
+
+    /// The same with a more exact status.
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The same with a header field.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers.push((name, HeaderValue::from_static(value)));
+        self
+    }
+
+    /// The same, and the connection is closed behind it: what follows cannot be trusted, or is not read.
+    pub(crate) fn and_close(mut self) -> Self {
+        self.ends_connection = true;
+        self
+    }
+
+    /// The answer.
+    pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
+        let refusal = Refusal { class: self.class, sentence: self.sentence, retry_after: self.retry_after };
+        let mut response = json(self.status, &Failure::of(&refusal));
+        let headers = response.headers_mut();
+        headers.extend(self.headers);
+        if let Some(wait) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.value().div_ceil(1000)));
+        }
+        if self.ends_connection {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<Refusal> for Denial {
+    fn from(refusal: Refusal) -> Self {
+        Self { retry_after: refusal.retry_after, ..Self::new(refusal.class, refusal.sentence) }
+    }
+}
+
+/// An answer in JSON, which nobody may keep.
+pub(crate) fn json(status: StatusCode, content: &impl Serialize) -> Response<Full<Bytes>> {
+    let mut text = serde_json::to_vec(content).expect("numbers and strings are JSON");
+    text.push(b'\n');
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

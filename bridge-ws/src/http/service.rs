@@ -1,0 +1,137 @@
+//! The routes: each request is judged by the same rules, upgrade or not, and every answer carries the same guards.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use callboard_protocol::error::Class;
+use http::header::{self, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use parking_lot::Mutex;
+
+use super::pages::PREFIX;
+use super::publish::publish;
+use super::server::{Doorway, Opening};
+use crate::denial::Denial;
+use crate::rules::{Arrival, Handshake, is_upgrade};
+use crate::upstream::{Upstream, Visitor};
+
+/// Where the bus is.
+const BUS: &str = "/v1/bus";
+
+/// Where backends publish.
+const PUBLISH: &str = "/v1/publish";
+
+type Answer = Response<Full<Bytes>>;
+
+/// Where a connection's request leaves what it leads to.
+pub(super) type Slot<U> = Arc<Mutex<Option<Opening<U>>>>;
+
+/// Answers one request. An upgrade leaves what it leads to in `opening`.
+pub(super) async fn answer<U: Upstream>(
+    doorway: &Doorway<U>,
+    arrival: Arrival,
+    opening: &Mutex<Option<Opening<U>>>,
+    request: Request<Incoming>,
+) -> Answer {
+    let (head, body) = request.into_parts();
+    let answered = route(doorway, arrival, opening, &head, body).await;
+    let mut answer = answered.unwrap_or_else(|denial| {
+        // The path has no secrets: they may stand in the query and in the header only.
+        tracing::debug!(peer = %arrival.peer, path = head.uri.path(), status = denial.status.as_u16(), "request refused");
+        denial.into_response()
+    });
+    guard(answer.headers_mut());
+    answer
+}
+
+async fn route<U: Upstream>(
+    doorway: &Doorway<U>,
+    arrival: Arrival,
+    opening: &Mutex<Option<Opening<U>>>,
+    head: &Parts,
+    body: Incoming,
+) -> Result<Answer, Denial> {
+    let path = head.uri.path();
+    if path == "/healthz" {
+        // Probes call a door by whatever name they have, and learn nothing else.
+        allow(head, &[Method::GET, Method::HEAD], "GET, HEAD")?;
+        return Ok(text("alive\n"));
+    }
+    let rules = &doorway.config.rules;
+    let caller = rules.caller(arrival, head)?;
+    if path == BUS || path == "/" && is_upgrade(&head.headers) {
+        let handshake = Handshake::of(head)?;
+        let credential = rules.shown(&caller, head)?;
+        doorway.check_open()?;
+        let ticket = doorway.upstream.admit(caller.address)?;
+        let visitor =
+            Visitor { address: caller.address, origin: caller.origin, credential, is_private: caller.is_private };
+        *opening.lock() = Some(Opening { ticket, visitor, dialect: handshake.dialect });
+        return Ok(switch(handshake));
+    }
+    if path == PUBLISH {
+        allow(head, &[Method::POST], "POST")?;
+        doorway.check_open()?;
+        return publish(&*doorway.upstream, &doorway.config.limits, &caller, head, body).await;
+    }
+    let page = path.strip_prefix(PREFIX).and_then(|path| doorway.pages.answer(path, &head.headers));
+    let Some(mut page) = page else { return Err(Denial::new(Class::NotFound, "there is nothing here")) };
+    allow(head, &[Method::GET, Method::HEAD], "GET, HEAD")?;
+    if let Some(origin) = caller.origin.and_then(|origin| HeaderValue::try_from(origin).ok()) {
+        // A page that may use the bus may also load the modules that speak with it.
+        page.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        page.headers_mut().insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+    }
+    page.headers_mut().insert(header::VARY, HeaderValue::from_static("Origin"));
+    Ok(page)
+}
+
+fn allow(head: &Parts, methods: &[Method], names: &'static str) -> Result<(), Denial> {
+    if methods.contains(&head.method) {
+        return Ok(());
+    }
+    let denial =
+        Denial::new(Class::MethodNotAllowed, "this path has no such method; the header Allow names those it has");
+    Err(denial.with_header(header::ALLOW, names))
+}
+
+fn text(text: &'static str) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// RFC 6455, section 4.2.2. No extension is agreed on, so nothing is compressed.
+fn switch(handshake: Handshake) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::new()));
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = answer.headers_mut();
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, handshake.accept);
+    let subprotocol = HeaderValue::from_static(handshake.dialect.subprotocol());
+    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    answer
+}
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// What a browser is told of every answer, unless the answer says otherwise itself.
+fn guard(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}

@@ -1,0 +1,177 @@
+//! Which requests are heard: by Host, Origin and credential; pure judgements, the same for an upgrade and for all others.
+
+use std::net::IpAddr;
+
+use callboard_protocol::error::Class;
+use http::header;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use ipnet::IpNet;
+
+use super::credential;
+use super::host::{Authority, HostPattern};
+use super::origin::{Origin, OriginPattern};
+use super::proxy::{self, ProxyHeader};
+use crate::denial::Denial;
+use crate::upstream::{Place, Shown};
+
+/// Who may come in.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// Pages that may come in beside those of the door's own origin.
+    pub origins: Vec<OriginPattern>,
+    /// Names under which the door may be called, beside loopback's own and, where it is reached beyond loopback, plain
+    /// addresses: any other name may be one that an attacker's DNS server points here.
+    pub hosts: Vec<HostPattern>,
+    /// Proxies that are believed when they say who stands behind them.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How they say it.
+    pub proxy_header: ProxyHeader,
+    /// The cookie that may have a key; none is read otherwise. With it the page's Origin must be a listed one.
+    pub cookie: Option<String>,
+    /// The field of the query that may have a key; none is read otherwise, because queries end up in logs.
+    pub query: Option<String>,
+    /// Whether keys are taken from other machines without TLS, where everybody on the way reads along.
+    pub plain_credentials: bool,
+}
+
+/// The rules cannot hold together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RulesError {
+    /// Every page could use the cookies of every visitor.
+    #[error(
+        "with the origin `*` any page could use a visitor's cookie: name the origins, or take no key from a cookie"
+    )]
+    AnyOriginWithCookie,
+    /// The cookie's or the query's name is empty or has a character that no name has.
+    #[error("the name of a cookie or of a query's field has letters, digits, `-`, `_` and `.` only")]
+    BadName,
+}
+
+/// How a connection came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    /// Who opened it.
+    pub(crate) peer: IpAddr,
+    /// The address that it reached.
+    pub(crate) local: IpAddr,
+    /// Whether it is inside TLS.
+    pub(crate) is_tls: bool,
+}
+
+/// Who sent a request that is heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub(crate) address: IpAddr,
+    /// A page that may come in. None is no browser, or a browser that asks for its own page.
+    pub(crate) origin: Option<String>,
+    pub(crate) is_private: bool,
+}
+
+impl Rules {
+    /// Whether the rules hold together.
+    ///
+    /// # Errors
+    ///
+    /// What contradicts what.
+    pub fn check(&self) -> Result<(), RulesError> {
+        if self.cookie.is_some() && self.origins.iter().any(OriginPattern::is_any) {
+            return Err(RulesError::AnyOriginWithCookie);
+        }
+        let is_name = |name: &&String| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        };
+        match self.cookie.iter().chain(&self.query).all(|name| is_name(&name)) {
+            true => Ok(()),
+            false => Err(RulesError::BadName),
+        }
+    }
+
+    /// Judges who sends a request.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not heard.
+    pub(crate) fn caller(&self, arrival: Arrival, request: &Parts) -> Result<Caller, Denial> {
+        let headers = &request.headers;
+        let client = proxy::client(arrival.peer, arrival.is_tls, &self.trusted_proxies, self.proxy_header, headers);
+        let host = self.host(arrival, request)?;
+        let origin = self.origin(&host, client.is_tls, headers)?;
+        Ok(Caller {
+            address: client.address,
+            origin,
+            is_private: client.is_tls || self.plain_credentials || client.address.is_loopback(),
+        })
+    }
+
+    fn host(&self, arrival: Arrival, request: &Parts) -> Result<Authority, Denial> {
+        let mut fields = request.headers.get_all(header::HOST).into_iter();
+        let host = fields.next().and_then(|host| Authority::parse(host.to_str().ok()?));
+        // RFC 9112, section 3.2: exactly one Host; a target with a host of its own is for proxies.
+        let (Some(host), None, None) = (host, fields.next(), request.uri.authority()) else {
+            return Err(Denial::new(
+                Class::BadRequest,
+                "name this door in one Host field, and the path alone as target",
+            )
+            .and_close());
+        };
+        let is_beyond = !arrival.local.to_canonical().is_loopback();
+        let is_ours = host.is_loopback() || is_beyond && host.is_address();
+        if is_ours || self.hosts.iter().any(|pattern| pattern.admits(&host)) {
+            return Ok(host);
+        }
+        let sentence = "this door is not called by that name; whoever runs it can add the name to its hosts";
+        Err(Denial::new(Class::Forbidden, sentence).with_status(StatusCode::MISDIRECTED_REQUEST))
+    }
+
+    fn origin(&self, host: &Authority, is_tls: bool, headers: &HeaderMap) -> Result<Option<String>, Denial> {
+        let mut fields = headers.get_all(header::ORIGIN).into_iter();
+        let Some(field) = fields.next() else { return Ok(None) };
+        let text = field.to_str().unwrap_or_default();
+        let (Some(origin), None) = (Origin::parse(text), fields.next()) else {
+            let sentence = "a page without an origin of its own, such as a file or a sandboxed frame, may not come in";
+            return Err(Denial::new(Class::Forbidden, sentence));
+        };
+        if origin.is_same(host, is_tls) || self.origins.iter().any(|pattern| pattern.admits(&origin)) {
+            return Ok(Some(text.to_owned()));
+        }
+        let sentence = "pages of this origin may not come in; whoever runs this door can add it to its origins";
+        Err(Denial::new(Class::Forbidden, sentence))
+    }
+
+    /// What `caller` shows with the handshake, if anything.
+    ///
+    /// # Errors
+    ///
+    /// Why it may not be shown so.
+    pub(crate) fn shown(&self, caller: &Caller, request: &Parts) -> Result<Option<Shown>, Denial> {
+        let place = |place| move |secret| Shown { place, secret };
+        let bearer = credential::bearer(&request.headers)?.map(place(Place::Authorization));
+        let query = self.query.as_ref().map(|name| credential::query(&request.uri, name)).transpose()?.flatten();
+        let cookie = self.cookie.as_ref().map(|name| credential::cookie(&request.headers, name)).transpose()?.flatten();
+        let cookie = cookie.map(place(Place::Cookie));
+        let Some(shown) = bearer.or(query.map(place(Place::Query))).or(cookie) else { return Ok(None) };
+        if shown.place == Place::Cookie && caller.origin.is_none() {
+            let sentence = "a key in a cookie is for pages, which name their Origin; use `Authorization: Bearer KEY`";
+            return Err(Denial::new(Class::Forbidden, sentence));
+        }
+        caller.may_show()?;
+        Ok(Some(shown))
+    }
+}
+
+impl Caller {
+    /// Whether it may show a credential at all.
+    ///
+    /// # Errors
+    ///
+    /// That others could read it.
+    pub(crate) fn may_show(&self) -> Result<(), Denial> {
+        if self.is_private {
+            return Ok(());
+        }
+        let sentence = "this connection has no TLS, so the key could be read on its way: use wss or https";
+        Err(Denial::new(Class::Forbidden, sentence))
+    }
+}

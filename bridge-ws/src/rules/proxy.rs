@@ -1,0 +1,157 @@
+//! What trusted proxies say of who stands behind them; what anybody else says of that is not heard.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderMap, header};
+use ipnet::IpNet;
+
+/// In which header field the trusted proxies say who stands behind them. Only one is read: a proxy takes care of its own,
+/// and may pass another on as the visitor wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`, and `X-Forwarded-Proto` beside it.
+    #[default]
+    XForwarded,
+    /// `Forwarded`, RFC 7239.
+    Forwarded,
+}
+
+/// Who stands at the far end of the proxies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Client {
+    pub(super) address: IpAddr,
+    /// Whether the last trusted proxy, or we, spoke TLS with it.
+    pub(super) is_tls: bool,
+}
+
+/// The client of a connection that `peer` opened.
+pub(super) fn client(peer: IpAddr, is_tls: bool, trusted: &[IpNet], kind: ProxyHeader, headers: &HeaderMap) -> Client {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address.to_canonical()));
+    let mut client = Client { address: peer.to_canonical(), is_tls };
+    let hops = hops(kind, headers);
+    // Each proxy writes behind the others, so the last entry is from the one that we speak with.
+    for hop in hops.iter().rev() {
+        if !is_trusted(client.address) {
+            break;
+        }
+        let Some(address) = hop.address else { break };
+        client.address = address.to_canonical();
+        if let Some(is_tls) = hop.is_tls {
+            client.is_tls = is_tls;
+        }
+    }
+    client
+}
+
+#[derive(Debug, Default)]
+struct Hop {
+    address: Option<IpAddr>,
+    is_tls: Option<bool>,
+}
+
+fn hops(kind: ProxyHeader, headers: &HeaderMap) -> Vec<Hop> {
+    match kind {
+        ProxyHeader::XForwarded => {
+            let protos = values(headers, "x-forwarded-proto");
+            let mut hops: Vec<Hop> = values(headers, "x-forwarded-for")
+                .into_iter()
+                .map(|value| Hop { address: address(value), is_tls: None })
+                .collect();
+            // Most proxies write one scheme, whatever the number of addresses: that of their own client.
+            for (hop, proto) in hops.iter_mut().rev().zip(protos.iter().rev()) {
+                hop.is_tls = Some(is_tls(proto));
+            }
+            hops
+        }
+        ProxyHeader::Forwarded => values(headers, header::FORWARDED.as_str()).into_iter().map(forwarded).collect(),
+    }
+}
+
+/// The comma-separated values of a field, in the order of the message.
+fn values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+    let fields = headers.get_all(name).into_iter();
+    fields.flat_map(|field| field.to_str().unwrap_or_default().split(',')).map(str::trim).collect()
+}
+
+fn forwarded(element: &str) -> Hop {
+    let mut hop = Hop::default();
+    for (name, value) in element.split(';').filter_map(|pair| pair.split_once('=')) {
+        let value = value.trim().trim_matches('"');
+        match name.trim().to_ascii_lowercase().as_str() {
+            "for" => hop.address = address(value),
+            "proto" => hop.is_tls = Some(is_tls(value)),
+            _ => {}
+        }
+    }
+    hop
+}
+
+fn is_tls(proto: &str) -> bool {
+    proto.eq_ignore_ascii_case("https") || proto.eq_ignore_ascii_case("wss")
+}
+
+/// An address, with a port or without, an IPv6 one in brackets or without.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(peer: &str, fields: &[(&'static str, &'static str)], kind: ProxyHeader) -> (String, bool) {
+        let trusted: Vec<IpNet> = ["10.0.0.0/8", "fd00::/8"].iter().map(|net| net.parse().unwrap()).collect();
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, value.parse().unwrap());
+        }
+        let client = client(peer.parse().unwrap(), false, &trusted, kind, &headers);
+        (client.address.to_string(), client.is_tls)
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        use ProxyHeader::{Forwarded, XForwarded};
+        for (kind, peer, fields, address, is_tls) in [
+            (
+                XForwarded,
+                "9.9.9.9",
+                &[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-proto", "https")][..],
+                "9.9.9.9",
+                false,
+            ),
+            (XForwarded, "10.0.0.1", &[("x-forwarded-for", "1.1.1.1")], "1.1.1.1", false),
+            (XForwarded, "::ffff:10.0.0.1", &[("x-forwarded-for", "1.1.1.1")], "1.1.1.1", false),
+            (XForwarded, "10.0.0.1", &[("x-forwarded-for", "6.6.6.6, 1.1.1.1")], "1.1.1.1", false),
+            (
+                XForwarded,
+                "10.0.0.1",
+                &[("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "1.1.1.1")],
+                "1.1.1.1",
+                false,
+            ),
+            (XForwarded, "10.0.0.1", &[("x-forwarded-for", "1.1.1.1, 10.0.0.2")], "1.1.1.1", false),
+            (
+                XForwarded,
+                "10.0.0.1",
+                &[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-proto", "https")],
+                "1.1.1.1",
+                true,
+            ),
+            (XForwarded, "10.0.0.1", &[("x-forwarded-for", "unknown")], "10.0.0.1", false),
+            (XForwarded, "10.0.0.1", &[("forwarded", "for=1.1.1.1")], "10.0.0.1", false),
+            (Forwarded, "10.0.0.1", &[("x-forwarded-for", "1.1.1.1")], "10.0.0.1", false),
+            (
+                Forwarded,
+                "fd00::1",
+                &[("forwarded", "for=6.6.6.6, For=\"[2001:db8::1]:77\";proto=https")],
+                "2001:db8::1",
+                true,
+            ),
+            (Forwarded, "10.0.0.1", &[("forwarded", "for=_hidden")], "10.0.0.1", false),
+        ] {
+            assert_eq!(told(peer, fields, kind), (address.to_owned(), is_tls), "{peer} {fields:?}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! What the bridge asks of the bus behind it: sessions and publishes; it names no broker, so that one may be far away.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use callboard_protocol::close::Code;
+use callboard_protocol::error::Class;
+use callboard_protocol::frame::ClientFrame;
+use callboard_protocol::limits::SENTENCE_BYTES_MAX;
+use callboard_protocol::{Millis, Payload, Position};
+
+use crate::dialect::Dialect;
+
+/// The bus, as the bridge sees it.
+pub trait Upstream: Send + Sync + 'static {
+    /// A place for one more session; given back when it, or the session made from it, is dropped.
+    type Ticket: Send + 'static;
+    /// One browser's session.
+    type Session: Session;
+
+    /// Gives a place to a visitor from `address`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none. It is told before the upgrade, so that the browser's socket never opens.
+    fn admit(&self, address: IpAddr) -> Result<Self::Ticket, Refusal>;
+
+    /// Opens a session for a visitor that has not said hello. Called once the socket speaks WebSocket.
+    fn open(&self, ticket: Self::Ticket, visitor: Visitor, dialect: Dialect) -> Self::Session;
+
+    /// Publishes for one HTTP request. The messages of one channel are taken in their order; each has an outcome.
+    ///
+    /// Dropped before it is ready, it may have published some.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the whole request: the credential, the rate.
+    fn publish(
+        &self,
+        publisher: Publisher,
+        messages: Vec<Parcel>,
+    ) -> impl Future<Output = Result<Vec<Result<Position, Refusal>>, Refusal>> + Send;
+}
+
+/// One session: typed frames in, dressed messages out. Dropping it ends it.
+pub trait Session: Send + 'static {
+    /// What wakes the bridge when there is something to write.
+    type News: News;
+
+    /// The session's news; asked for once.
+    fn news(&self) -> Self::News;
+
+    /// Notes that `bytes` were read and that their frames follow.
+    fn begin_read(&mut self, bytes: usize);
+
+    /// Takes a frame that was decoded from `body`. It never waits: what cannot be done yet is held.
+    ///
+    /// # Errors
+    ///
+    /// How the session ends, if it does; the bridge then says so with [`Session::end`].
+    fn handle(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending>;
+
+    /// Hands over what the frames since the last call ask for. No more is read until [`Session::is_clear`].
+    fn hand_over(&mut self);
+
+    /// Whether nothing is held.
+    fn is_clear(&self) -> bool;
+
+    /// Ready when nothing is held any more. It may be dropped and called again.
+    fn room(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// Whether `Hello` was said and taken.
+    fn is_open(&self) -> bool;
+
+    /// Moves what is to be written next behind `out`, a bounded number of bytes at a time: whole WebSocket messages with
+    /// their headers, one or more in each piece. Called when everything it gave before is written.
+    fn fill(&mut self, out: &mut VecDeque<Bytes>);
+
+    /// Whether [`Session::fill`] has more to give without any news, as while history is read.
+    fn has_more(&self) -> bool;
+
+    /// Notes that `bytes` were written to the socket.
+    fn note_written(&mut self, bytes: usize);
+
+    /// Asks the browser for a sign of life: queues a `Ping` if the session is open.
+    fn ping(&mut self);
+
+    /// How the session is to end, if it is, and whether [`Session::fill`] has given everything before that.
+    fn ending(&self) -> Option<(Ending, bool)>;
+
+    /// Ends the session behind what waits. The first ending counts.
+    fn end(&mut self, ending: Ending);
+
+    /// Ends the session and drops what waits: the socket is gone or does not read. The first ending counts.
+    fn abandon(&mut self, ending: Ending);
+
+    /// Notes that the socket is closed, and with which code.
+    fn note_closed(&mut self, code: Code);
+
+    /// Notes that the actor of this session panicked.
+    fn note_panic(&mut self);
+}
+
+/// Wakes a bridge.
+pub trait News: Send + Sync + 'static {
+    /// Ready when something can be written and `hungry` says that it would be, or once the session is to end and
+    /// `unaware` says that this is news.
+    fn poll(&self, cx: &mut Context<'_>, hungry: bool, unaware: bool) -> Poll<()>;
+}
+
+/// How a session ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Why, as the peer is told.
+    pub code: Code,
+    /// The sentence that goes with it.
+    pub sentence: Cow<'static, str>,
+    /// How long the peer should stay away.
+    pub retry_after: Option<Millis>,
+}
+
+impl Ending {
+    /// An ending with the registry's own sentence.
+    #[must_use]
+    pub fn plain(code: Code) -> Self {
+        Self { code, sentence: code.sentence().into(), retry_after: None }
+    }
+
+    /// An ending with a more exact sentence.
+    #[must_use]
+    pub fn because(code: Code, reason: impl fmt::Display) -> Self {
+        let mut sentence = format!("{}: {reason}", code.sentence());
+        let end = (0..=SENTENCE_BYTES_MAX.min(sentence.len())).rev().find(|end| sentence.is_char_boundary(*end));
+        sentence.truncate(end.expect("the beginning is a boundary"));
+        Self { code, sentence: sentence.into(), retry_after: None }
+    }
+}
+
+/// Why something is not done: a row of PROTOCOL.md, "Failures", and a sentence that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The class; programs match it.
+    pub class: Class,
+    /// For people.
+    pub sentence: Cow<'static, str>,
+    /// How long to wait before the same may go well.
+    pub retry_after: Option<Millis>,
+}
+
+impl Refusal {
+    /// A refusal that says nothing of when to try again.
+    #[must_use]
+    pub fn new(class: Class, sentence: impl Into<Cow<'static, str>>) -> Self {
+        Self { class, sentence: sentence.into(), retry_after: None }
+    }
+}
+
+/// Who opens a socket, as its handshake tells.
+#[derive(Debug)]
+pub struct Visitor {
+    /// The visitor's address; that of the browser where a trusted proxy says so.
+    pub address: IpAddr,
+    /// The page that opens it. None is no browser.
+    pub origin: Option<String>,
+    /// What was shown in the handshake; it counts where `Hello` shows nothing.
+    pub credential: Option<Shown>,
+    /// Whether nobody on the way can read along: TLS, or this very machine.
+    pub is_private: bool,
+}
+
+/// Who publishes over HTTP.
+#[derive(Debug)]
+pub struct Publisher {
+    /// The publisher's address; that of a trusted proxy's client.
+    pub address: IpAddr,
+    /// What stood in `Authorization`.
+    pub secret: Secret,
+}
+
+/// A credential of a handshake.
+#[derive(Debug)]
+pub struct Shown {
+    /// Where it stood.
+    pub place: Place,
+    /// What it is.
+    pub secret: Secret,
+}
+
+/// Where a credential stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the header `Authorization`.
+    Authorization,
+    /// In the cookie that the configuration names; its Origin was checked.
+    Cookie,
+    /// In the query, where the configuration lets it.
+    Query,
+}
+
+/// A secret, which nothing shows by accident.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub(crate) fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+
+    /// The secret itself, for whoever must check it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// A message to be published over HTTP. The upstream judges names, sizes and rights, as it does at every door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// The channel's name, as given.
+    pub channel: String,
+    /// What the message is about.
+    pub key: Option<String>,
+    /// What it says.
+    pub payload: Payload,
+}

@@ -1,0 +1,120 @@
+//! A backend publishes over HTTP with a key in `Authorization`, in JSON; each message has its own outcome.
+
+use callboard_protocol::Payload;
+
+use crate::house::House;
+use crate::peer::{Answer, Peer};
+
+const JSON: &str = "Content-Type: application/json\r\n";
+const KEY: &str = "Authorization: Bearer good\r\n";
+
+async fn post(house: &House, lines: &str, body: &str) -> Answer {
+    let mut peer = Peer::dial(house.door.address()).await;
+    let length = body.len();
+    peer.say(format!("POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{lines}\r\n{body}"))
+        .await;
+    peer.answer().await
+}
+
+#[tokio::test]
+async fn a_batch_is_published_in_order_and_answered_with_offsets() {
+    let house = House::open().await;
+    let body = r#"{"messages":[
+        {"channel":"demo/a","payload":"hi"},
+        {"channels":["demo/a","bad//name"],"key":"k","payload":{"kind":"json","json":{"a": 1.50}}},
+        {"channel":"demo/b","payload":{"kind":"binary","hex":"00ff"}}]}"#;
+    let answer = post(&house, &format!("{JSON}{KEY}"), body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(
+        answer.body,
+        concat!(
+            r#"{"results":[{"channel":"demo/a","position":{"epoch":7,"offset":1}},"#,
+            r#"{"channel":"demo/a","position":{"epoch":7,"offset":2}},"#,
+            r#"{"channel":"bad//name","failed":{"code":400,"class":"bad-channel-name","sentence":"there is an empty segment"}},"#,
+            r#"{"channel":"demo/b","position":{"epoch":7,"offset":3}}]}"#,
+            "\n"
+        )
+    );
+    let published = house.bus.published.lock().unwrap();
+    let told: Vec<_> = published
+        .iter()
+        .map(|(_, parcel)| (parcel.channel.as_str(), parcel.key.as_deref(), parcel.payload.clone()))
+        .collect();
+    let expected = [
+        ("demo/a", None, Payload::text("hi")),
+        ("demo/a", Some("k"), Payload::json(r#"{"a": 1.50}"#)),
+        ("demo/b", None, Payload::binary(&b"\x00\xff"[..])),
+    ];
+    assert_eq!(told, expected, "a JSON payload is carried as it was written");
+}
+
+#[tokio::test]
+async fn one_message_may_stand_alone_and_its_failure_is_the_status() {
+    let house = House::open().await;
+    let good = post(&house, &format!("{JSON}{KEY}"), r#"{"channel":"demo","payload":"hi"}"#).await;
+    assert_eq!(
+        (good.status, good.body.as_str()),
+        (200, "{\"results\":[{\"channel\":\"demo\",\"position\":{\"epoch\":7,\"offset\":1}}]}\n")
+    );
+    let bad = post(&house, &format!("{JSON}{KEY}"), r#"{"channel":"a//b","payload":"hi"}"#).await;
+    assert_eq!(bad.status, 400);
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_in_order_is_refused_whole() {
+    let house = House::with(|config| {
+        config.limits.publish_bytes = 10_000;
+        config.limits.publish_messages = 3;
+        config.rules.cookie = Some("session".into());
+    })
+    .await;
+    let message = r#"{"channel":"demo","payload":"hi"}"#;
+    let many = format!(r#"{{"messages":[{message},{message},{message},{message}]}}"#);
+    let long = format!(r#"{{"channel":"demo","payload":"{}"}}"#, "x".repeat(10_000));
+    let deep = format!(r#"{{"channel":"demo","payload":{{"kind":"json","json":{}}}}}"#, "[".repeat(5000));
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    for (lines, body, status, class) in [
+        (format!("{KEY}{form}"), message, 415, "bad-request"),
+        (format!("{KEY}Content-Type: text/plain; application/json\r\n"), message, 415, "bad-request"),
+        (format!("{KEY}{JSON}{JSON}"), message, 415, "bad-request"),
+        (KEY.to_owned(), message, 415, "bad-request"),
+        (JSON.to_owned(), message, 401, "not-authenticated"),
+        (format!("{JSON}Cookie: session=good\r\n"), message, 401, "not-authenticated"),
+        (format!("{JSON}Authorization: Basic Z29vZA==\r\n"), message, 401, "not-authenticated"),
+        (format!("{JSON}Authorization: Bearer stranger\r\n"), message, 401, "not-authenticated"),
+        (format!("{JSON}{KEY}Origin: https://evil.example\r\n"), message, 403, "forbidden"),
+        (format!("{JSON}Authorization: Bearer busy\r\n"), message, 429, "too-many-requests"),
+        (format!("{JSON}{KEY}"), &long, 413, "payload-too-large"),
+        (format!("{JSON}{KEY}"), &many, 413, "payload-too-large"),
+        (format!("{JSON}{KEY}"), &deep, 400, "bad-request"),
+        (format!("{JSON}{KEY}"), "", 400, "bad-request"),
+        (format!("{JSON}{KEY}"), "[]", 400, "bad-request"),
+        (format!("{JSON}{KEY}"), r#"{"messages":[]}"#, 400, "bad-request"),
+        (format!("{JSON}{KEY}"), r#"{"channel":"demo"}"#, 400, "bad-request"),
+        (format!("{JSON}{KEY}"), r#"{"payload":"hi"}"#, 400, "bad-request"),
+        (format!("{JSON}{KEY}"), r#"{"channel":"demo","payload":7}"#, 400, "bad-request"),
+        (format!("{JSON}{KEY}"), r#"{"channel":"demo","payload":"hi","publisher":"me"}"#, 400, "bad-request"),
+        (format!("{JSON}{KEY}"), r#"{"channel":"demo","payload":"hi","messages":[]}"#, 400, "bad-request"),
+        (format!("{JSON}{KEY}"), r#"{"channel":"a","channels":["b"],"payload":"hi"}"#, 400, "bad-request"),
+        (format!("{JSON}{KEY}"), r#"{"channel":"demo","channel":"twice","payload":"hi"}"#, 400, "bad-request"),
+    ] {
+        let answer = post(&house, &lines, body).await;
+        assert_eq!(answer.status, status, "{lines}\n{answer:?}");
+        assert!(answer.body.contains(&format!("\"class\":\"{class}\"")), "{answer:?}");
+        assert_eq!(answer.field("www-authenticate"), (status == 401).then_some("Bearer"));
+        assert_eq!(answer.field("retry-after"), (status == 429).then_some("2"));
+    }
+    assert!(house.bus.published.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_body_in_chunks_has_the_same_limit() {
+    let house = House::with(|config| config.limits.publish_bytes = 1000).await;
+    let mut peer = Peer::dial(house.door.address()).await;
+    let chunk = format!("400\r\n{}\r\n", "x".repeat(0x400)).repeat(10);
+    peer.say(format!(
+        "POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n{JSON}{KEY}\r\n{chunk}"
+    ))
+    .await;
+    assert_eq!(peer.answer().await.status, 413);
+}
