@@ -14,6 +14,7 @@ pub mod defaults;
 mod directory;
 mod door;
 mod faults;
+mod format;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -15,6 +15,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::answers::Answers;
 use super::chunk::Open;
+use super::edition::Editions;
 use super::messages::{Batch, Input};
 use super::slot::Slot;
 use super::state::State;
@@ -111,10 +112,10 @@ impl Actor {
 
     /// Hands out what was taken, then remembers it, then answers those who published it.
     async fn flush(&mut self) {
-        if let Some(chunk) = self.open.seal() {
+        if let Some(mut editions) = self.open.seal().map(Editions::of) {
             let mut next = Some(0);
             while let Some(from) = next {
-                next = self.state().deliver(&chunk, from, MEMBERS_A_TURN);
+                next = self.state().deliver(&mut editions, from, MEMBERS_A_TURN);
                 if next.is_some() {
                     tokio::task::yield_now().await;
                 }
@@ -123,7 +124,7 @@ impl Actor {
             if let Some(read) = self.measured.take() {
                 self.state().measure(read);
             }
-            self.state().remember(chunk, now, &bounds);
+            self.state().remember(editions.into_chunk(), now, &bounds);
         }
         if !self.answers.is_empty() {
             let Self { state, answers, .. } = self;

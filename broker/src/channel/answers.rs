@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use callboard_protocol::close::Code;
-use callboard_protocol::codec::encode_stream;
 use callboard_protocol::frame::{Answer, ServerFrame};
 use callboard_protocol::{Epoch, Offset, Position, RequestId};
 
 use super::messages::Party;
 use crate::connection::Ending;
+use crate::format::Format;
 
 /// Who waits, for the answer to which request, and the offset that it will tell.
 #[derive(Debug, Default)]
@@ -31,10 +31,10 @@ impl Answers {
         let mut rest = self.0.drain(..).peekable();
         while let Some((party, request, offset)) = rest.next() {
             let mut frames = BytesMut::new();
-            let mut count = 1;
-            published(&mut frames, request, Position { epoch, offset });
+            let (mut count, format) = (1, party.outbox.format());
+            published(&mut frames, format, request, Position { epoch, offset });
             while let Some((_, request, offset)) = rest.next_if(|(next, ..)| Arc::ptr_eq(next, &party)) {
-                published(&mut frames, request, Position { epoch, offset });
+                published(&mut frames, format, request, Position { epoch, offset });
                 count += 1;
             }
             // A session that is over needs no answer.
@@ -50,7 +50,7 @@ impl Answers {
     }
 }
 
-fn published(out: &mut BytesMut, request: RequestId, position: Position) {
-    let frame = ServerFrame::Ok { request, answer: Answer::Published(position) };
-    encode_stream(&frame, out).expect("a frame of integers fits any body");
+fn published(out: &mut BytesMut, format: Format, request: RequestId, position: Position) {
+    let answer = ServerFrame::Ok { request, answer: Answer::Published(position) };
+    format.encode(&answer, out).expect("a frame of integers fits any body");
 }

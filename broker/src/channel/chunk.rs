@@ -7,6 +7,7 @@ use callboard_protocol::{ChannelId, Offset};
 
 use super::messages::Instance;
 use crate::defaults::CHUNK_BYTES;
+use crate::format::Format;
 
 /// Where one frame of a chunk ends, and whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +127,11 @@ impl Chunk {
         self.memory
     }
 
+    /// Each message, encoded.
+    pub(super) fn each(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.marks.len()).map(|index| &self.frames[self.start_of(index)..self.start_of(index + 1)])
+    }
+
     /// Whether a message of this publisher is among them.
     pub(crate) fn has(&self, instance: Instance) -> bool {
         self.marks.iter().any(|mark| mark.instance == instance)
@@ -152,6 +158,20 @@ impl Chunk {
     /// The encoded messages from `from` on for a reader who does not get those of `own`: long runs of other messages share
     /// the memory, short ones are copied so that they do not keep it; each run of own ones is one `Skipped` frame. Gives the pieces and how many frames each has.
     pub(crate) fn since_without(&self, from: Offset, own: Instance, channel: ChannelId) -> Vec<(Bytes, usize)> {
+        self.cut_without(from, own, channel, Format::Stream, &self.frames, |index| self.marks[index].end as usize)
+    }
+
+    /// The same of the chunk's messages in `format`: all of them are in `frames`, and `end_of` tells where each ends.
+    pub(super) fn cut_without(
+        &self,
+        from: Offset,
+        own: Instance,
+        channel: ChannelId,
+        format: Format,
+        frames: &Bytes,
+        end_of: impl Fn(usize) -> usize,
+    ) -> Vec<(Bytes, usize)> {
+        let start_of = |index| if index == 0 { 0 } else { end_of(index - 1) };
         let mut pieces = Vec::new();
         let mut index = self.index_of(from);
         while index < self.marks.len() {
@@ -159,12 +179,11 @@ impl Chunk {
             let run = self.marks[index..].iter().take_while(|mark| (mark.instance == own) == is_own).count();
             let after = index + run;
             if is_own {
-                pieces.push((skipped(channel, self.offset_at(after - 1)), 1));
+                pieces.push((skipped(channel, self.offset_at(after - 1), format), 1));
             } else {
-                let others = self.start_of(index)..self.start_of(after);
-                let is_short = others.len() < self.frames.len() / 2;
-                let piece =
-                    if is_short { Bytes::copy_from_slice(&self.frames[others]) } else { self.frames.slice(others) };
+                let others = start_of(index)..start_of(after);
+                let is_short = others.len() < frames.len() / 2;
+                let piece = if is_short { Bytes::copy_from_slice(&frames[others]) } else { frames.slice(others) };
                 pieces.push((piece, run));
             }
             index = after;
@@ -196,9 +215,10 @@ impl Chunk {
     }
 }
 
-fn skipped(channel: ChannelId, through: Offset) -> Bytes {
+fn skipped(channel: ChannelId, through: Offset, format: Format) -> Bytes {
     let mut frame = BytesMut::new();
-    encode_stream(&ServerFrame::Skipped(Skipped { channel, through }), &mut frame)
+    format
+        .encode(&ServerFrame::Skipped(Skipped { channel, through }), &mut frame)
         .expect("a frame of two integers fits any body");
     frame.freeze()
 }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::answers::Answers;
 use super::chunk::Open;
+use super::edition::Editions;
 use super::messages::Batch;
 use super::state::State;
 use crate::config;
@@ -51,12 +52,12 @@ fn take(state: &mut State, batch: Batch, bounds: &config::History, directory: &D
 }
 
 fn hand_out(state: &mut State, open: &mut Open, read: &mut Option<Instant>, now: Millis, bounds: &config::History) {
-    let Some(chunk) = open.seal() else { return };
-    state.deliver(&chunk, 0, usize::MAX);
+    let Some(mut editions) = open.seal().map(Editions::of) else { return };
+    state.deliver(&mut editions, 0, usize::MAX);
     if let Some(read) = read.take() {
         state.measure(read);
     }
-    state.remember(chunk, now, bounds);
+    state.remember(editions.into_chunk(), now, bounds);
 }
 
 fn sentence_of(panic: &(dyn Any + Send)) -> &str {

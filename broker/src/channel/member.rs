@@ -6,6 +6,7 @@ use bytes::Bytes;
 use callboard_protocol::{ChannelId, Offset};
 
 use super::chunk::Chunk;
+use super::edition::Editions;
 use super::messages::Instance;
 use crate::connection::{Ended, Gate, Outbox};
 
@@ -25,23 +26,25 @@ pub(super) struct Member {
 
 impl Member {
     /// Hands over a chunk. Gives how many messages of it the member gets, and how many it does not as its own.
-    pub(super) fn deliver(&self, id: ChannelId, chunk: &Chunk) -> Result<(usize, usize), Ended> {
+    pub(super) fn deliver(&self, id: ChannelId, editions: &mut Editions) -> Result<(usize, usize), Ended> {
         if self.replaying.is_some() {
             // It finds the chunk in the history, unless nobody will ask for it any more.
             return self.outbox.check().map(|()| (0, 0));
         }
-        let own = self.without.map_or(0, |own| chunk.messages_by(own));
-        if own == 0 {
-            self.outbox.deliver(&self.gate, chunk.frames(), chunk.messages())?;
-        } else {
-            for (piece, messages) in self.cut(chunk, chunk.first(), id) {
-                self.outbox.deliver(&self.gate, &piece, messages)?;
+        let (format, all) = (self.outbox.format(), editions.chunk().messages());
+        let own = self.without.map_or(0, |own| editions.chunk().messages_by(own));
+        match self.without {
+            Some(without) if own > 0 => {
+                for (piece, messages) in editions.without(without, id, format) {
+                    self.outbox.deliver(&self.gate, &piece, messages)?;
+                }
             }
+            Some(_) | None => self.outbox.deliver(&self.gate, editions.frames(format), all)?,
         }
-        Ok((chunk.messages() - own, own))
+        Ok((all - own, own))
     }
 
-    /// What this member gets of a chunk from `next` on, and how many frames each piece has.
+    /// What this member gets of a chunk from `next` on, as frames of a stream, and how many frames each piece has.
     pub(super) fn cut(&self, chunk: &Chunk, next: Offset, id: ChannelId) -> Vec<(Bytes, usize)> {
         match self.without.filter(|own| chunk.has(*own)) {
             None => vec![chunk.since(next)],

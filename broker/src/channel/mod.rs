@@ -6,6 +6,7 @@
 mod actor;
 mod answers;
 mod chunk;
+mod edition;
 mod history;
 mod in_place;
 mod member;

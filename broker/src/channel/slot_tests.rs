@@ -58,7 +58,7 @@ impl House {
             connection: ConnectionId::saturating(self.sessions),
             instance: Instance([7; 16]),
             key: None,
-            outbox: Arc::new(Outbox::new(bounds, &Budget::new(1 << 30))),
+            outbox: Arc::new(Outbox::new(bounds, &Budget::new(1 << 30), crate::format::Format::Stream)),
         };
         Guest { party: Arc::new(party), deframer: Deframer::new(BODY_BYTES_MAX) }
     }

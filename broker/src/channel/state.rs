@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use callboard_protocol::close::Code;
-use callboard_protocol::codec::encode_stream;
 use callboard_protocol::frame::{Answer, Message, Reset, ServerFrame, SubscribeOptions, Subscribed};
 use callboard_protocol::{ChannelId, ChannelName, ConnectionId, Epoch, Millis, Offset, Position, RequestId, Sequence};
 use indexmap::IndexMap;
@@ -12,6 +10,7 @@ use tokio::time::Instant;
 
 use super::answers::Answers;
 use super::chunk::{Chunk, Open};
+use super::edition::Editions;
 use super::history::History;
 use super::member::Member;
 use super::messages::{Join, Leave, Party, Publication};
@@ -154,16 +153,16 @@ impl State {
 
     /// Hands a chunk to up to `count` members from the `from`th on. Gives the place of the next member, or `None`
     /// after the last.
-    pub(crate) fn deliver(&mut self, chunk: &Chunk, from: usize, count: usize) -> Option<usize> {
+    pub(crate) fn deliver(&mut self, editions: &mut Editions, from: usize, count: usize) -> Option<usize> {
         let (mut index, mut left, mut deliveries, mut skipped) = (from, count, 0, 0);
-        let swapped = self.orders.has(Sabotage::SwappedPair).then(|| chunk.swapped());
-        let chunk = swapped.as_ref().unwrap_or(chunk);
-        let fifth = Offset::saturating(5);
+        let mut swapped = self.orders.has(Sabotage::SwappedPair).then(|| Editions::of(editions.chunk().swapped()));
+        let editions = swapped.as_mut().unwrap_or(editions);
+        let (chunk, fifth) = (editions.chunk(), Offset::saturating(5));
         let is_lost = self.orders.has(Sabotage::LostChunk) && (chunk.first()..=chunk.last()).contains(&fifth);
         while left > 0
             && let Some((_, member)) = self.members.get_index(index)
         {
-            let handed = if is_lost && index == 0 { Ok((0, 0)) } else { member.deliver(self.id, chunk) };
+            let handed = if is_lost && index == 0 { Ok((0, 0)) } else { member.deliver(self.id, editions) };
             match handed {
                 Ok((given, own)) => {
                     deliveries += given as u64;
@@ -210,9 +209,7 @@ impl State {
         from.settle();
         let (next, recovered) = self.begin(start);
         let answer = Answer::Subscribed(Subscribed { channel: self.id, position: self.position(), next, recovered });
-        let mut frame = BytesMut::new();
-        encode(&ServerFrame::Ok { request, answer }, &mut frame);
-        if party.outbox.answer(frame.freeze(), 1).is_err() {
+        if party.outbox.say(&ServerFrame::Ok { request, answer }).is_err() {
             return;
         }
         let without = options.contains(SubscribeOptions::EXCLUDE_OWN).then_some(party.instance);
@@ -242,10 +239,8 @@ impl State {
             self.members = IndexMap::new();
         }
         if let Some((request, from)) = request {
-            let mut frame = BytesMut::new();
-            encode(&ServerFrame::Ok { request, answer: Answer::Done }, &mut frame);
             // A session that is over needs no answer.
-            let _ = from.party().outbox.answer(frame.freeze(), 1);
+            let _ = from.party().outbox.say(&ServerFrame::Ok { request, answer: Answer::Done });
             from.settle();
         }
     }
@@ -273,22 +268,16 @@ impl State {
         if self.orders.has(Sabotage::UntoldReset) {
             return;
         }
-        let mut frame = BytesMut::new();
-        encode(&ServerFrame::Reset(Reset { channel: self.id, position: self.position() }), &mut frame);
-        let frame = frame.freeze();
+        let reset = ServerFrame::Reset(Reset { channel: self.id, position: self.position() });
         self.members.retain(|_, member| {
             if member.replaying.is_some() {
                 // What it still has to pull is of the old epoch: only a new session can tell the two apart.
                 member.outbox.end(Ending::plain(Code::Internal));
                 return false;
             }
-            member.outbox.deliver(&member.gate, &frame, 1).is_ok()
+            member.outbox.deliver_frame(&member.gate, &reset).is_ok()
         });
     }
-}
-
-fn encode(frame: &ServerFrame<'_>, out: &mut BytesMut) {
-    encode_stream(frame, out).expect("a frame of integers fits any body");
 }
 
 #[cfg(test)]

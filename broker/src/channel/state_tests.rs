@@ -6,15 +6,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use callboard_protocol::Payload;
 use callboard_protocol::codec::decode_server;
-use callboard_protocol::deframe::Deframer;
 use callboard_protocol::frame::Start;
-use callboard_protocol::limits::BODY_BYTES_MAX;
 use proptest::prelude::*;
 use tokio::sync::Semaphore;
 
 use super::*;
 use crate::channel::{Claim, Input, Instance};
 use crate::connection::{Gate, Outbox, Writer};
+use crate::format::Format;
+use crate::format::tests::{ALL, Reading};
 use crate::limit::Budget;
 
 const HISTORY_MESSAGES: usize = 8;
@@ -23,7 +23,7 @@ const OUTBOX_MESSAGES: usize = 12;
 #[derive(Debug, Clone)]
 enum Step {
     Publish { instance: u8, count: u8, sequence: Option<u8> },
-    Join { instance: u8, start: Begin, exclude_own: bool },
+    Join { instance: u8, start: Begin, exclude_own: bool, format: usize },
     Leave { member: usize },
     Flush { turn: usize },
     Read { member: usize },
@@ -48,8 +48,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => (0..3_u8, 1..4_u8, prop::option::of(0..6_u8))
             .prop_map(|(instance, count, sequence)| Step::Publish { instance, count, sequence }),
-        2 => (0..3_u8, begin, any::<bool>())
-            .prop_map(|(instance, start, exclude_own)| Step::Join { instance, start, exclude_own }),
+        2 => (0..3_u8, begin, any::<bool>(), 0..ALL.len()).prop_map(|(instance, start, exclude_own, format)| Step::Join {
+            instance,
+            start,
+            exclude_own,
+            format
+        }),
         1 => (0..8_usize).prop_map(|member| Step::Leave { member }),
         3 => (1..4_usize).prop_map(|turn| Step::Flush { turn }),
         3 => (0..8_usize).prop_map(|member| Step::Read { member }),
@@ -64,7 +68,7 @@ struct Reader {
     gate: Arc<Gate>,
     exclude_own: bool,
     writer: Writer,
-    deframer: Deframer,
+    reading: Reading,
     expected: Option<u64>,
 }
 
@@ -109,21 +113,23 @@ impl World {
         }
     }
 
-    fn party(&mut self, number: u8) -> Arc<Party> {
+    fn party(&mut self, number: u8, format: Format) -> Arc<Party> {
         self.joined += 1;
         let bounds = config::Outbox { messages: OUTBOX_MESSAGES, bytes: 1 << 20 };
         Arc::new(Party {
             connection: ConnectionId::saturating(self.joined),
             instance: instance(number),
             key: None,
-            outbox: Arc::new(Outbox::new(bounds, &Budget::new(1 << 30))),
+            outbox: Arc::new(Outbox::new(bounds, &Budget::new(1 << 30), format)),
         })
     }
 
     fn step(&mut self, step: Step) {
         match step {
             Step::Publish { instance, count, sequence } => self.publish(instance, count, sequence),
-            Step::Join { instance, start, exclude_own } => self.join(instance, &start, exclude_own),
+            Step::Join { instance, start, exclude_own, format } => {
+                self.join(instance, &start, exclude_own, ALL[format])
+            }
             Step::Leave { member } => self.leave(member),
             Step::Flush { turn } => self.flush(turn),
             Step::GiveRest => {
@@ -143,7 +149,7 @@ impl World {
     }
 
     fn publish(&mut self, number: u8, count: u8, sequence: Option<u8>) {
-        let from = self.party(number);
+        let from = self.party(number, ALL[usize::from(number) % ALL.len()]);
         let mut publications = Vec::new();
         for index in 0..count {
             // Only the first of a batch carries an id, so that ids come again and are known.
@@ -173,12 +179,12 @@ impl World {
     }
 
     fn flush(&mut self, turn: usize) {
-        if let Some(chunk) = self.open.seal() {
+        if let Some(mut editions) = self.open.seal().map(Editions::of) {
             let mut next = Some(0);
             while let Some(from) = next {
-                next = self.state.deliver(&chunk, from, turn);
+                next = self.state.deliver(&mut editions, from, turn);
             }
-            self.state.remember(chunk, Millis::ZERO, &self.bounds);
+            self.state.remember(editions.into_chunk(), Millis::ZERO, &self.bounds);
         }
         let asked: Vec<_> = self.answers.0.iter().map(|(party, request, _)| (Arc::clone(party), *request)).collect();
         self.state.answer(&mut self.answers);
@@ -188,7 +194,7 @@ impl World {
         }
     }
 
-    fn join(&mut self, number: u8, start: &Begin, exclude_own: bool) {
+    fn join(&mut self, number: u8, start: &Begin, exclude_own: bool, format: Format) {
         self.flush(8);
         let head = self.log.len() as u64;
         let kept = head.min(HISTORY_MESSAGES as u64);
@@ -210,7 +216,7 @@ impl World {
             }
             _ => (next, recovered),
         };
-        let party = self.party(number);
+        let party = self.party(number, format);
         let gate = Arc::new(Gate::default());
         let options = if exclude_own { SubscribeOptions::EXCLUDE_OWN } else { SubscribeOptions::NONE };
         let request = RequestId::saturating(1);
@@ -222,7 +228,7 @@ impl World {
             gate,
             exclude_own,
             writer: Writer::default(),
-            deframer: Deframer::new(BODY_BYTES_MAX),
+            reading: Reading::of(format),
             expected: None,
         };
         // The answer is what every test of the subscription starts from.
@@ -270,9 +276,9 @@ impl World {
 impl Reader {
     fn next_body(&mut self) -> Option<Bytes> {
         for chunk in self.writer.chunks().drain(..) {
-            self.deframer.handle_bytes(chunk);
+            self.reading.handle_bytes(chunk);
         }
-        self.deframer.poll_body().expect("what the broker writes can be cut")
+        self.reading.next_body()
     }
 
     fn check(&mut self, log: &[(u8, String)]) {
@@ -305,12 +311,12 @@ impl Reader {
 fn answers_in(outbox: &Outbox) -> Vec<RequestId> {
     let mut writer = Writer::default();
     writer.fill(outbox);
-    let mut deframer = Deframer::new(BODY_BYTES_MAX);
+    let mut reading = Reading::of(outbox.format());
     for chunk in writer.chunks().drain(..) {
-        deframer.handle_bytes(chunk);
+        reading.handle_bytes(chunk);
     }
     let mut requests = Vec::new();
-    while let Ok(Some(body)) = deframer.poll_body() {
+    while let Some(body) = reading.next_body() {
         if let ServerFrame::Ok { request, .. } = decode_server(&body).unwrap() {
             requests.push(request);
         }
@@ -323,7 +329,7 @@ fn who_went_without_a_word_is_let_go_while_it_reads_history_too() {
     for start in [Begin::Live, Begin::Rewind(1)] {
         let mut world = World::new();
         world.publish(0, 1, None);
-        world.join(1, &start, false);
+        world.join(1, &start, false, Format::Stream);
         for reader in world.readers.values() {
             reader.party.outbox.abandon(Ending::plain(Code::Finished));
         }

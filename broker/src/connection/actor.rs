@@ -22,8 +22,9 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
+use super::ending::Ending;
 use super::messages::{Drain, End};
-use super::outbox::{Ending, Outbox};
+use super::outbox::Outbox;
 use super::registry::Registry;
 use super::session::Session;
 use super::socket::{Gone, Socket};

@@ -3,7 +3,7 @@
 use callboard_protocol::ChannelName;
 use tokio::sync::mpsc;
 
-use super::outbox::Ending;
+use super::ending::Ending;
 use crate::channel::Input;
 
 /// Read no more, hand over what was read, and drop `done` when that is done.

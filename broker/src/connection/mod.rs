@@ -4,6 +4,8 @@
 //! QUIC door's owner of a socket.
 
 mod actor;
+mod arrival;
+mod ending;
 mod messages;
 mod outbox;
 mod registry;
@@ -15,8 +17,10 @@ mod windows;
 mod writer;
 
 pub(crate) use actor::{Actor, Patience};
+pub(crate) use arrival::{Arrival, Shown};
+pub(crate) use ending::Ending;
 pub(crate) use messages::{Drain, End};
-pub(crate) use outbox::{Ended, Ending, Gate, Outbox};
+pub(crate) use outbox::{Ended, Gate, Outbox};
 pub(crate) use registry::Registry;
 pub(crate) use session::{Inlet, Session};
 #[cfg(feature = "simulation")]

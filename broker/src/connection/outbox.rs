@@ -1,23 +1,23 @@
 //! The one bounded queue between everything the broker says and one session's socket. It never waits and never grows past its bounds.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use callboard_protocol::Millis;
+use bytes::{Bytes, BytesMut};
 use callboard_protocol::close::Code;
+use callboard_protocol::frame::ServerFrame;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::ending::Ending;
 use crate::channel::Replay;
 use crate::config::{self, OUTBOX_BYTES_FREE};
 use crate::defaults::PLACES_KEPT;
+use crate::format::Format;
 use crate::limit::{Budget, Share};
-use crate::sentence::capped;
 
 /// A membership's permission to be delivered to, held by the channel and by the session. Once shut it stays shut.
 #[derive(Debug, Default)]
@@ -32,30 +32,6 @@ impl Gate {
     /// Whether deliveries may pass.
     pub(crate) fn is_open(&self) -> bool {
         !self.0.load(Ordering::Acquire)
-    }
-}
-
-/// Why and how a session ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ending {
-    /// The code that the peer is told.
-    pub(crate) code: Code,
-    /// The sentence that goes with it.
-    pub(crate) sentence: Cow<'static, str>,
-    /// How long the peer should stay away.
-    pub(crate) retry_after: Option<Millis>,
-}
-
-impl Ending {
-    /// An ending with the registry's own sentence.
-    pub(crate) fn plain(code: Code) -> Self {
-        Self { code, sentence: code.sentence().into(), retry_after: None }
-    }
-
-    /// An ending with a more exact sentence.
-    pub(crate) fn because(code: Code, reason: impl std::fmt::Display) -> Self {
-        let sentence = capped(format!("{}: {reason}", code.sentence()));
-        Self { code, sentence: sentence.into(), retry_after: None }
     }
 }
 
@@ -90,6 +66,8 @@ pub(crate) struct Outbox {
     queue: Mutex<Queue>,
     reader: AtomicWaker,
     bounds: config::Outbox,
+    /// How what lies in it is dressed.
+    format: Format,
 }
 
 #[derive(Debug)]
@@ -128,7 +106,7 @@ pub(crate) struct Ended;
 
 impl Outbox {
     /// An empty outbox.
-    pub(crate) fn new(bounds: config::Outbox, budget: &Arc<Budget>) -> Self {
+    pub(crate) fn new(bounds: config::Outbox, budget: &Arc<Budget>, format: Format) -> Self {
         let queue = Queue {
             pieces: VecDeque::new(),
             bytes: 0,
@@ -138,7 +116,7 @@ impl Outbox {
             ending: None,
             share: Share::of(budget),
         };
-        Self { queue: Mutex::new(queue), reader: AtomicWaker::new(), bounds }
+        Self { queue: Mutex::new(queue), reader: AtomicWaker::new(), bounds, format }
     }
 
     /// Queues a channel's frames unless the membership's gate is shut. A session that is so slow that they do not fit
@@ -149,6 +127,28 @@ impl Outbox {
             return if queue.ending.is_some() { Err(Ended) } else { Ok(()) };
         }
         self.put(&mut queue, frames.clone(), messages)
+    }
+
+    /// How everything that is put into it must be dressed.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Queues an answer or a notice.
+    pub(crate) fn say(&self, frame: &ServerFrame<'_>) -> Result<(), Ended> {
+        self.answer(self.dressed(frame), 1)
+    }
+
+    /// Queues what a channel says to its members unless the membership's gate is shut; as [`Outbox::deliver`].
+    pub(crate) fn deliver_frame(&self, gate: &Gate, frame: &ServerFrame<'_>) -> Result<(), Ended> {
+        self.deliver(gate, &self.dressed(frame), 1)
+    }
+
+    fn dressed(&self, frame: &ServerFrame<'_>) -> Bytes {
+        let mut bytes = BytesMut::new();
+        let encoded = self.format.encode(frame, &mut bytes);
+        encoded.expect("what the broker says itself has integers and bounded names, and fits any body");
+        bytes.freeze()
     }
 
     /// Queues answers and notices.
@@ -235,7 +235,8 @@ impl Outbox {
             return Err(Ended);
         }
         let (bytes, messages_then) = (queue.bytes + frames.len(), queue.messages + messages);
-        let fits = bytes <= self.bounds.bytes && messages_then <= self.bounds.messages;
+        // What nothing waits before is never too much, in whatever format it is: its reader has read everything else.
+        let fits = queue.bytes == 0 || bytes <= self.bounds.bytes && messages_then <= self.bounds.messages;
         if !fits || !queue.hold(frames.len() + PIECE_BYTES_BESIDE) {
             return self.be_too_slow(queue);
         }
@@ -289,6 +290,16 @@ impl Outbox {
         }
     }
 
+    /// Counts `bytes` that are about to be written beside what was drained, until more is drained.
+    pub(crate) fn take_beside(&self, bytes: usize) -> Result<(), Ended> {
+        let mut queue = self.queue.lock();
+        if !queue.hold(bytes) {
+            return self.be_too_slow(&mut queue);
+        }
+        queue.taken += bytes;
+        Ok(())
+    }
+
     /// How the session is to end, if it is, and whether everything before that was taken.
     pub(crate) fn ending(&self) -> Option<(Ending, bool)> {
         let queue = self.queue.lock();
@@ -315,7 +326,7 @@ mod tests {
     use super::*;
 
     fn outbox(messages: usize, bytes: usize) -> Outbox {
-        Outbox::new(config::Outbox { messages, bytes }, &Budget::new(1 << 30))
+        Outbox::new(config::Outbox { messages, bytes }, &Budget::new(1 << 30), Format::Stream)
     }
 
     fn frames(bytes: usize) -> Bytes {

@@ -12,8 +12,10 @@ use callboard_protocol::{ChannelName, ConnectionId};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
+use super::arrival::Arrival;
+use super::ending::Ending;
 use super::messages::Command;
-use super::outbox::{Ending, Outbox};
+use super::outbox::Outbox;
 use super::state::{Rules, State};
 use crate::channel::{Input, Replay, Slot};
 use crate::config::Limits;
@@ -90,11 +92,12 @@ impl Session {
         rules: Arc<Rules>,
         directory: Arc<Directory>,
         outbox: Outbox,
+        arrival: Arrival,
         inlet: Inlet,
     ) -> Self {
         let (outbox, limits, now) = (Arc::new(outbox), rules.limits, directory.now());
         Self {
-            state: State::new(rules, connection, Arc::clone(&outbox), now),
+            state: State::new(rules, connection, Arc::clone(&outbox), arrival, now),
             births: Bucket::full(limits.births, now),
             strikes: 0,
             limits,

@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use callboard_protocol::close::Code;
-use callboard_protocol::codec::encode_stream;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{
     Answer, Authenticate, ClientFrame, Credential, Failed, Hello, Publish, ServerFrame, Subscribe, SubscribeOptions,
@@ -15,8 +14,10 @@ use callboard_protocol::limits::{CREDENTIAL_BYTES_MAX, KEY_BYTES_MAX, LABEL_BYTE
 use callboard_protocol::session::{FromClient, request_of};
 use callboard_protocol::{ChannelName, ConnectionId, Millis, PayloadRef, RequestId};
 
+use super::arrival::Arrival;
+use super::ending::Ending;
 use super::messages::Command;
-use super::outbox::{Ending, Gate, Outbox};
+use super::outbox::{Gate, Outbox};
 use super::subscriptions::Subscriptions;
 use crate::channel::{Batch, Claim, Input, Instance, Join, Leave, Party, Publication};
 use crate::config::Limits;
@@ -46,6 +47,7 @@ pub(crate) struct Rules {
 #[derive(Debug)]
 pub(crate) struct State {
     rules: Arc<Rules>,
+    arrival: Arrival,
     gatekeeper: FromClient,
     party: Arc<Party>,
     identity: Option<Identity>,
@@ -63,7 +65,13 @@ pub(crate) struct State {
 
 impl State {
     /// A session that has not said hello.
-    pub(crate) fn new(rules: Arc<Rules>, connection: ConnectionId, outbox: Arc<Outbox>, now: Millis) -> Self {
+    pub(crate) fn new(
+        rules: Arc<Rules>,
+        connection: ConnectionId,
+        outbox: Arc<Outbox>,
+        arrival: Arrival,
+        now: Millis,
+    ) -> Self {
         Self {
             frames: Bucket::full(rules.limits.frames, now),
             publishes: Bucket::full(rules.limits.publishes, now),
@@ -71,6 +79,7 @@ impl State {
             batch_expected: 1,
             subscriptions: Subscriptions::new(rules.subscriptions_max, &rules.subscriptions),
             rules,
+            arrival,
             gatekeeper: FromClient::default(),
             party: Arc::new(Party { connection, instance: Instance([0; 16]), key: None, outbox }),
             identity: None,
@@ -133,10 +142,13 @@ impl State {
 
     fn hello(&mut self, hello: &Hello<'_>) -> Result<(), Ending> {
         check_hello(hello)?;
-        let identity = match &hello.credential {
+        let shown = self.arrival.shown.take();
+        let shown = shown.as_ref().map(|shown| Credential { strategy: identity::APIKEY, secret: shown.secret() });
+        let identity = match hello.credential.or(shown) {
             None => None,
+            Some(_) if !self.arrival.is_private => return Err(Ending::because(Code::Forbidden, NOT_PRIVATE)),
             Some(credential) => Some(
-                self.verify(credential).map_err(|refusal| Ending::because(Code::BadCredential, &refusal.sentence))?,
+                self.verify(&credential).map_err(|refusal| Ending::because(Code::BadCredential, &refusal.sentence))?,
             ),
         };
         let Party { connection, outbox, .. } = &*self.party;
@@ -154,8 +166,7 @@ impl State {
             capabilities: 0,
             payload_bytes_max: u32::try_from(self.rules.payload_bytes_max).unwrap_or(u32::MAX),
             subscriptions_max: u32::try_from(self.rules.subscriptions_max).unwrap_or(u32::MAX),
-            // QUIC itself keeps watch over an idle connection.
-            ping_interval: Millis::ZERO,
+            ping_interval: self.arrival.ping_interval,
             identity: self.identity.as_ref().map(Identity::borrowed),
         };
         self.say(&ServerFrame::Welcome(welcome));
@@ -165,6 +176,9 @@ impl State {
     fn authenticate(&mut self, frame: &Authenticate<'_>) {
         if !fits(&frame.credential) {
             return self.refuse(frame.request, &Refusal::new(Class::BadRequest, TOO_LONG_A_CREDENTIAL));
+        }
+        if !self.arrival.is_private {
+            return self.refuse(frame.request, &Refusal::new(Class::Forbidden, NOT_PRIVATE));
         }
         match self.verify(&frame.credential) {
             Ok(identity) => {
@@ -360,12 +374,13 @@ impl State {
     }
 
     fn say(&self, frame: &ServerFrame<'_>) {
-        let mut bytes = BytesMut::new();
-        encode_stream(frame, &mut bytes).expect("a sentence about a name of a bounded body fits a body");
         // A session that is over is found by whoever reads its socket.
-        let _ = self.party.outbox.answer(bytes.freeze(), 1);
+        let _ = self.party.outbox.say(frame);
     }
 }
+
+const NOT_PRIVATE: &str =
+    "others could have read the credential on its way, so it is not taken; come by wss, and with a new one";
 
 const TOO_LONG_A_CREDENTIAL: &str = "the credential is longer than any that a strategy gives out";
 

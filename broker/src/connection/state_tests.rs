@@ -1,15 +1,17 @@
 //! One session's state, frame by frame: what it commands, what it answers, how it ends.
 
+use bytes::BytesMut;
 use callboard_protocol::codec::{decode_client, decode_server, encode};
-use callboard_protocol::deframe::Deframer;
 use callboard_protocol::frame::{Logout, Pong, Return, Start, SubscribeOptions};
-use callboard_protocol::limits::BODY_BYTES_MAX;
 use callboard_protocol::{CallId, Millis, Nonce, PayloadRef, Sequence};
 use tempfile::TempDir;
 
 use super::*;
 use crate::config;
+use crate::connection::Shown;
 use crate::connection::Writer;
+use crate::format::Format;
+use crate::format::tests::{ALL, Reading};
 use crate::limit::Budget;
 
 struct Talk {
@@ -22,6 +24,10 @@ struct Talk {
 
 impl Talk {
     fn new(anonymous_publish: bool) -> Self {
+        Self::arrived(anonymous_publish, Format::Stream, Arrival::default())
+    }
+
+    fn arrived(anonymous_publish: bool, format: Format, arrival: Arrival) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let keys = KeyStore::open(data_dir.path()).unwrap();
         let rules = Rules {
@@ -32,8 +38,10 @@ impl Talk {
             subscriptions: Budget::new(100),
             limits: Limits::default(),
         };
-        let outbox = Arc::new(Outbox::new(config::Outbox { messages: 1000, bytes: 1 << 20 }, &Budget::new(1 << 30)));
-        let state = State::new(Arc::new(rules), ConnectionId::saturating(7), Arc::clone(&outbox), Millis::ZERO);
+        let bounds = config::Outbox { messages: 1000, bytes: 1 << 20 };
+        let outbox = Arc::new(Outbox::new(bounds, &Budget::new(1 << 30), format));
+        let id = ConnectionId::saturating(7);
+        let state = State::new(Arc::new(rules), id, Arc::clone(&outbox), arrival, Millis::ZERO);
         Self { state, commands: Vec::new(), outbox, requests: 0, _data_dir: data_dir }
     }
 
@@ -77,11 +85,11 @@ impl Talk {
 
     /// The kinds of the frames that were answered; a failure by its class.
     fn heard(&mut self) -> Vec<String> {
-        let (mut writer, mut deframer) = (Writer::default(), Deframer::new(BODY_BYTES_MAX));
+        let (mut writer, mut reading) = (Writer::default(), Reading::of(self.outbox.format()));
         writer.fill(&self.outbox);
-        writer.chunks().drain(..).for_each(|chunk| deframer.handle_bytes(chunk));
+        writer.chunks().drain(..).for_each(|chunk| reading.handle_bytes(chunk));
         let mut heard = Vec::new();
-        while let Some(body) = deframer.poll_body().unwrap() {
+        while let Some(body) = reading.next_body() {
             heard.push(match decode_server(&body).unwrap() {
                 ServerFrame::Failed(failed) => failed.class.to_owned(),
                 other => format!("{other:?}").split(['(', ' ']).next().unwrap_or_default().to_owned(),
@@ -189,4 +197,57 @@ fn frames_out_of_order_end_the_session() {
     let outcome = callboard_protocol::frame::Outcome::Returned(PayloadRef::text("x"));
     let nobodys = ClientFrame::Return(Return { call: CallId::saturating(1), outcome });
     assert_eq!(Talk::open(true).say(&nobodys).unwrap_err().code, Code::OutOfOrder);
+}
+
+#[test]
+fn a_session_is_answered_in_its_format() {
+    for format in ALL {
+        let mut talk = Talk::arrived(true, format, Arrival::default());
+        talk.say(&ClientFrame::Hello(hello())).unwrap();
+        talk.subscribe("a//b");
+        let request = talk.request();
+        talk.say(&ClientFrame::Logout(Logout { request })).unwrap();
+        assert_eq!(talk.heard(), ["Welcome", "bad-channel-name", "Ok"], "{format:?}");
+    }
+}
+
+#[test]
+fn what_was_shown_at_the_door_counts_where_hello_shows_nothing() {
+    let arrive = |shown: &str| {
+        let arrival = Arrival { shown: Some(Shown::new(shown)), ..Arrival::default() };
+        Talk::arrived(false, Format::Stream, arrival)
+    };
+    let mut talk = arrive("cb_nobody_nothing");
+    assert_eq!(talk.say(&ClientFrame::Hello(hello())).unwrap_err().code, Code::BadCredential);
+
+    let mut talk = arrive("");
+    let key = talk.state.rules.keys.create("reporter").unwrap().reveal();
+    talk.state.arrival.shown = Some(Shown::new(&*key));
+    talk.say(&ClientFrame::Hello(hello())).unwrap();
+    talk.publish("a", b"x");
+    assert_eq!((talk.heard(), talk.commanded()), (vec!["Welcome".to_owned()], vec!["a 1".to_owned()]));
+
+    let mut talk = arrive(&key);
+    let credential = Some(Credential { strategy: "apikey", secret: "cb_other_key" });
+    let ending = talk.say(&ClientFrame::Hello(Hello { credential, ..hello() })).unwrap_err();
+    assert_eq!(ending.code, Code::BadCredential, "what Hello shows comes first");
+    assert!(!format!("{:?}", arrive(&key).state).contains(&*key), "nothing shows it by accident");
+}
+
+#[test]
+fn where_others_could_read_along_no_credential_is_taken() {
+    let arrive = |shown| Arrival { shown, is_private: false, ..Arrival::default() };
+    let mut talk = Talk::arrived(true, Format::Stream, arrive(Some(Shown::new("cb_key"))));
+    assert_eq!(talk.say(&ClientFrame::Hello(hello())).unwrap_err().code, Code::Forbidden);
+
+    let credential = Credential { strategy: "apikey", secret: "cb_key" };
+    let mut talk = Talk::arrived(true, Format::Stream, arrive(None));
+    let shown = ClientFrame::Hello(Hello { credential: Some(credential), ..hello() });
+    assert_eq!(talk.say(&shown).unwrap_err().code, Code::Forbidden);
+
+    let mut talk = Talk::arrived(true, Format::Stream, arrive(None));
+    talk.say(&ClientFrame::Hello(hello())).unwrap();
+    let request = talk.request();
+    talk.say(&ClientFrame::Authenticate(Authenticate { request, credential })).unwrap();
+    assert_eq!(talk.heard(), ["Welcome", "forbidden"], "who shows nothing may come");
 }

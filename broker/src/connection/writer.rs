@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::outbox::{Outbox, Piece};
 use crate::channel::Replay;
 use crate::defaults::{CHUNK_BYTES, FILL_BYTES, PIECE_BYTES_SHARED};
+use crate::format::Format;
 use crate::limit::Share;
 
 /// Chunks ready to be written, and the replays to be pulled beside the outbox.
@@ -63,8 +64,21 @@ impl Writer {
         {
             match replay.take() {
                 Some((piece, share)) => {
+                    let piece = match outbox.format() {
+                        // It is the history's own memory for as long as it is written.
+                        Format::Stream => {
+                            self.shares.push(share);
+                            piece
+                        }
+                        format @ Format::Message(_) => {
+                            let copy = format.dressed(piece);
+                            if outbox.take_beside(copy.len()).is_err() {
+                                break;
+                            }
+                            copy
+                        }
+                    };
                     left = left.saturating_sub(piece.len());
-                    self.shares.push(share);
                     self.put(piece);
                 }
                 None => self.finished.extend(replays.pop_front()),

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use callboard_protocol::ConnectionId;
 
 use crate::config;
-use crate::connection::{Inlet, Outbox, Registry, Rules, Session};
+use crate::connection::{Arrival, Inlet, Outbox, Registry, Rules, Session};
 use crate::directory::Directory;
+use crate::format::Format;
 use crate::limit::{Admission, Budget, Inbox, Refused, Share, Ticket};
 
 /// What a door needs to let a peer in.
@@ -35,11 +36,11 @@ pub(crate) struct Local {
 
 impl Local {
     /// Opens a session for a peer that has not said hello.
-    pub(crate) fn open(&self, ticket: Ticket) -> (ConnectionId, Session) {
+    pub(crate) fn open(&self, ticket: Ticket, format: Format, arrival: Arrival) -> (ConnectionId, Session) {
         let id = self.registry.next_id();
-        let outbox = Outbox::new(self.outbox, &self.outboxes);
+        let outbox = Outbox::new(self.outbox, &self.outboxes, format);
         let inlet = Inlet { inbox: Arc::clone(&self.inbox), partial: Share::of(&self.partials), ticket };
-        (id, Session::open(id, Arc::clone(&self.rules), Arc::clone(&self.directory), outbox, inlet))
+        (id, Session::open(id, Arc::clone(&self.rules), Arc::clone(&self.directory), outbox, arrival, inlet))
     }
 
     /// Lets a peer in, if there is a place for it.

@@ -16,8 +16,9 @@ use super::local::Local;
 use super::reset::ResetSecret;
 use super::tuning;
 use crate::config::Config;
-use crate::connection::{Actor, Patience, Socket, Windows};
+use crate::connection::{Actor, Arrival, Patience, Socket, Windows};
 use crate::defaults::{INCOMING_BYTES, RECEIVE_WINDOW_SMALL, SEND_WINDOW_SMALL};
+use crate::format::Format;
 use crate::limit::{Begun, Greeting, Handshakes, Ticket};
 
 /// Why the door could not open.
@@ -189,7 +190,7 @@ async fn open_session(stranger: Stranger, local: Arc<Local>) {
     match timeout_at(patience.hello, connection.accept_bi()).await {
         Ok(Ok((send, recv))) => {
             unopened.code = None;
-            let (id, session) = local.open(ticket);
+            let (id, session) = local.open(ticket, Format::Stream, Arrival::default());
             tracing::debug!(connection = %id, %peer, "session opened");
             let socket = Socket::quic(connection, send, recv, Windows::new(&local.windows));
             Actor::start(id, session, socket, Arc::clone(&local.registry), patience);

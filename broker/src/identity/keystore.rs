@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::data_dir::{self, Mode};
 
 /// How credentials of this kind are called on the wire.
-pub(super) const STRATEGY: &str = "apikey";
+pub(crate) const STRATEGY: &str = "apikey";
 
 /// The file, in the data directory.
 const FILE: &str = "keys.toml";

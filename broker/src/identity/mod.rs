@@ -10,6 +10,7 @@ mod who;
 pub use access::{may_publish, may_subscribe};
 pub use apikey::{ApiKey, KeyId};
 pub use credential::authenticate;
+pub(crate) use keystore::STRATEGY as APIKEY;
 pub use keystore::{KeyError, KeyStore, StoredKey};
 pub use refusal::Refusal;
 pub use who::Identity;

@@ -68,6 +68,12 @@ impl State {
         self.history.since(next).flat_map(cut)
     }
 
+    /// The same pieces in the format of the member.
+    fn rest_for(&self, member: &Member, next: Offset) -> Vec<(Bytes, usize)> {
+        let format = member.outbox.format();
+        self.rest(member, next).map(|(piece, frames, _)| (format.dressed(piece), frames)).collect()
+    }
+
     /// Gives a replaying member what came while it read, or makes it a live one if nothing did.
     pub(crate) fn pull(&mut self, pull: Pull) {
         let Pull { connection, after, gate, permit } = pull;
@@ -107,12 +113,7 @@ impl State {
             return;
         }
         // A permit comes with a pull: its replay is at its end, so what is left may follow as deliveries if it is little.
-        if permit.is_some()
-            && member.outbox.offer(
-                &member.gate,
-                &self.rest(member, next).map(|(piece, frames, _)| (piece, frames)).collect::<Vec<_>>(),
-            )
-        {
+        if permit.is_some() && member.outbox.offer(&member.gate, &self.rest_for(member, next)) {
             self.members[&connection].replaying = None;
             return;
         }

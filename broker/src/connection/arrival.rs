@@ -1,0 +1,45 @@
+//! How a peer came in, as its door tells before the first frame; it judges nothing.
+
+use std::fmt;
+
+use callboard_protocol::Millis;
+
+/// What a session knows before `Hello`.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// What the peer showed at the door; it counts where `Hello` shows nothing.
+    pub(crate) shown: Option<Shown>,
+    /// Whether nobody on the way can read along, so that a secret may be shown.
+    pub(crate) is_private: bool,
+    /// How often the door says something at least; zero promises nothing.
+    pub(crate) ping_interval: Millis,
+}
+
+impl Default for Arrival {
+    /// As at the QUIC door: encrypted, and QUIC itself keeps watch over an idle connection.
+    fn default() -> Self {
+        Self { shown: None, is_private: true, ping_interval: Millis::ZERO }
+    }
+}
+
+/// An API key that was shown at a door. Nothing shows it by accident.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Shown(String);
+
+impl Shown {
+    /// What was shown.
+    pub(crate) fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+
+    /// The secret itself.
+    pub(crate) fn secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shown(…)")
+    }
+}
