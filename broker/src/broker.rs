@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use callboard_bridge_ws::{Door, Heartbeat};
 use callboard_client::Fingerprint;
+use callboard_protocol::Millis;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Drain as DrainConfig};
-use crate::door::{BindError, Quic, ResetSecret};
+use crate::door::{BindError, Inside, Local, Quic, ResetSecret};
 use crate::identity::{KeyError, KeyStore};
 use crate::interior::Interior;
 use crate::metrics::Metrics;
@@ -54,6 +56,9 @@ pub enum StartError {
     /// A door cannot open.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The browser's door cannot open.
+    #[error(transparent)]
+    Browsers(#[from] callboard_bridge_ws::BindError),
 }
 
 /// A running broker. Dropping it ends it at once; [`Broker::drain`] ends it well.
@@ -62,6 +67,7 @@ pub struct Broker {
     // First, so that every session has ended before its socket is gone.
     interior: Interior,
     quic: Quic,
+    browsers: Option<Door<Inside>>,
     fingerprint: Fingerprint,
     drain: DrainConfig,
     metrics: Arc<Metrics>,
@@ -90,19 +96,26 @@ impl Broker {
             memory_bound_bytes,
         };
         let observed = observe(config.metrics_listen, scope).await?;
+        let browsers = open_to_browsers(&config, &tls, interior.local()).await?;
         let quic = Quic::open(&config, tls, &reset, Arc::clone(interior.local()))?;
         let mut tasks = JoinSet::new();
         tasks.spawn(interior.sweep());
         metrics.set_accepting(true);
         tracing::info!(address = %quic.address(), certificate = %certificate.fingerprint, "listening");
         let (fingerprint, drain) = (certificate.fingerprint, config.drain);
-        Ok(Self { quic, interior, fingerprint, drain, metrics, observed, _tasks: tasks })
+        Ok(Self { interior, quic, browsers, fingerprint, drain, metrics, observed, _tasks: tasks })
     }
 
     /// Where the QUIC door listens.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.quic.address()
+    }
+
+    /// Where the browser's door listens, if it does.
+    #[must_use]
+    pub fn ws_addr(&self) -> Option<SocketAddr> {
+        self.browsers.as_ref().map(Door::address)
     }
 
     /// Where metrics and health are served, if they are.
@@ -123,16 +136,26 @@ impl Broker {
         let deadline = Instant::now() + self.drain.deadline;
         self.metrics.set_accepting(false);
         self.quic.stop_accepting();
-        let connections = self.interior.registry().all().len();
+        if let Some(browsers) = &self.browsers {
+            browsers.stop_accepting();
+        }
+        let connections = self.interior.registry().outboxes().len();
         let deadline_ms = u64::try_from(self.drain.deadline.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(connections, deadline_ms, "draining");
         // Half of the time, so that a channel that is stuck does not cost everybody else the goodbye.
-        let _ = timeout_at(deadline - self.drain.deadline / 2, self.interior.settle()).await;
+        let _ = timeout_at(deadline - self.drain.deadline / 2, self.interior.settle(self.browsers_hand_over())).await;
         let _ = timeout_at(deadline, self.interior.say_goodbye(self.drain.spread)).await;
         self.quic.close();
         // Those who were waited for in vain are to hear at least why they are closed.
         let _ = timeout_at(deadline.max(Instant::now() + LAST_PACKETS), self.quic.wait_idle()).await;
         tracing::info!("ended");
+    }
+
+    /// Waits until the browser's door has handed over everything that it read.
+    async fn browsers_hand_over(&self) {
+        if let Some(browsers) = &self.browsers {
+            browsers.drain().await;
+        }
     }
 }
 
@@ -155,6 +178,33 @@ async fn read(config: Config) -> Result<Files, StartError> {
         Ok(Files { certificate, tls, keys, reset })
     };
     tokio::task::spawn_blocking(read).await.expect("reading files does not panic, and nobody aborts it")
+}
+
+/// Opens the browser's door, if there is to be one.
+async fn open_to_browsers(
+    config: &Config,
+    tls: &rustls::ServerConfig,
+    local: &Arc<Local>,
+) -> Result<Option<Door<Inside>>, callboard_bridge_ws::BindError> {
+    let Some(listen) = config.ws_address() else { return Ok(None) };
+    let ws = &config.ws;
+    let ping_interval = Millis::saturating(u64::try_from(ws.ping_interval.as_millis()).unwrap_or(u64::MAX));
+    let door = callboard_bridge_ws::Config {
+        tls: config.ws_has_tls().then(|| Arc::new(tls.clone())),
+        rules: ws.rules(),
+        heartbeat: Heartbeat { interval: ws.ping_interval, grace: ws.ping_grace },
+        hello_timeout: config.hello_timeout,
+        drain_deadline: config.drain.deadline,
+        limits: callboard_bridge_ws::Limits {
+            http_connections: ws.http_connections,
+            http_connections_per_address: ws.http_connections_per_address,
+            ..callboard_bridge_ws::Limits::default()
+        },
+        ..callboard_bridge_ws::Config::new(listen)
+    };
+    let door = Door::open(door, Arc::new(Inside::new(Arc::clone(local), ping_interval))).await?;
+    tracing::info!(address = %door.address(), tls = config.ws_has_tls(), "listening for browsers");
+    Ok(Some(door))
 }
 
 async fn observe(listen: Option<SocketAddr>, scope: Scope) -> Result<Option<Server>, StartError> {

@@ -18,6 +18,7 @@ mod pattern;
 mod print;
 mod setting;
 mod table;
+mod ws;
 
 pub use bounds::{Limits, OUTBOX_BYTES_FREE, Rate};
 pub use check::ConfigError;
@@ -26,12 +27,15 @@ pub use memory::{MemoryBound, Term};
 pub use pattern::Pattern;
 pub use print::{EXAMPLE, example};
 pub use setting::{Kind, Setting};
+pub use ws::{Ws, WsListen};
 
 /// Everything the broker can be told.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where the QUIC door listens (UDP). Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The browser's door.
+    pub ws: Ws,
     /// The certificate that the doors show.
     pub tls: Tls,
     /// Where API keys and the development certificate are kept; mode 0700.
@@ -144,6 +148,7 @@ impl Config {
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), version::DEFAULT_PORT),
+            ws: Ws::default(),
             tls: Tls::Development,
             data_dir: data_dir.into(),
             anonymous_publish: None,
@@ -175,7 +180,13 @@ impl Config {
     /// Whether every door is on loopback, out of the reach of other machines.
     #[must_use]
     pub fn on_loopback(&self) -> bool {
-        self.listen.ip().to_canonical().is_loopback()
+        self.beyond_loopback().next().is_none()
+    }
+
+    /// Where doors listen that other machines can reach.
+    pub(super) fn beyond_loopback(&self) -> impl Iterator<Item = SocketAddr> {
+        let doors = [Some(self.listen), self.ws_address()];
+        doors.into_iter().flatten().filter(|address| !address.ip().to_canonical().is_loopback())
     }
 
     /// Whether anonymous peers may publish: as configured, otherwise only while every door is on loopback.

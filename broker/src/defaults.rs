@@ -27,6 +27,19 @@ pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// Silence after which QUIC gives a peer up; clients send a keep-alive at a third of it.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How often a browser is asked for a sign of life: proxies between it and the broker forget what is silent for a minute,
+/// some for half of one.
+pub const PING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long its answer may take: a browser lets the timers of a tab in the background run once a minute.
+pub const PING_GRACE: Duration = Duration::from_secs(65);
+
+/// HTTP connections that are no WebSocket yet: a burst of returning pages; who comes later waits in the kernel.
+pub const HTTP_CONNECTIONS: usize = 1024;
+
+/// The same from one address: an eighth, so that nobody alone can keep all others out.
+pub const HTTP_CONNECTIONS_PER_ADDRESS: usize = 128;
+
 /// How long shutdown waits for outboxes to empty: service managers kill after ten seconds or more.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(8);
 
@@ -81,6 +94,9 @@ pub(crate) const STRIKES_MAX: u32 = 1000;
 /// Batches of publishes of one session of which one is measured on its way to a subscriber's socket. A batch has a read's
 /// worth of messages, so the clock is asked twice for some thousand of them.
 pub(crate) const MEASURED_ONE_IN: u32 = 16;
+
+/// API keys whose rate of publishing over HTTP is remembered before those that are whole again are forgotten.
+pub(crate) const PUBLISHERS_KEPT: usize = 1024;
 
 /// Slots that a session remembers, so that a publisher does not look its channel up for every batch.
 pub(crate) const SLOTS_MAX: usize = 64;

@@ -12,7 +12,7 @@ use crate::chance::Chance;
 use crate::channel::Input;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::connection::{Drain, End, Ending, Registry, Rules};
+use crate::connection::{Drain, Ending, Registry, Rules};
 use crate::defaults::{SHARDS, SWEEP_EVERY};
 use crate::directory::Directory;
 use crate::door::Local;
@@ -83,14 +83,16 @@ impl Interior {
         }
     }
 
-    /// Waits until everything that was read is with its channel, and every channel has handed it out.
-    pub(crate) async fn settle(&self) {
+    /// Waits until everything that was read is with its channel, and every channel has handed it out. `others` is ready when
+    /// that which another door read is with its channels.
+    pub(crate) async fn settle(&self, others: impl Future<Output = ()>) {
         let (done, settled) = mpsc::channel(1);
-        for connection in self.registry().all() {
+        for connection in self.registry().actors() {
             // One that is over already has nothing left to hand over.
             let _ = connection.tell(Drain { done: done.clone() }).await;
         }
         until_dropped(done, settled).await;
+        others.await;
         let (done, settled) = mpsc::channel(1);
         for mut slot in self.directory().all() {
             self.directory().send_when_there_is_room(&mut slot, Input::Quiesce(done.clone())).await;
@@ -100,13 +102,13 @@ impl Interior {
 
     /// Tells each connection when to come back, spread over `spread`, and waits until all are over.
     pub(crate) async fn say_goodbye(&self, spread: Duration) {
-        let connections = self.registry().all();
-        let count = u64::try_from(connections.len()).unwrap_or(u64::MAX).max(1);
+        let outboxes = self.registry().outboxes();
+        let count = u64::try_from(outboxes.len()).unwrap_or(u64::MAX).max(1);
         let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
-        for (place, connection) in (0_u64..).zip(connections) {
+        for (place, outbox) in (0_u64..).zip(outboxes) {
             let retry_after = Millis::saturating(spread_ms.saturating_mul(place) / count);
             let ending = Ending { retry_after: Some(retry_after), ..Ending::plain(Code::ShuttingDown) };
-            let _ = connection.tell(End(ending)).await;
+            outbox.end(ending);
         }
         let mut count = self.registry().count();
         let _ = count.wait_for(|open| *open == 0).await;
@@ -115,8 +117,12 @@ impl Interior {
 
 impl Drop for Interior {
     fn drop(&mut self) {
-        for connection in self.registry().all() {
+        for connection in self.registry().actors() {
             connection.kill();
+        }
+        // Those of another door have actors that end by themselves.
+        for outbox in self.registry().outboxes() {
+            outbox.abandon(Ending::plain(Code::ShuttingDown));
         }
         for slot in self.directory().all() {
             slot.kill();

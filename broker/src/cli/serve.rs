@@ -97,6 +97,8 @@ impl Serve {
 fn explain(error: StartError) -> anyhow::Error {
     let (address, source, flag) = if let StartError::Bind(BindError::Bind { address, source }) = &error {
         (address, source, "listen")
+    } else if let StartError::Browsers(callboard_bridge_ws::BindError::Bind { address, source }) = &error {
+        (address, source, "ws-listen")
     } else if let StartError::Metrics { address, source } = &error {
         (address, source, "metrics")
     } else {
@@ -126,6 +128,7 @@ fn print_summary(config: &Config, broker: &Broker) -> anyhow::Result<()> {
         config,
         address: broker.addr(),
         fingerprint: broker.fingerprint(),
+        browsers: broker.ws_addr(),
         metrics: broker.metrics_addr(),
         usual_data_dir: callboard::config::platform_data_dir(),
         program: program::invoked(),

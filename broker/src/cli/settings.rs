@@ -130,11 +130,12 @@ fn flag(setting: &'static Setting) -> Arg {
 
 /// What the short help shows.
 const COMMON: &[&str] =
-    &["listen", "data_dir", "anonymous_publish", "expose_anyway", "metrics_listen", "tls.cert", "tls.key"];
+    &["listen", "ws_listen", "data_dir", "anonymous_publish", "expose_anyway", "metrics_listen", "tls.cert", "tls.key"];
 
 fn heading(setting: &Setting) -> &'static str {
     match setting.section() {
         "" if setting.key.starts_with("metrics") => "Metrics",
+        "ws" => "Browsers",
         "" => "Broker",
         "tls" => "Certificate",
         "outbox" => "Slow readers",

@@ -22,6 +22,8 @@ pub(super) struct Facts<'a> {
     /// Where the broker listens, with the port that it got.
     pub(super) address: SocketAddr,
     pub(super) fingerprint: Fingerprint,
+    /// Where browsers are let in.
+    pub(super) browsers: Option<SocketAddr>,
     /// Where metrics are served.
     pub(super) metrics: Option<SocketAddr>,
     /// Where the other commands look unless told otherwise.
@@ -38,6 +40,9 @@ pub(super) fn render(facts: &Facts<'_>) -> String {
         let _ = writeln!(text, "  {name:<13}{value}");
     };
     row("address", &address(facts.address));
+    if let Some(browsers) = facts.browsers {
+        row("browsers", &page(facts.config, browsers));
+    }
     row("certificate", &certificate(facts.config));
     row("", &facts.fingerprint.to_string());
     row("data", &facts.config.data_dir.display().to_string());
@@ -57,6 +62,25 @@ fn address(address: SocketAddr) -> String {
         return format!("{STRONG}{}://<this machine>:{}{STRONG:#} ({address})", version::URL_SCHEME, address.port());
     }
     format!("{STRONG}{}://{address}{STRONG:#}", version::URL_SCHEME)
+}
+
+/// Where to go with a browser. Loopback has a name that every browser trusts with what it trusts to https alone.
+fn page(config: &Config, address: SocketAddr) -> String {
+    let scheme = if config.ws_has_tls() { "https" } else { "http" };
+    let (ip, port) = (address.ip(), address.port());
+    let default_port = if config.ws_has_tls() { 443 } else { 80 };
+    let port = if port == default_port { String::new() } else { format!(":{port}") };
+    if ip.is_unspecified() {
+        return format!("{STRONG}{scheme}://<this machine>{port}/{STRONG:#} ({address})");
+    }
+    let host = if ip.is_loopback() {
+        "localhost".to_owned()
+    } else if ip.is_ipv6() {
+        format!("[{ip}]")
+    } else {
+        ip.to_string()
+    };
+    format!("{STRONG}{scheme}://{host}{port}/{STRONG:#}")
 }
 
 fn certificate(config: &Config) -> String {
@@ -133,6 +157,7 @@ mod tests {
             config: &config,
             address: config.listen,
             fingerprint: Fingerprint::of(b""),
+            browsers: config.ws_address(),
             metrics: config.metrics_listen,
             usual_data_dir: Some("/home/me/.local/share/callboard".into()),
             program: "callboard".to_owned(),
@@ -148,6 +173,7 @@ mod tests {
 Callboard {version} is listening.
 
   address      callboard://127.0.0.1:4480
+  browsers     http://localhost:4480/
   certificate  for development, self-signed: /home/me/.local/share/callboard/development-cert.pem
                sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
   data         /home/me/.local/share/callboard

@@ -100,6 +100,19 @@ pub enum ConfigError {
         /// Where the door would listen.
         listen: SocketAddr,
     },
+    /// Browsers on other machines would come without TLS.
+    #[error(
+        "{listen} can be reached from other machines, and ws.tls is false: everybody on the way could read and change \
+         what browsers and the broker say. Leave ws.tls out, or name the proxy before it in ws.trusted_proxies, or \
+         listen on 127.0.0.1; to do it all the same, start with --expose-anyway"
+    )]
+    ExposedPlain {
+        /// Where the door would listen.
+        listen: SocketAddr,
+    },
+    /// The rules of the browser's door contradict each other.
+    #[error("the browser's door: {0}")]
+    Ws(#[from] callboard_bridge_ws::rules::RulesError),
 }
 
 impl Config {
@@ -114,6 +127,7 @@ impl Config {
         self.check_timeouts()?;
         self.check_limits()?;
         self.check_certificate()?;
+        self.ws.rules().check()?;
         self.check_exposure()
     }
 
@@ -146,6 +160,8 @@ impl Config {
             ("hello_timeout_ms", self.hello_timeout),
             ("idle_timeout_ms", self.idle_timeout),
             ("channel_idle_ms", self.channel_idle),
+            ("ws.ping_interval_ms", self.ws.ping_interval),
+            ("ws.ping_grace_ms", self.ws.ping_grace),
         ] {
             if value.is_zero() {
                 return Err(ConfigError::Zero { setting });
@@ -155,6 +171,8 @@ impl Config {
             ("hello_timeout_ms", self.hello_timeout),
             ("idle_timeout_ms", self.idle_timeout),
             ("channel_idle_ms", self.channel_idle),
+            ("ws.ping_interval_ms", self.ws.ping_interval),
+            ("ws.ping_grace_ms", self.ws.ping_grace),
             ("drain.deadline_ms", self.drain.deadline),
             ("drain.spread_ms", self.drain.spread),
         ] {
@@ -172,6 +190,8 @@ impl Config {
             ("limits.connections_per_address", limits.connections_per_address),
             ("limits.handshakes", limits.handshakes),
             ("limits.handshakes_per_address", limits.handshakes_per_address),
+            ("ws.http_connections", self.ws.http_connections),
+            ("ws.http_connections_per_address", self.ws.http_connections_per_address),
             ("limits.channels", limits.channels),
             ("limits.subscriptions", limits.subscriptions),
         ] {
@@ -214,15 +234,18 @@ impl Config {
         if let Some(listen) = self.metrics_listen.filter(beyond).filter(|_| !self.metrics_expose) {
             return Err(ConfigError::ExposedMetrics { listen });
         }
-        if self.on_loopback() || self.expose_anyway {
-            return Ok(());
-        }
+        let Some(listen) = self.beyond_loopback().next().filter(|_| !self.expose_anyway) else { return Ok(()) };
         if self.may_publish_anonymously() {
-            return Err(ConfigError::ExposedAnonymousPublish { listen: self.listen });
+            return Err(ConfigError::ExposedAnonymousPublish { listen });
         }
-        match self.tls {
-            Tls::Development => Err(ConfigError::ExposedDevelopmentCertificate { listen: self.listen }),
-            Tls::Pem { .. } => Ok(()),
+        let plain = self.ws_address().filter(|_| !self.ws_has_tls()).filter(beyond);
+        if let Some(listen) = plain.filter(|_| self.ws.trusted_proxies.is_empty()) {
+            return Err(ConfigError::ExposedPlain { listen });
+        }
+        let shown = self.beyond_loopback().find(|listen| Some(*listen) != plain);
+        match (&self.tls, shown) {
+            (Tls::Development, Some(listen)) => Err(ConfigError::ExposedDevelopmentCertificate { listen }),
+            (Tls::Development | Tls::Pem { .. }, _) => Ok(()),
         }
     }
 }
@@ -230,6 +253,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::WsListen;
 
     fn exposed() -> Config {
         let mut config = Config::new("data");
@@ -272,6 +296,44 @@ mod tests {
             assert!(config.may_publish_anonymously());
             assert_eq!(config.check(), Ok(()), "{listen}");
         }
+    }
+
+    #[test]
+    fn a_browsers_door_beyond_loopback_is_judged_as_the_other_one_is() {
+        let listen = SocketAddr::from(([0, 0, 0, 0], 443));
+        let mut config = Config::new("data");
+        config.ws.listen = WsListen::At(listen);
+        assert!(config.ws_has_tls() && !config.may_publish_anonymously());
+        assert_eq!(config.check(), Err(ConfigError::ExposedDevelopmentCertificate { listen }));
+        config.anonymous_publish = Some(true);
+        assert_eq!(config.check(), Err(ConfigError::ExposedAnonymousPublish { listen }));
+        config.anonymous_publish = None;
+        config.ws.tls = Some(false);
+        assert_eq!(config.check(), Err(ConfigError::ExposedPlain { listen }));
+        config.ws.trusted_proxies = vec!["10.0.0.0/8".parse().expect("a network")];
+        assert_eq!(config.check(), Ok(()), "the proxy shows a certificate of its own");
+        config.ws.listen = WsListen::Off;
+        assert_eq!((config.check(), config.ws_address(), config.may_publish_anonymously()), (Ok(()), None, true));
+    }
+
+    #[test]
+    fn the_browsers_door_is_on_loopback_under_the_port_of_the_other_one() {
+        for (listen, ws) in
+            [("0.0.0.0:5000", "127.0.0.1:5000"), ("[::1]:5001", "[::1]:5001"), ("[::]:1", "127.0.0.1:1")]
+        {
+            let mut config = Config::new("data");
+            config.listen = listen.parse().expect("an address");
+            assert_eq!((config.ws_address(), config.ws_has_tls()), (Some(ws.parse().expect("an address")), false));
+        }
+    }
+
+    #[test]
+    fn a_cookie_goes_with_no_page_of_anywhere() {
+        let mut config = Config::new("data");
+        config.ws.cookie = Some("key".to_owned());
+        assert_eq!(config.check(), Ok(()));
+        config.ws.origins = vec!["*".parse().expect("all")];
+        assert!(config.check().expect_err("a refusal").to_string().contains("any page could use"));
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! The kinds of values that settings have: how each is written in TOML, in a variable and in a flag. It judges no value.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
+use callboard_bridge_ws::rules::ProxyHeader;
 use toml::de::DeValue;
 
-use super::LogFormat;
+use super::{LogFormat, WsListen};
 
 /// A value as somebody wrote it.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +30,8 @@ impl Raw<'_> {
     }
 }
 
-impl std::fmt::Display for Raw<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Raw<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Raw::Text(text) => write!(f, "`{}`", text.to_string_lossy()),
             Raw::Toml(DeValue::String(text), _) => write!(f, "{}", quoted(text)),
@@ -154,6 +157,60 @@ impl Datum for LogFormat {
         Some(quoted(match self {
             Self::Human => "human",
             Self::Json => "json",
+        }))
+    }
+}
+
+/// Texts that are judged one by one: a list in a file, divided by commas elsewhere.
+impl<T: FromStr + fmt::Display> Datum for Vec<T> {
+    fn read(raw: &Raw<'_>) -> Option<Self> {
+        let parse = |text: &str| text.trim().parse().ok();
+        match raw {
+            Raw::Text(text) => text.to_str()?.split(',').filter(|part| !part.trim().is_empty()).map(parse).collect(),
+            Raw::Toml(value, _) => match value.as_array() {
+                Some(parts) => parts.iter().map(|part| parse(part.get_ref().as_str()?)).collect(),
+                None => parse(value.as_str()?).map(|one| vec![one]),
+            },
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        let parts: Vec<String> = self.iter().map(|part| quoted(&part.to_string())).collect();
+        Some(format!("[{}]", parts.join(", ")))
+    }
+}
+
+impl Datum for WsListen {
+    fn read(raw: &Raw<'_>) -> Option<Self> {
+        match bool::read(raw) {
+            Some(true) => Some(Self::SamePort),
+            Some(false) => Some(Self::Off),
+            None => SocketAddr::read(raw).map(Self::At),
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        match self {
+            Self::SamePort => Some("true".to_owned()),
+            Self::At(address) => address.show(),
+            Self::Off => Some("false".to_owned()),
+        }
+    }
+}
+
+impl Datum for ProxyHeader {
+    fn read(raw: &Raw<'_>) -> Option<Self> {
+        match raw.text()?.to_ascii_lowercase().as_str() {
+            "x-forwarded" => Some(Self::XForwarded),
+            "forwarded" => Some(Self::Forwarded),
+            _ => None,
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(quoted(match self {
+            Self::XForwarded => "x-forwarded",
+            Self::Forwarded => "forwarded",
         }))
     }
 }

@@ -45,6 +45,18 @@ pub enum Kind {
     Filter,
     /// `human` or `json`.
     LogFormat,
+    /// An IP and a port, or yes or no.
+    Listen,
+    /// A list of origins of pages.
+    Origins,
+    /// A list of host names.
+    Hosts,
+    /// A list of networks.
+    Networks,
+    /// `x-forwarded` or `forwarded`.
+    ProxyHeader,
+    /// A name that HTTP uses.
+    Name,
 }
 
 impl Kind {
@@ -60,6 +72,12 @@ impl Kind {
             Self::Millis => "MS",
             Self::Filter => "LEVEL",
             Self::LogFormat => "human|json",
+            Self::Listen => "ADDR|true|false",
+            Self::Origins => "ORIGIN,…",
+            Self::Hosts => "HOST,…",
+            Self::Networks => "NET,…",
+            Self::ProxyHeader => "x-forwarded|forwarded",
+            Self::Name => "NAME",
         }
     }
 
@@ -75,6 +93,15 @@ impl Kind {
             Self::Millis => "a whole number of milliseconds, as 5000",
             Self::Filter => "a level (error, warn, info, debug, trace) or filters as \"callboard=debug\"",
             Self::LogFormat => "\"human\" or \"json\"",
+            Self::Listen => "an IP and a port, as \"127.0.0.1:4480\"; true for loopback and the port of listen; false",
+            Self::Origins => {
+                "a list of origins, as \"https://app.example.org\", \"https://*.example.org\", \"capacitor://localhost\" \
+                 or \"*\""
+            }
+            Self::Hosts => "a list of names without a port, as \"bus.example.org\" or \"*.example.org\"",
+            Self::Networks => "a list of networks, as \"10.0.0.0/8\" or \"::1/128\"",
+            Self::ProxyHeader => "\"x-forwarded\" or \"forwarded\"",
+            Self::Name => "a name of letters, digits, `-`, `_` and `.`",
         }
     }
 }

@@ -29,6 +29,12 @@ macro_rules! row {
 pub(super) const SETTINGS: &[Setting] = &[
     row!("listen", Address, listen, "Where to listen (UDP); port 0 takes a free one"),
     row!(
+        "ws_listen",
+        Listen,
+        ws.listen,
+        "Where to listen for browsers (HTTP and WebSocket, TCP); true is loopback and the port of listen, false is nowhere"
+    ),
+    row!(
         "data_dir",
         Path,
         data_dir,
@@ -80,6 +86,73 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     CERT,
     KEY,
+    row!(
+        "ws.tls",
+        Switch,
+        ws.tls,
+        "Whether browsers come by https and wss, with the certificate of [tls]; unset, only where other machines can connect",
+        None,
+        "true"
+    ),
+    row!(
+        "ws.origins",
+        Origins,
+        ws.origins,
+        "Pages that may connect beside the door's own: any other page in a visitor's browser could use the bus as well"
+    ),
+    row!(
+        "ws.hosts",
+        Hosts,
+        ws.hosts,
+        "Names of this door beside localhost and its addresses: another name may be one that an attacker points here"
+    ),
+    row!(
+        "ws.trusted_proxies",
+        Networks,
+        ws.trusted_proxies,
+        "Proxies that are believed when they say whose connection it is: limits by address then count the browser's"
+    ),
+    row!("ws.proxy_header", ProxyHeader, ws.proxy_header, "How these proxies say it: X-Forwarded-For or Forwarded"),
+    row!(
+        "ws.cookie",
+        Name,
+        ws.cookie,
+        "The cookie that may have a browser's API key, for pages of the listed origins; unset, none is read",
+        None,
+        "\"callboard_key\""
+    ),
+    row!(
+        "ws.query_credential",
+        Name,
+        ws.query_credential,
+        "The field of the query that may have an API key; unset, none is read, because queries end up in logs",
+        None,
+        "\"key\""
+    ),
+    row!(
+        "ws.ping_interval_ms",
+        Millis,
+        ws.ping_interval,
+        "How often a browser is asked for a sign of life: proxies forget connections that are silent"
+    ),
+    row!(
+        "ws.ping_grace_ms",
+        Millis,
+        ws.ping_grace,
+        "How long its answer may take; a tab in the background may run its timers once a minute"
+    ),
+    row!(
+        "ws.http_connections",
+        Count,
+        ws.http_connections,
+        "HTTP connections at once that are no WebSocket yet; others wait in the kernel"
+    ),
+    row!(
+        "ws.http_connections_per_address",
+        Count,
+        ws.http_connections_per_address,
+        "The same from one address, so that nobody keeps all others out"
+    ),
     row!(
         "outbox.messages",
         Count,

@@ -23,7 +23,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::ending::Ending;
-use super::messages::{Drain, End};
+use super::messages::Drain;
 use super::outbox::Outbox;
 use super::registry::Registry;
 use super::session::Session;
@@ -111,7 +111,7 @@ impl Actor {
         };
         let prepared = Self::prepare_with_mailbox(mailbox::bounded(CONNECTION_MAILBOX));
         // Before it runs, so that it cannot be over before it is known.
-        registry.insert(id, prepared.actor_ref().clone(), outbox);
+        registry.insert(id, Some(prepared.actor_ref().clone()), outbox);
         prepared.spawn(actor);
     }
 
@@ -373,13 +373,5 @@ impl Message<Drain> for Actor {
         self.reading = false;
         self.draining = Some(drain.done);
         self.note_clear();
-    }
-}
-
-impl Message<End> for Actor {
-    type Reply = ();
-
-    async fn handle(&mut self, End(ending): End, _: &mut Turn<Self, ()>) {
-        self.outbox.end(ending);
     }
 }

@@ -3,7 +3,6 @@
 use callboard_protocol::ChannelName;
 use tokio::sync::mpsc;
 
-use super::ending::Ending;
 use crate::channel::Input;
 
 /// Read no more, hand over what was read, and drop `done` when that is done.
@@ -12,10 +11,6 @@ pub(crate) struct Drain {
     /// Dropped when nothing that was read is left to hand over.
     pub(crate) done: mpsc::Sender<()>,
 }
-
-/// End the session behind what its outbox has.
-#[derive(Debug)]
-pub(crate) struct End(pub(crate) Ending);
 
 /// Something for a channel to do.
 #[derive(Debug)]

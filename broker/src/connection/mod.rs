@@ -19,7 +19,7 @@ mod writer;
 pub(crate) use actor::{Actor, Patience};
 pub(crate) use arrival::{Arrival, Shown};
 pub(crate) use ending::Ending;
-pub(crate) use messages::{Drain, End};
+pub(crate) use messages::Drain;
 pub(crate) use outbox::{Ended, Gate, Outbox};
 pub(crate) use registry::Registry;
 pub(crate) use session::{Inlet, Session};
@@ -28,5 +28,4 @@ pub(crate) use socket::Gone;
 pub(crate) use socket::Socket;
 pub(crate) use state::Rules;
 pub(crate) use windows::Windows;
-#[cfg(test)]
 pub(crate) use writer::Writer;

@@ -25,7 +25,8 @@ pub(crate) struct Registry {
 /// An open connection.
 #[derive(Debug)]
 struct Open {
-    actor: ActorRef<Actor>,
+    /// Its actor, if the broker itself has it read no more and ends it; a door that does that has its own.
+    actor: Option<ActorRef<Actor>>,
     outbox: Arc<Outbox>,
 }
 
@@ -46,7 +47,7 @@ impl Registry {
     }
 
     /// Notes that a connection is open.
-    pub(crate) fn insert(&self, id: ConnectionId, actor: ActorRef<Actor>, outbox: Arc<Outbox>) {
+    pub(crate) fn insert(&self, id: ConnectionId, actor: Option<ActorRef<Actor>>, outbox: Arc<Outbox>) {
         self.metrics.connections_opened.add(1);
         let mut open = self.open.lock();
         open.insert(id, Open { actor, outbox });
@@ -60,12 +61,12 @@ impl Registry {
         self.count.send_replace(open.len());
     }
 
-    /// The open connections, by age.
-    pub(crate) fn all(&self) -> Vec<ActorRef<Actor>> {
-        self.open.lock().values().map(|open| open.actor.clone()).collect()
+    /// The actors of the open connections that have one here, by age.
+    pub(crate) fn actors(&self) -> Vec<ActorRef<Actor>> {
+        self.open.lock().values().filter_map(|open| open.actor.clone()).collect()
     }
 
-    /// Their queues out.
+    /// The queues out of all open connections, by age.
     pub(crate) fn outboxes(&self) -> Vec<Arc<Outbox>> {
         self.open.lock().values().map(|open| Arc::clone(&open.outbox)).collect()
     }

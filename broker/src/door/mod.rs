@@ -1,10 +1,13 @@
 //! The ways in. Every door opens its sessions at the local door, so that limits and access are the same for all.
 
+mod browser;
 mod local;
+mod publishing;
 mod quic;
 mod reset;
 pub mod tuning;
 
+pub(crate) use browser::Inside;
 pub(crate) use local::Local;
 pub use quic::BindError;
 pub(crate) use quic::Quic;

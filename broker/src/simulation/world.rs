@@ -97,7 +97,7 @@ impl World {
         let interior = &self.broker().interior;
         self.runtime.block_on(async {
             let deadline = Instant::now() + config.deadline;
-            let _ = timeout_at(deadline - config.deadline / 2, interior.settle()).await;
+            let _ = timeout_at(deadline - config.deadline / 2, interior.settle(std::future::ready(()))).await;
             let _ = timeout_at(deadline, interior.say_goodbye(config.spread)).await;
         });
         self.restart();

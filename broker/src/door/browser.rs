@@ -1,0 +1,234 @@
+//! The browser's door: the bridge's upstream in this process. It owns no socket, and judges nothing that another door would not.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use callboard_bridge_ws::Dialect;
+use callboard_bridge_ws::upstream::{self, Parcel, Publisher, Visitor};
+use callboard_protocol::close::Code;
+use callboard_protocol::error::Class;
+use callboard_protocol::frame::{ClientFrame, Ping, ServerFrame};
+use callboard_protocol::{ConnectionId, Millis, Nonce, Position};
+
+use super::local::Local;
+use super::publishing::Publishing;
+use crate::connection::{Arrival, Ending, Outbox, Registry, Session, Shown, Writer};
+use crate::format::Format;
+use crate::identity::Refusal;
+use crate::limit::{Inbox, Ticket};
+use crate::metrics::Present;
+
+/// The bus, for bridges in this process.
+#[derive(Debug)]
+pub(crate) struct Inside {
+    local: Arc<Local>,
+    /// What `Welcome` promises.
+    ping_interval: Millis,
+    publishing: Publishing,
+}
+
+impl Inside {
+    /// The bus behind `local`.
+    pub(crate) fn new(local: Arc<Local>, ping_interval: Millis) -> Self {
+        Self { publishing: Publishing::new(Arc::clone(&local)), local, ping_interval }
+    }
+}
+
+impl upstream::Upstream for Inside {
+    type Ticket = Ticket;
+    type Session = Browser;
+
+    fn admit(&self, address: IpAddr) -> Result<Ticket, upstream::Refusal> {
+        self.local.admit(address).map_err(|refused| {
+            self.local.registry.metrics().closed(Code::Overloaded);
+            upstream::Refusal::new(Class::Unavailable, format!("{}: {refused}", Code::Overloaded.sentence()))
+        })
+    }
+
+    fn open(&self, ticket: Ticket, visitor: Visitor, dialect: Dialect) -> Browser {
+        let Visitor { address, origin, credential, is_private } = visitor;
+        let shown = credential.map(|credential| Shown::new(credential.secret.expose()));
+        let arrival = Arrival { shown, is_private, ping_interval: self.ping_interval };
+        let (id, session) = self.local.open(ticket, Format::Message(dialect), arrival);
+        tracing::debug!(connection = %id, %address, origin, "a browser's session opened");
+        Browser::new(id, session, &self.local.registry)
+    }
+
+    async fn publish(
+        &self,
+        publisher: Publisher,
+        messages: Vec<Parcel>,
+    ) -> Result<Vec<Result<Position, upstream::Refusal>>, upstream::Refusal> {
+        self.publishing.publish(publisher, messages).await
+    }
+}
+
+/// One browser's session, as its bridge sees it.
+#[derive(Debug)]
+pub(crate) struct Browser {
+    id: ConnectionId,
+    session: Session,
+    outbox: Arc<Outbox>,
+    inbox: Arc<Inbox>,
+    writer: Writer,
+    registry: Arc<Registry>,
+    /// Pings so far.
+    pings: u64,
+    /// Whether others should have their turn before it is read again.
+    has_run_on: bool,
+    /// Counts the session once it is open.
+    present: Option<Present>,
+}
+
+impl Browser {
+    fn new(id: ConnectionId, session: Session, registry: &Arc<Registry>) -> Self {
+        let outbox = Arc::clone(session.outbox());
+        registry.insert(id, None, Arc::clone(&outbox));
+        Self {
+            id,
+            inbox: Arc::clone(session.inbox()),
+            session,
+            outbox,
+            writer: Writer::default(),
+            registry: Arc::clone(registry),
+            pings: 0,
+            has_run_on: false,
+            present: None,
+        }
+    }
+
+    /// Counts how long that took which is measured, once it is written.
+    fn note_measured(&mut self) {
+        for read in self.writer.take_stamps() {
+            self.registry.metrics().latency.observe(read.elapsed());
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        self.registry.remove(self.id);
+    }
+}
+
+impl upstream::Session for Browser {
+    type News = News;
+
+    fn news(&self) -> News {
+        News(Arc::clone(&self.outbox))
+    }
+
+    fn begin_read(&mut self, bytes: usize) {
+        self.registry.metrics().bytes_read.add(bytes as u64);
+        self.session.begin_read(bytes);
+    }
+
+    fn handle(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), upstream::Ending> {
+        if self.session.is_laden() {
+            self.session.hand_over();
+        }
+        self.session.handle(frame, body).map_err(told)?;
+        if self.present.is_none() && self.session.is_open() {
+            self.present = Some(Present::new(self.registry.metrics(), |metrics| &metrics.sessions));
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self) {
+        self.session.hand_over();
+        self.has_run_on |= self.session.has_run_on();
+    }
+
+    fn is_clear(&self) -> bool {
+        self.session.is_clear() && !self.has_run_on && !self.inbox.is_full()
+    }
+
+    async fn room(&mut self) {
+        if self.has_run_on {
+            self.has_run_on = false;
+            tokio::task::yield_now().await;
+        } else if self.session.is_clear() {
+            self.inbox.room().await;
+        } else {
+            self.session.room().await;
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.session.is_open()
+    }
+
+    fn fill(&mut self, out: &mut VecDeque<Bytes>) {
+        self.note_measured();
+        self.writer.fill(&self.outbox);
+        self.note_measured();
+        out.extend(self.writer.chunks().drain(..));
+        for replay in self.writer.take_finished() {
+            self.session.finish(replay);
+        }
+    }
+
+    fn has_more(&self) -> bool {
+        self.writer.is_replaying()
+    }
+
+    fn note_written(&mut self, bytes: usize) {
+        self.registry.metrics().bytes_written.add(bytes as u64);
+    }
+
+    fn ping(&mut self) {
+        self.pings += 1;
+        // A session that is over is found by whoever reads its socket.
+        let _ = self.outbox.say(&ServerFrame::Ping(Ping { nonce: Nonce::saturating(self.pings) }));
+    }
+
+    fn ending(&self) -> Option<(upstream::Ending, bool)> {
+        self.outbox.ending().map(|(ending, taken)| (told(ending), taken && !self.writer.is_pending()))
+    }
+
+    fn end(&mut self, ending: upstream::Ending) {
+        self.outbox.end(heard(ending));
+    }
+
+    fn abandon(&mut self, ending: upstream::Ending) {
+        self.writer.clear();
+        self.outbox.abandon(heard(ending));
+    }
+
+    fn note_closed(&mut self, code: Code) {
+        self.registry.metrics().closed(code);
+    }
+
+    fn note_panic(&mut self) {
+        self.registry.metrics().panics.add(1);
+    }
+}
+
+/// Wakes a browser's bridge.
+#[derive(Debug)]
+pub(crate) struct News(Arc<Outbox>);
+
+impl upstream::News for News {
+    fn poll(&self, cx: &mut Context<'_>, hungry: bool, unaware: bool) -> Poll<()> {
+        self.0.poll_news(cx, hungry, unaware)
+    }
+}
+
+fn told(ending: Ending) -> upstream::Ending {
+    let Ending { code, sentence, retry_after } = ending;
+    upstream::Ending { code, sentence, retry_after }
+}
+
+fn heard(ending: upstream::Ending) -> Ending {
+    let upstream::Ending { code, sentence, retry_after } = ending;
+    Ending { code, sentence, retry_after }
+}
+
+/// A refusal, as the bridge tells it.
+pub(super) fn refused(refusal: Refusal) -> upstream::Refusal {
+    let Refusal { class, sentence, retry_after } = refusal;
+    upstream::Refusal { class, sentence, retry_after }
+}
