@@ -203,7 +203,7 @@ async fn open_to_browsers(
         ..callboard_bridge_ws::Config::new(listen)
     };
     let door = Door::open(door, Arc::new(Inside::new(Arc::clone(local), ping_interval))).await?;
-    tracing::info!(address = %door.address(), tls = config.ws_has_tls(), "listening for browsers");
+    tracing::info!(address = %door.address(), tls = config.ws_has_tls(), "serving browsers");
     Ok(Some(door))
 }
 

@@ -2,10 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use callboard::config::Config;
+use callboard::config::{Config, WsListen};
 use callboard_client::{Builder, Client};
 use tempfile::TempDir;
 
+use crate::raw::Door;
 use crate::{Peer, client, soon, temp};
 
 /// A broker in this process.
@@ -26,6 +27,8 @@ impl Broker {
         let data_dir = temp::directory();
         let mut config = Config::new(data_dir.path());
         config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        // The port of a test that starts its broker again may be taken by then; few need this door.
+        config.ws.listen = WsListen::Off;
         change(&mut config);
         let broker = soon("the broker", callboard::Broker::start(config)).await;
         Self { broker: broker.unwrap_or_else(|error| panic!("the broker did not start: {error}")), data_dir }
@@ -57,6 +60,33 @@ impl Broker {
     pub fn client_builder_by(&self, addr: SocketAddr) -> Builder {
         let url = format!("{}://{addr}", callboard_protocol::version::URL_SCHEME);
         client::builder(url, self.broker.fingerprint())
+    }
+
+    /// Starts one with a browser's door too, with what `change` makes of the defaults.
+    pub async fn start_for_browsers(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_with(|config| {
+            config.ws.listen = WsListen::SamePort;
+            change(config);
+        })
+        .await
+    }
+
+    /// Where its browser's door listens.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
+    #[must_use]
+    pub fn ws_addr(&self) -> SocketAddr {
+        self.broker.ws_addr().expect("a broker that was started for browsers")
+    }
+
+    /// A raw peer at this door that has said nothing yet.
+    pub async fn peer_at(&self, door: Door) -> Peer {
+        match door.dialect() {
+            None => self.peer().await,
+            Some(dialect) => Peer::upgrade(self.ws_addr(), dialect).await,
+        }
     }
 
     /// A raw peer that has said nothing yet.

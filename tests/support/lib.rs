@@ -4,6 +4,7 @@ mod broker;
 pub mod checker;
 mod client;
 mod deadline;
+pub mod http;
 mod listener;
 pub mod load;
 mod memory;

@@ -75,6 +75,8 @@ impl Process {
     async fn run(listen: SocketAddr, kept: Kept, disk: Disk) -> Self {
         let mut command = command(disk);
         command.arg("serve").arg("--listen").arg(listen.to_string());
+        // The port of a broker that starts again may be taken by then; few tests need this door.
+        command.arg("--ws-listen").arg("false");
         command.arg("--data-dir").arg(kept.data_dir.path()).args(&kept.arguments);
         command.stderr(disk::log(disk));
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));

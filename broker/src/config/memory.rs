@@ -14,6 +14,10 @@ const CONNECTION_BYTES: u64 = 56 << 10;
 /// What a handshake under way costs: the same state, before there is an actor, and a certificate to be sent.
 const HANDSHAKE_BYTES: u64 = 96 << 10;
 
+/// What an HTTP connection costs that publishes as much at once as it may: the body as it came and was put together, a
+/// copy to be read, what was read, and hyper's buffers. A browser's open session costs less than a QUIC one.
+const HTTP_CONNECTION_BYTES: u64 = 5 << 20;
+
 /// What a channel costs beside its history, awake: its slot, its state, its actor and an empty mailbox.
 const CHANNEL_BYTES: u64 = 8 << 10;
 
@@ -100,6 +104,10 @@ impl Config {
             term("publish ids", 1, size(limits.publish_id_bytes), "limits.publish_id_bytes"),
             term("subscriptions", subscriptions, SUBSCRIPTION_BYTES, "limits.subscriptions, subscriptions_max"),
         ];
+        if self.ws_address().is_some() {
+            let requests = size(self.ws.http_connections);
+            terms.push(term("browsers' requests", requests, HTTP_CONNECTION_BYTES, "ws.http_connections"));
+        }
         let sum = terms.iter().map(Term::bytes).fold(0, u64::saturating_add);
         terms.push(term("the allocator's slack", 1, sum / SLACK, ""));
         let beside = vec![

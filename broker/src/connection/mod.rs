@@ -6,6 +6,7 @@
 mod actor;
 mod arrival;
 mod ending;
+mod hello;
 mod messages;
 mod outbox;
 mod registry;

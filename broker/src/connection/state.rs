@@ -10,12 +10,13 @@ use callboard_protocol::frame::{
     Answer, Authenticate, ClientFrame, Credential, Failed, Hello, Publish, ServerFrame, Subscribe, SubscribeOptions,
     Unsubscribe, Welcome,
 };
-use callboard_protocol::limits::{CREDENTIAL_BYTES_MAX, KEY_BYTES_MAX, LABEL_BYTES_MAX};
+use callboard_protocol::limits::{KEY_BYTES_MAX, LABEL_BYTES_MAX};
 use callboard_protocol::session::{FromClient, request_of};
 use callboard_protocol::{ChannelName, ConnectionId, Millis, PayloadRef, RequestId};
 
 use super::arrival::Arrival;
 use super::ending::Ending;
+use super::hello::{NOT_PRIVATE, TOO_LONG_A_CREDENTIAL, check_hello, fits};
 use super::messages::Command;
 use super::outbox::{Gate, Outbox};
 use super::subscriptions::Subscriptions;
@@ -377,26 +378,6 @@ impl State {
         // A session that is over is found by whoever reads its socket.
         let _ = self.party.outbox.say(frame);
     }
-}
-
-const NOT_PRIVATE: &str =
-    "others could have read the credential on its way, so it is not taken; come by wss, and with a new one";
-
-const TOO_LONG_A_CREDENTIAL: &str = "the credential is longer than any that a strategy gives out";
-
-/// PROTOCOL.md, "Limits": the texts of a `Hello`, before anything is done about them.
-fn check_hello(hello: &Hello<'_>) -> Result<(), Ending> {
-    if hello.agent.len() > LABEL_BYTES_MAX {
-        return Err(Ending::because(Code::Malformed, "the agent's name is too long"));
-    }
-    if hello.credential.as_ref().is_some_and(|credential| !fits(credential)) {
-        return Err(Ending::because(Code::Malformed, TOO_LONG_A_CREDENTIAL));
-    }
-    Ok(())
-}
-
-fn fits(credential: &Credential<'_>) -> bool {
-    credential.strategy.len() <= LABEL_BYTES_MAX && credential.secret.len() <= CREDENTIAL_BYTES_MAX
 }
 
 fn parse(name: &str) -> Result<ChannelName, Refusal> {

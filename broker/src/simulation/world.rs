@@ -14,7 +14,8 @@ use super::pipe::Pipe;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::connection::{Actor, Patience, Socket};
+use crate::connection::{Actor, Arrival, Patience, Socket};
+use crate::format::Format;
 use crate::identity::KeyStore;
 use crate::interior::Interior;
 use crate::limit::Refused;
@@ -116,7 +117,7 @@ impl World {
         let patience =
             Patience { hello: Instant::now() + self.config.hello_timeout, drain: self.config.drain.deadline };
         let pipe = Pipe::default();
-        let (id, session) = local.open(ticket);
+        let (id, session) = local.open(ticket, Format::Stream, Arrival::default());
         Actor::start(id, session, Socket::pipe(&pipe), std::sync::Arc::clone(&local.registry), patience);
         self.wires.push((id, pipe));
         Ok(Wire(self.wires.len() - 1))

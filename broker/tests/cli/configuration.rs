@@ -81,8 +81,13 @@ fn the_most_memory_is_told_and_follows_the_limits() {
         let line = printed.lines().find(|line| line.trim_start().starts_with("in all")).map(str::to_owned);
         line.unwrap_or_else(|| panic!("no sum: {printed}"))
     };
-    let few =
-        ["--limits-connections=10", "--limits-channels=10", "--limits-history-bytes=0", "--limits-outbox-bytes=0"];
+    let few = [
+        "--ws-listen=false",
+        "--limits-connections=10",
+        "--limits-channels=10",
+        "--limits-history-bytes=0",
+        "--limits-outbox-bytes=0",
+    ];
     assert!(total(&few).contains("MiB"), "{}", total(&few));
     assert!(total(&[]).contains("GiB"), "{}", total(&[]));
 }

@@ -144,7 +144,7 @@ fn machines_read_a_line_an_event_and_nothing_else() {
         .spawn()
         .expect("a broker");
     let mut log = BufReader::new(process.stderr.take().expect("its log")).lines().map_while(Result::ok);
-    let mut lines: Vec<String> = log.by_ref().take(2).collect();
+    let mut lines: Vec<String> = log.by_ref().take(3).collect();
     terminate(&process);
     lines.extend(log);
     assert_eq!(process.wait().expect("an end").code(), Some(0));
@@ -153,8 +153,8 @@ fn machines_read_a_line_an_event_and_nothing_else() {
         lines.iter().map(|line| event(line)["message"].as_str().unwrap_or_default().to_owned()).collect();
     let of_life: Vec<&str> =
         messages.iter().map(String::as_str).filter(|message| !message.contains("SIGTERM")).collect();
-    assert_eq!(of_life, ["started", "listening", "draining", "ended"], "{lines:?}");
-    assert!(event(&lines[1])["address"].as_str().is_some_and(|address| address.starts_with("127.0.0.1:")), "{lines:?}");
+    assert_eq!(of_life, ["started", "serving browsers", "listening", "draining", "ended"], "{lines:?}");
+    assert!(event(&lines[2])["address"].as_str().is_some_and(|address| address.starts_with("127.0.0.1:")), "{lines:?}");
     let mut said = String::new();
     process.stdout.take().expect("its output").read_to_string(&mut said).expect("text");
     assert_eq!(said, "", "the summary is for people");

@@ -1,38 +1,39 @@
-//! One raw peer: a connection and its session's stream. It does nothing by itself; what it does not read stays unread.
+//! One raw peer and its session, at whichever door. It does nothing by itself; what it does not read stays unread.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use callboard_bridge_ws::Dialect;
 use callboard_protocol::RequestId;
-use callboard_protocol::codec::encode_stream;
-use callboard_protocol::deframe::Deframer;
 use callboard_protocol::frame::{ClientFrame, ServerFrame};
-use callboard_protocol::limits::BODY_BYTES_MAX;
-use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream};
+use quinn::{Connection, ConnectionError};
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 
 use super::body::{Body, Ending};
 use super::dialer::Dialer;
+use super::quic::Stream;
+use super::socket::Socket;
 use crate::soon;
-
-/// How much is read at once.
-const READ_BYTES: usize = 64 << 10;
 
 /// A raw peer. Dropping it closes the connection without a code.
 #[derive(Debug)]
 pub struct Peer {
     /// The publisher's id that [`Peer::hello`] shows; no two peers have the same unless a test gives it to them.
     pub instance: [u8; 16],
-    connection: Connection,
-    outward: SendStream,
-    inward: RecvStream,
-    deframer: Deframer,
+    line: Line,
     /// Heard while an answer was waited for, and not yet asked for.
     pub(super) passed_over: VecDeque<Body>,
     last_request: RequestId,
-    dialer: Dialer,
+}
+
+/// What a peer speaks over.
+#[derive(Debug)]
+enum Line {
+    Quic(Box<Stream>),
+    Socket(Socket),
 }
 
 impl Peer {
@@ -42,17 +43,33 @@ impl Peer {
     }
 
     pub(super) async fn open(dialer: Dialer, connection: Connection) -> Result<Self, ConnectionError> {
-        let (outward, inward) = soon("room for a stream", connection.open_bi()).await?;
-        Ok(Self {
-            instance: next_instance(),
-            connection,
-            outward,
-            inward,
-            deframer: Deframer::new(BODY_BYTES_MAX),
-            passed_over: VecDeque::new(),
-            last_request: RequestId::ZERO,
-            dialer,
-        })
+        Ok(Self::over(Line::Quic(Box::new(Stream::open(dialer, connection).await?))))
+    }
+
+    /// Opens a WebSocket at the browser's door; nothing is said yet.
+    pub async fn upgrade(addr: SocketAddr, dialect: Dialect) -> Self {
+        let opened = Self::try_upgrade(addr, dialect, "").await;
+        opened.unwrap_or_else(|status| panic!("no WebSocket at {addr}: {status}"))
+    }
+
+    /// The same with further header fields, each with its end of line, where being refused may be what the test is about.
+    ///
+    /// # Errors
+    ///
+    /// The status line of the refusal.
+    pub async fn try_upgrade(addr: SocketAddr, dialect: Dialect, fields: &str) -> Result<Self, String> {
+        Ok(Self::over(Line::Socket(Socket::open(addr, dialect, fields).await?)))
+    }
+
+    fn over(line: Line) -> Self {
+        Self { instance: next_instance(), line, passed_over: VecDeque::new(), last_request: RequestId::ZERO }
+    }
+
+    fn stream(&self) -> &Stream {
+        match &self.line {
+            Line::Quic(stream) => stream,
+            Line::Socket(_) => panic!("only QUIC can do this"),
+        }
     }
 
     /// Opens a second session on the same connection.
@@ -61,7 +78,7 @@ impl Peer {
     ///
     /// What QUIC says.
     pub async fn open_another(&self) -> Result<Self, ConnectionError> {
-        Self::open(self.dialer.clone(), self.connection.clone()).await
+        Self::open(self.stream().dialer.clone(), self.connection().clone()).await
     }
 
     /// A request's number above those before it.
@@ -92,10 +109,10 @@ impl Peer {
     ///
     /// As [`Peer::send`].
     pub async fn send_all(&mut self, frames: &[ClientFrame<'_>]) {
-        let mut bytes = BytesMut::new();
-        for frame in frames {
-            encode_stream(frame, &mut bytes).expect("a test that wants a body that is too long sends its bytes");
-        }
+        let bytes = match &self.line {
+            Line::Quic(_) => Stream::dress(frames),
+            Line::Socket(socket) => socket.dress(frames),
+        };
         self.send_bytes(&bytes).await;
     }
 
@@ -106,19 +123,40 @@ impl Peer {
     /// As [`Peer::send`].
     pub async fn send_bytes(&mut self, bytes: &[u8]) {
         // A broker that was told nonsense may be gone before the end of it.
-        drop(soon("room for what is sent", self.outward.write_all(bytes)).await);
+        match &mut self.line {
+            Line::Quic(stream) => drop(soon("room for what is sent", stream.outward.write_all(bytes)).await),
+            Line::Socket(socket) => socket.write(bytes).await,
+        }
+    }
+
+    /// Says one body, or one JSON text at the door for these, whatever it is.
+    ///
+    /// # Panics
+    ///
+    /// As [`Peer::send`].
+    pub async fn send_body(&mut self, body: &[u8]) {
+        let bytes = match &self.line {
+            Line::Quic(_) => Stream::around(body),
+            Line::Socket(socket) => socket.message(body),
+        };
+        self.send_bytes(&bytes).await;
     }
 
     /// Says any bytes, where the broker may well stop reading; whether they were let in within `limit`. If not, an
     /// unknown part of them was.
     pub async fn send_bytes_within(&mut self, limit: Duration, bytes: &[u8]) -> bool {
-        tokio::time::timeout(limit, self.outward.write_all(bytes)).await.is_ok_and(|written| written.is_ok())
+        match &mut self.line {
+            Line::Quic(stream) => timeout(limit, stream.outward.write_all(bytes)).await.is_ok_and(|said| said.is_ok()),
+            Line::Socket(socket) => timeout(limit, socket.stream.write_all(bytes)).await.is_ok_and(|said| said.is_ok()),
+        }
     }
 
     /// Says no more, and goes on listening.
     pub fn finish(&mut self) {
         // A stream that the broker has already stopped is as finished as can be.
-        drop(self.outward.finish());
+        if let Line::Quic(stream) = &mut self.line {
+            drop(stream.outward.finish());
+        }
     }
 
     /// Hears the next frame.
@@ -147,22 +185,9 @@ impl Peer {
     }
 
     pub(super) async fn read(&mut self) -> Result<Body, Ending> {
-        loop {
-            match self.deframer.poll_body() {
-                Ok(Some(body)) => return Ok(Body(body)),
-                Ok(None) => {}
-                Err(error) => panic!("the broker sent a stream that is none: {error}"),
-            }
-            match soon("a frame, or the session's end,", self.inward.read_chunk(READ_BYTES, true)).await {
-                Ok(Some(chunk)) => self.deframer.handle_bytes(chunk.bytes),
-                Ok(None) if self.deframer.is_mid_frame() => panic!("the broker ended its stream within a frame"),
-                Ok(None) => return Err(self.connection.close_reason().map_or(Ending::Finished, Ending::from)),
-                Err(ReadError::Reset(code)) => return Err(Ending::Reset(code.into_inner())),
-                Err(ReadError::ConnectionLost(error)) => return Err(error.into()),
-                Err(error @ (ReadError::ClosedStream | ReadError::IllegalOrderedRead | ReadError::ZeroRttRejected)) => {
-                    panic!("the test reads a stream that it ended: {error}")
-                }
-            }
+        match &mut self.line {
+            Line::Quic(stream) => stream.read().await,
+            Line::Socket(socket) => socket.read().await,
         }
     }
 
@@ -189,18 +214,25 @@ impl Peer {
     ///
     /// If it does not within [`SOON`](crate::SOON).
     pub async fn closed(&mut self) -> Ending {
-        soon("the connection's close", self.connection.closed()).await.into()
+        match &mut self.line {
+            Line::Quic(stream) => soon("the connection's close", stream.connection.closed()).await.into(),
+            Line::Socket(socket) => loop {
+                if let Err(ending) = socket.read().await {
+                    return ending;
+                }
+            },
+        }
     }
 
     /// Closes the connection with this code, without a `Goodbye`.
     pub fn close(self, code: u32) {
-        self.connection.close(code.into(), b"");
+        self.connection().close(code.into(), b"");
     }
 
     /// The connection, for what QUIC alone can do.
     #[must_use]
     pub fn connection(&self) -> &Connection {
-        &self.connection
+        &self.stream().connection
     }
 }
 

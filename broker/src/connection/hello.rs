@@ -1,0 +1,27 @@
+//! What is asked of a `Hello` and of a credential before anything is done about them; pure, and it knows no session.
+
+use callboard_protocol::close::Code;
+use callboard_protocol::frame::{Credential, Hello};
+use callboard_protocol::limits::{CREDENTIAL_BYTES_MAX, LABEL_BYTES_MAX};
+
+use super::ending::Ending;
+
+pub(super) const NOT_PRIVATE: &str =
+    "others could have read the credential on its way, so it is not taken; come by wss, and with a new one";
+
+pub(super) const TOO_LONG_A_CREDENTIAL: &str = "the credential is longer than any that a strategy gives out";
+
+/// PROTOCOL.md, "Limits": the texts of a `Hello`, before anything is done about them.
+pub(super) fn check_hello(hello: &Hello<'_>) -> Result<(), Ending> {
+    if hello.agent.len() > LABEL_BYTES_MAX {
+        return Err(Ending::because(Code::Malformed, "the agent's name is too long"));
+    }
+    if hello.credential.as_ref().is_some_and(|credential| !fits(credential)) {
+        return Err(Ending::because(Code::Malformed, TOO_LONG_A_CREDENTIAL));
+    }
+    Ok(())
+}
+
+pub(super) fn fits(credential: &Credential<'_>) -> bool {
+    credential.strategy.len() <= LABEL_BYTES_MAX && credential.secret.len() <= CREDENTIAL_BYTES_MAX
+}

@@ -1,0 +1,51 @@
+//! One HTTP request, written by hand, and its answer; it follows nothing and keeps no connection.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::soon;
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its line and header fields.
+    pub head: String,
+    /// Its body.
+    pub body: String,
+}
+
+impl Answer {
+    /// Its body as JSON.
+    ///
+    /// # Panics
+    ///
+    /// If it is none.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// Posts JSON to `path` with these further header fields, each with its end of line.
+///
+/// # Panics
+///
+/// If no whole answer comes in time.
+pub async fn post(addr: SocketAddr, path: &str, fields: &str, body: &str) -> Answer {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n{fields}\r\n{body}",
+        body.len()
+    );
+    let mut stream = soon("a TCP connection", TcpStream::connect(addr)).await.expect("a door that is open");
+    soon("room for a request", stream.write_all(request.as_bytes())).await.expect("a door that listens");
+    let mut text = String::new();
+    soon("an answer", stream.read_to_string(&mut text)).await.expect("an answer of text");
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text}"));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    Answer { status: status.expect("a status"), head: head.to_owned(), body: body.to_owned() }
+}
