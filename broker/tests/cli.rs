@@ -61,6 +61,8 @@ fn a_command_line_that_cannot_be_meant_ends_with_2() {
         vec!["bench", "fanout", "--url", "https://example.org"],
         vec!["bench", "idle", "--url", "callboard://localhost"],
         vec!["bench", "channels", "--limit", "quic"],
+        vec!["bench", "fanout", "--door", "ws", "--limit", "quic"],
+        vec!["bench", "fanout", "--door", "ws", "--url", "callboard://localhost"],
         vec!["completions", "csh"],
     ] {
         let output = run(home.path(), &arguments);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use callboard_bridge_ws::Dialect;
 use callboard_protocol::limits::PAYLOAD_BYTES_DEFAULT;
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -20,6 +21,7 @@ ratios, not deliveries per second.
 Examples:
   callboard bench fanout
   callboard bench fanout --subscribers 5000 --window 16 --limit quic
+  callboard bench fanout --door ws --limit ws
   callboard bench latency --rate 20 --json > latency.json
   callboard bench idle --connections 10000 --runs 1
   callboard bench ping --url callboard://localhost --pid 4242
@@ -50,9 +52,9 @@ pub(in crate::cli) struct Bench {
     #[command(subcommand)]
     pub(super) case: Option<Case>,
 
-    /// Be the bare writer that `--limit quic` starts.
+    /// Be the bare writer that `--limit` starts.
     #[arg(long = BARE, hide = true, exclusive = true)]
-    pub(super) bare_writer: bool,
+    pub(super) bare_writer: Option<Limit>,
 }
 
 /// What is measured.
@@ -141,6 +143,10 @@ pub(super) struct Common {
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(super) runs: u32,
 
+    /// By which door the load comes
+    #[arg(long, value_name = "DOOR", default_value = "quic")]
+    pub(super) door: Door,
+
     /// Measure beside each run what the same bytes cost without a broker, and tell the ratio
     #[arg(long, value_name = "WHAT")]
     pub(super) limit: Option<Limit>,
@@ -162,6 +168,65 @@ pub(super) struct Common {
 pub(super) enum Limit {
     /// A writer on bare QUIC, tuned as the broker's door is
     Quic,
+    /// A writer on bare WebSockets, which says the same bytes in binary messages
+    Ws,
+}
+
+impl Limit {
+    /// The door whose bytes it writes.
+    pub(super) fn door(self) -> Door {
+        match self {
+            Self::Quic => Door::Quic,
+            Self::Ws => Door::Ws,
+        }
+    }
+
+    /// What it is called.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Quic => "bare QUIC",
+            Self::Ws => "bare WebSocket",
+        }
+    }
+
+    /// What it is called by programs.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Quic => "bare_quic",
+            Self::Ws => "bare_ws",
+        }
+    }
+}
+
+/// By which door the load comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Door {
+    /// QUIC
+    Quic,
+    /// The browser's door, in binary messages
+    Ws,
+    /// The browser's door, in JSON
+    Json,
+}
+
+impl Door {
+    /// What is spoken there, if it is the browser's.
+    pub(super) fn dialect(self) -> Option<Dialect> {
+        match self {
+            Self::Quic => None,
+            Self::Ws => Some(Dialect::Binary),
+            Self::Json => Some(Dialect::Json),
+        }
+    }
+
+    /// Its name, as on the command line.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Quic => "quic",
+            Self::Ws => "ws",
+            Self::Json => "json",
+        }
+    }
 }
 
 impl Case {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use bytes::{Bytes, BytesMut};
 use callboard::{defaults, tuning};
+use callboard_bridge_ws::Dialect;
 use callboard_protocol::codec::{decode_client, encode_stream};
 use callboard_protocol::deframe::Deframer;
 use callboard_protocol::frame::{Answer, ClientFrame, Message, ServerFrame, Subscribed, Welcome};
@@ -15,23 +16,23 @@ use callboard_protocol::limits::BODY_BYTES_MAX;
 use callboard_protocol::{ChannelId, ConnectionId, Epoch, Millis, Offset, PayloadRef, Position, RequestId, version};
 use parking_lot::Mutex;
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{Connection, Endpoint, EndpointConfig, SendStream, TokioRuntime};
+use quinn::{Connection, Endpoint, EndpointConfig, TokioRuntime};
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 
 /// Chunks that may wait for a connection. A load that waits for its deliveries never has so many on their way.
-const WAITING: usize = 1024;
+pub(super) const WAITING: usize = 1024;
 
 /// Chunks that are written at once.
-const AT_ONCE: usize = 32;
+pub(super) const AT_ONCE: usize = 32;
 
 /// Messages of any offset as long as those of a channel that has been busy for a while.
 const OFFSET: Offset = Offset::saturating(1_000_000);
 const PUBLISHED: Millis = Millis::saturating(1_800_000_000_000);
 
 /// The connections that listen to a channel.
-type Listeners = Arc<Mutex<Vec<mpsc::Sender<Bytes>>>>;
-type Channels = Arc<Mutex<HashMap<String, Listeners>>>;
+pub(super) type Listeners = Arc<Mutex<Vec<mpsc::Sender<Bytes>>>>;
+pub(super) type Channels = Arc<Mutex<HashMap<String, Listeners>>>;
 
 /// Runs it until standard input ends.
 pub(super) async fn run() -> anyhow::Result<()> {
@@ -42,7 +43,7 @@ pub(super) async fn run() -> anyhow::Result<()> {
     let accept = async {
         while let Some(incoming) = endpoint.accept().await {
             let channels = Arc::clone(&channels);
-            tokio::spawn(async move { Peer::serve(incoming.await?, channels).await });
+            tokio::spawn(async move { serve(incoming.await?, channels).await });
         }
     };
     let mut stdin = tokio::io::stdin();
@@ -71,12 +72,43 @@ fn endpoint() -> anyhow::Result<Endpoint> {
 }
 
 /// One connection.
-struct Peer {
-    send: SendStream,
+async fn serve(connection: Connection, channels: Channels) -> anyhow::Result<()> {
+    let (mut send, mut recv) = connection.accept_bi().await?;
+    let (outbox, mut inbox) = mpsc::channel(WAITING);
+    let mut desk = Desk::new(channels, outbox, None);
+    let mut deframer = Deframer::new(BODY_BYTES_MAX);
+    let mut read: [Bytes; AT_ONCE] = [const { Bytes::new() }; AT_ONCE];
+    let mut taken = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            count = inbox.recv_many(&mut taken, AT_ONCE) => {
+                if count > 0 {
+                    send.write_all_chunks(&mut taken).await?;
+                    taken.clear();
+                }
+            }
+            count = recv.read_chunks(&mut read) => {
+                let Some(count) = count? else { return Ok(()) };
+                for chunk in &mut read[..count] {
+                    deframer.handle_bytes(std::mem::take(chunk));
+                }
+                let answers = desk.take(|| Ok(deframer.poll_body()?))?;
+                if !answers.is_empty() {
+                    send.write_chunk(answers).await?;
+                }
+            }
+        }
+    }
+}
+
+/// What one connection is told, and to whom that goes.
+pub(super) struct Desk {
     channels: Channels,
-    /// What others publish to this one.
-    inbox: mpsc::Receiver<Bytes>,
+    /// Where others put what they publish to this one.
     outbox: mpsc::Sender<Bytes>,
+    /// How everything is dressed: for a stream, or for a WebSocket.
+    dialect: Option<Dialect>,
     /// The channel that it published to last, with those who listen and a frame that only lacks its payload.
     last: Option<Last>,
 }
@@ -88,38 +120,18 @@ struct Last {
     payload_bytes: usize,
 }
 
-impl Peer {
-    async fn serve(connection: Connection, channels: Channels) -> anyhow::Result<()> {
-        let (send, mut recv) = connection.accept_bi().await?;
-        let (outbox, inbox) = mpsc::channel(WAITING);
-        let mut peer = Self { send, channels, inbox, outbox, last: None };
-        let mut deframer = Deframer::new(BODY_BYTES_MAX);
-        let mut read: [Bytes; AT_ONCE] = [const { Bytes::new() }; AT_ONCE];
-        let mut taken = Vec::new();
-        loop {
-            tokio::select! {
-                biased;
-                count = peer.inbox.recv_many(&mut taken, AT_ONCE) => {
-                    if count > 0 {
-                        peer.send.write_all_chunks(&mut taken).await?;
-                        taken.clear();
-                    }
-                }
-                count = recv.read_chunks(&mut read) => {
-                    let Some(count) = count? else { return Ok(()) };
-                    for chunk in &mut read[..count] {
-                        deframer.handle_bytes(std::mem::take(chunk));
-                    }
-                    peer.take(&mut deframer).await?;
-                }
-            }
-        }
+impl Desk {
+    pub(super) fn new(channels: Channels, outbox: mpsc::Sender<Bytes>, dialect: Option<Dialect>) -> Self {
+        Self { channels, outbox, dialect, last: None }
     }
 
-    /// Answers what was asked, and hands what was published to those who listen, a chunk for each channel.
-    async fn take(&mut self, deframer: &mut Deframer) -> anyhow::Result<()> {
+    /// Gives the answers to what was asked, and hands what was published to those who listen, a chunk for each channel.
+    pub(super) fn take(
+        &mut self,
+        mut next_body: impl FnMut() -> anyhow::Result<Option<Bytes>>,
+    ) -> anyhow::Result<Bytes> {
         let (mut answers, mut chunk) = (BytesMut::new(), BytesMut::new());
-        while let Some(body) = deframer.poll_body()? {
+        while let Some(body) = next_body()? {
             let frame = decode_client(&body)?;
             if let ClientFrame::Publish(publish) = &frame {
                 if self.last.as_ref().is_none_or(|last| last.channel != publish.channel) {
@@ -128,14 +140,19 @@ impl Peer {
                 self.copy(publish.channel, publish.payload.bytes(), &mut chunk)?;
             } else if let ClientFrame::Subscribe(subscribe) = &frame {
                 listeners(&self.channels, subscribe.channel).lock().push(self.outbox.clone());
-                encode_stream(&subscribed(subscribe.request), &mut answers)?;
+                self.encode(&subscribed(subscribe.request), &mut answers)?;
             } else if let ClientFrame::Hello(_) = &frame {
-                encode_stream(&ServerFrame::Welcome(WELCOME), &mut answers)?;
+                self.encode(&ServerFrame::Welcome(WELCOME), &mut answers)?;
             }
         }
         self.hand_out(&mut chunk)?;
-        if !answers.is_empty() {
-            self.send.write_chunk(answers.freeze()).await?;
+        Ok(answers.freeze())
+    }
+
+    fn encode(&self, frame: &ServerFrame<'_>, out: &mut BytesMut) -> anyhow::Result<()> {
+        match self.dialect {
+            None => encode_stream(frame, out)?,
+            Some(dialect) => dialect.encode(frame, out)?,
         }
         Ok(())
     }
@@ -156,7 +173,7 @@ impl Peer {
             self.last = Some(Last {
                 channel: channel.to_owned(),
                 listeners: listeners(&self.channels, channel),
-                frame: message(payload)?,
+                frame: self.message(payload)?,
                 payload_bytes: payload.len(),
             });
         }
@@ -166,6 +183,20 @@ impl Peer {
             chunk.extend_from_slice(payload);
         }
         Ok(())
+    }
+
+    fn message(&self, payload: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let mut bytes = BytesMut::new();
+        let message = Message {
+            channel: ChannelId::saturating(1),
+            offset: OFFSET,
+            published: PUBLISHED,
+            publisher: None,
+            key: None,
+            payload: PayloadRef::binary(payload),
+        };
+        self.encode(&ServerFrame::Message(message), &mut bytes)?;
+        Ok(bytes.to_vec())
     }
 }
 
@@ -190,18 +221,4 @@ fn subscribed(request: RequestId) -> ServerFrame<'static> {
         request,
         answer: Answer::Subscribed(Subscribed { channel, position, next: Offset::saturating(1), recovered: false }),
     }
-}
-
-fn message(payload: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = BytesMut::new();
-    let message = Message {
-        channel: ChannelId::saturating(1),
-        offset: OFFSET,
-        published: PUBLISHED,
-        publisher: None,
-        key: None,
-        payload: PayloadRef::binary(payload),
-    };
-    encode_stream(&ServerFrame::Message(message), &mut bytes)?;
-    Ok(bytes.to_vec())
 }

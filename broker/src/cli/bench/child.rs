@@ -1,17 +1,19 @@
 //! Servers that a measurement starts for itself: a broker, or the bare writer. They end with it, and reach no other machine.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use callboard::tls;
+use callboard_bridge_ws::Dialect;
 use callboard_client::Trust;
 use tempfile::TempDir;
 use tokio::time::timeout;
 
+use super::args::Limit;
 use super::dialer::Peer;
 use crate::cli::serve::UNTIL_INPUT_ENDS;
 
@@ -35,6 +37,9 @@ const LIFTED: [&str; 10] = [
     "--limits-publishes-per-second",
     "--limits-publishes-burst",
 ];
+
+/// Longer than any measurement, in milliseconds.
+const A_DAY_MS: u32 = 24 * 60 * 60 * 1000;
 
 /// What they are lifted to.
 const LIFTED_TO: &str = "100000000";
@@ -63,34 +68,39 @@ struct Process {
 impl Child {
     /// Starts a broker on a free port of loopback, with a data directory of its own, configured by this file; without
     /// one it has the defaults, and limits that no load reaches.
-    pub(super) async fn broker(config: Option<&Path>) -> anyhow::Result<Self> {
+    pub(super) async fn broker(config: Option<&Path>, dialect: Option<Dialect>) -> anyhow::Result<Self> {
         let home = home()?;
         let mut command = command()?;
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--log-format", "human", "--data-dir"])
             .arg(home.path())
+            // A load that only listens does not answer pings.
+            .arg(format!("--ws-ping-grace-ms={A_DAY_MS}"))
             .arg(format!("--{UNTIL_INPUT_ENDS}"));
         match config {
             Some(config) => command.arg("--config").arg(config),
             None => command.args(LIFTED.iter().flat_map(|limit| [limit, LIFTED_TO])),
         };
-        let address = |line: &str| {
-            let address = line.trim().strip_prefix("address")?.trim().strip_prefix("callboard://")?;
-            address.parse().ok()
+        let address = move |line: &str| match dialect {
+            None => line.trim().strip_prefix("address")?.trim().strip_prefix("callboard://")?.parse().ok(),
+            Some(_) => {
+                let page = line.trim().strip_prefix("browsers")?.trim().strip_prefix("http://localhost:")?;
+                Some(SocketAddr::from((Ipv4Addr::LOCALHOST, page.strip_suffix('/')?.parse().ok()?)))
+            }
         };
         let (process, address) = start(command, address).await.context("the broker did not start")?;
         // A configured certificate is whatever it is: this is the broker that was just started, on loopback.
         let trust = tls::development_fingerprint(home.path())?.map_or_else(Trust::insecure, Trust::pinned);
-        Ok(Self { process, peer: peer(address, trust), _home: Some(home) })
+        Ok(Self { process, peer: peer(address, dialect, trust), _home: Some(home) })
     }
 
     /// Starts the bare writer.
-    pub(super) async fn bare() -> anyhow::Result<Self> {
+    pub(super) async fn bare(kind: Limit) -> anyhow::Result<Self> {
         let mut command = command()?;
-        command.args(["bench", &format!("--{BARE}")]);
+        command.args(["bench", &format!("--{BARE}={}", kind.door().name())]);
         let (process, address) =
             start(command, |line| line.trim().parse().ok()).await.context("the bare writer did not start")?;
-        Ok(Self { process, peer: peer(address, Trust::insecure()), _home: None })
+        Ok(Self { process, peer: peer(address, kind.door().dialect(), Trust::insecure()), _home: None })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -106,8 +116,8 @@ impl Drop for Process {
     }
 }
 
-fn peer(address: SocketAddr, trust: Trust) -> Peer {
-    Peer { address, host: "localhost".to_owned(), trust, key: None }
+fn peer(address: SocketAddr, dialect: Option<Dialect>, trust: Trust) -> Peer {
+    Peer { address, dialect, host: "localhost".to_owned(), trust, key: None }
 }
 
 fn home() -> anyhow::Result<TempDir> {

@@ -9,12 +9,12 @@ use anyhow::anyhow;
 use callboard_protocol::codec::decode_server;
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
-use quinn::SendStream;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::dialer::{Inward, Session, unexpected};
+use super::dialer::{Session, unexpected};
+use super::line::{Inward, Outward};
 use super::verify::{Tally, Verifier};
 
 /// Without a delivery for this long, those that are missing will not come.
@@ -218,7 +218,7 @@ impl Crowd {
     }
 
     /// Lets a session listen. Gives its other half, which is to be kept: a session without it is over.
-    pub(super) fn seat(&mut self, session: Session, ear: Ear) -> SendStream {
+    pub(super) fn seat(&mut self, session: Session, ear: Ear) -> Outward {
         let ear = self.watch(ear);
         let Session { send, inward, .. } = session;
         self.run(async move { ear.listen(inward).await });

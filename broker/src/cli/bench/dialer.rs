@@ -1,25 +1,24 @@
-//! Raw sessions over QUIC, many on each socket: only what a load needs of a client, and nothing that comes back by itself.
+//! Raw sessions over QUIC, many on each socket, or over WebSocket: only what a load needs of a client, and nothing that comes back by itself.
 
-use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
+use callboard_bridge_ws::Dialect;
 use callboard_client::Trust;
 use callboard_protocol::codec::{decode_server, encode_stream};
 use callboard_protocol::frame::{ClientFrame, Credential, Hello, ServerFrame, Start, Subscribe, SubscribeOptions};
 use callboard_protocol::{RequestId, close};
 use parking_lot::Mutex;
-use quinn::{
-    ClientConfig, ConnectionError, Endpoint, EndpointConfig, ReadError, RecvStream, SendStream, TokioRuntime,
-    TransportConfig, VarInt, WriteError,
-};
+use quinn::{ClientConfig, Endpoint, EndpointConfig, TokioRuntime, TransportConfig, VarInt};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::scan::Scanner;
+use super::line::{Inward, Outward};
 use crate::cli::exit::Failed;
 use crate::cli::secret::Secret;
 
@@ -38,13 +37,12 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long it may take to open a session or to have an answer, while a thousand others are opened as well.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Chunks taken from a stream in one read.
-const CHUNKS_A_READ: usize = 32;
-
 /// Where a broker is and whom to be to it.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
     pub(super) address: SocketAddr,
+    /// What is spoken there, if it is the browser's door.
+    pub(super) dialect: Option<Dialect>,
     /// The name that its certificate is checked for.
     pub(super) host: String,
     pub(super) trust: Trust,
@@ -89,10 +87,17 @@ impl Dialer {
     }
 
     async fn greet(&self) -> anyhow::Result<Session> {
-        let endpoint = self.endpoint()?;
-        let connection = endpoint.connect_with(self.config.clone(), self.peer.address, &self.peer.host)?.await?;
-        let (send, recv) = connection.open_bi().await?;
-        let mut session = Session { send, inward: Inward::new(recv), last: RequestId::ZERO };
+        let (send, inward) = match self.peer.dialect {
+            None => {
+                let endpoint = self.endpoint()?;
+                let connection =
+                    endpoint.connect_with(self.config.clone(), self.peer.address, &self.peer.host)?.await?;
+                let (send, recv) = connection.open_bi().await?;
+                (Outward::Stream(send), Inward::stream(recv))
+            }
+            Some(dialect) => upgrade(self.peer.address, dialect).await?,
+        };
+        let mut session = Session { send, inward, last: RequestId::ZERO };
         let mut instance = [0; 16];
         getrandom::fill(&mut instance).map_err(|error| anyhow!("this system has no randomness: {error}"))?;
         let agent = concat!("callboard-bench/", env!("CARGO_PKG_VERSION"));
@@ -142,7 +147,7 @@ impl Dialer {
 /// An open session; its connection is closed when both halves are dropped.
 #[derive(Debug)]
 pub(super) struct Session {
-    pub(super) send: SendStream,
+    pub(super) send: Outward,
     pub(super) inward: Inward,
     last: RequestId,
 }
@@ -153,7 +158,7 @@ impl Session {
         for frame in frames {
             encode_stream(frame, &mut bytes)?;
         }
-        write(&mut self.send, bytes.freeze()).await
+        self.send.write(bytes.freeze()).await
     }
 
     /// Subscribes to these channels and waits for the answers.
@@ -182,66 +187,27 @@ impl Session {
     }
 }
 
-/// Writes whole frames. A failure is told with how the connection ended, which says more than that it did.
-pub(super) async fn write(send: &mut SendStream, frames: Bytes) -> anyhow::Result<()> {
-    send.write_chunk(frames).await.map_err(|error| match error {
-        WriteError::ConnectionLost(error) => ended(&error),
-        WriteError::Stopped(_) | WriteError::ClosedStream | WriteError::ZeroRttRejected => error.into(),
-    })
-}
-
-/// What comes in.
-#[derive(Debug)]
-pub(super) struct Inward {
-    recv: RecvStream,
-    scanner: Scanner,
-    /// Bodies that were read and not yet asked for.
-    waiting: VecDeque<Vec<u8>>,
-}
-
-impl Inward {
-    fn new(recv: RecvStream) -> Self {
-        Self { recv, scanner: Scanner::default(), waiting: VecDeque::new() }
+/// Opens a WebSocket without TLS, as on loopback.
+async fn upgrade(address: SocketAddr, dialect: Dialect) -> anyhow::Result<(Outward, Inward)> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let request = format!(
+        "GET /v1/bus HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {}\r\n\r\n",
+        dialect.subprotocol()
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = Vec::new();
+    // Byte by byte, so that nothing behind it is taken: it happens once a session.
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
     }
-
-    /// The next body, in memory of its own.
-    pub(super) async fn body(&mut self) -> anyhow::Result<Vec<u8>> {
-        loop {
-            if let Some(body) = self.waiting.pop_front() {
-                return Ok(body);
-            }
-            let mut bodies = std::mem::take(&mut self.waiting);
-            let read = self.read(|body| bodies.push_back(body.to_vec())).await;
-            self.waiting = bodies;
-            read?;
-        }
+    let status = String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned();
+    if !status.contains(" 101 ") {
+        bail!("the door gave no WebSocket: {status}");
     }
-
-    /// Waits for bytes and hands all bodies that they complete to `sink`.
-    pub(super) async fn read(&mut self, mut sink: impl FnMut(&[u8])) -> anyhow::Result<()> {
-        self.waiting.drain(..).for_each(|body| sink(&body));
-        let mut chunks: [Bytes; CHUNKS_A_READ] = [const { Bytes::new() }; CHUNKS_A_READ];
-        match self.recv.read_chunks(&mut chunks).await {
-            Ok(Some(count)) => {
-                for chunk in &chunks[..count] {
-                    self.scanner.scan(chunk, &mut sink)?;
-                }
-                Ok(())
-            }
-            Ok(None) => bail!("the broker ended the session"),
-            Err(ReadError::ConnectionLost(error)) => Err(ended(&error)),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-/// How a connection ended, with the broker's own words where it gave some.
-fn ended(error: &ConnectionError) -> anyhow::Error {
-    if let ConnectionError::ApplicationClosed(close) = error {
-        let sentence = String::from_utf8_lossy(&close.reason);
-        return anyhow!("the broker ended a session ({}): {sentence}", close.error_code);
-    }
-    anyhow!("a connection was lost: {error}")
+    let (read, write) = stream.into_split();
+    Ok((Outward::Socket(write, dialect), Inward::socket(read, dialect)))
 }
 
 /// What a frame means that a load does not wait for.

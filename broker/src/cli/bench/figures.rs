@@ -2,6 +2,7 @@
 
 use hdrhistogram::Histogram;
 
+use super::args::Limit;
 use super::verify::Tally;
 
 /// A figure of one run.
@@ -87,6 +88,8 @@ pub(super) struct Row {
 pub(super) struct Outcome {
     pub(super) runs: Vec<Figures>,
     pub(super) limits: Vec<Figures>,
+    /// What they are compared with.
+    pub(super) kind: Option<Limit>,
 }
 
 impl Outcome {
@@ -138,11 +141,15 @@ mod tests {
 
     #[test]
     fn ratios_are_those_of_runs_side_by_side() {
-        let outcome = Outcome { runs: vec![run(2.0), run(6.0), run(4.0)], limits: vec![run(1.0), run(2.0), run(4.0)] };
+        let outcome = Outcome {
+            runs: vec![run(2.0), run(6.0), run(4.0)],
+            limits: vec![run(1.0), run(2.0), run(4.0)],
+            kind: None,
+        };
         let rows = outcome.rows();
         assert_eq!(rows.len(), 1, "what is not known is left out");
         assert_eq!(rows[0].ratio, Some(Spread { median: 2.0, min: 1.0, max: 3.0 }));
-        let alone = Outcome { runs: vec![run(2.0)], limits: Vec::new() };
+        let alone = Outcome { runs: vec![run(2.0)], limits: Vec::new(), kind: None };
         assert_eq!(alone.rows()[0].limit, None);
     }
 

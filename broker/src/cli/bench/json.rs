@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::args::Limit;
 use super::figures::{Figures, Outcome, Spread};
 use super::machine::Machine;
 use super::verify::Tally;
@@ -37,7 +38,7 @@ pub(super) fn render(about: &About, outcome: &Outcome) -> String {
         "checked": tally(&outcome.tally()),
     });
     if !outcome.limits.is_empty() {
-        object["bare_quic"] = json!({ "figures": limits, "runs": runs(&outcome.limits) });
+        object[outcome.kind.map_or("bare", Limit::key)] = json!({ "figures": limits, "runs": runs(&outcome.limits) });
         object["ratio"] = json!(ratios);
     }
     format!("{object}\n")
@@ -79,7 +80,7 @@ mod tests {
             version: "0",
             machine: Machine::here(),
         };
-        let text = render(&about, &Outcome { runs: vec![run.clone()], limits: vec![run] });
+        let text = render(&about, &Outcome { runs: vec![run.clone()], limits: vec![run], kind: Some(Limit::Quic) });
         let object: Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(object["callboard"]["figures"]["cost"]["median"], 1.5);
         assert_eq!(object["bare_quic"]["runs"][0]["figures"]["cost"], 1.5);

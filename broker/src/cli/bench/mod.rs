@@ -2,12 +2,14 @@
 
 mod args;
 mod bare;
+mod bare_socket;
 mod case;
 mod child;
 mod crowd;
 mod dialer;
 mod figures;
 mod json;
+mod line;
 mod machine;
 mod pacer;
 mod progress;

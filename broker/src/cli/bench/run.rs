@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 use tokio::runtime::{Builder, Runtime};
 
-use super::args::{Bench, Case, Common, Limit};
+use super::args::{Bench, Case, Common, Door, Limit};
 use super::case::{self, Stage};
 use super::child::Child;
 use super::crowd::Clock;
@@ -14,7 +14,7 @@ use super::json::{self, About};
 use super::machine::Machine;
 use super::progress::Progress;
 use super::target::Server;
-use super::{bare, table};
+use super::{bare, bare_socket, table};
 use crate::cli::exit::{self, Exit};
 use crate::cli::output::{Output, nobody_reads};
 use crate::cli::program;
@@ -25,17 +25,25 @@ const PROCESS_UNKNOWN: &str =
 
 /// Runs the command.
 pub(in crate::cli) fn run(command: Bench) -> anyhow::Result<Exit> {
-    if command.bare_writer {
-        // As many threads as a broker would have.
-        return runtime(None)?.block_on(bare::run()).map(|()| Exit::Done);
+    // As many threads as a broker would have.
+    match command.bare_writer {
+        Some(Limit::Quic) => return runtime(None)?.block_on(bare::run()).map(|()| Exit::Done),
+        Some(Limit::Ws) => return runtime(None)?.block_on(bare_socket::run()).map(|()| Exit::Done),
+        None => {}
     }
     let case = command.case.ok_or_else(|| exit::usage("name a case, as `bench fanout`; `bench --help` lists them"))?;
     let common = case.common();
     if common.limit.is_some() && matches!(case, Case::Channels { .. }) {
-        return Err(exit::usage("--limit quic: a bare writer keeps no channels that could be compared"));
+        return Err(exit::usage("--limit: a bare writer keeps no channels that could be compared"));
     }
     if case.is_about_memory() && !common.target.knows_process() {
         return Err(exit::usage(format!("there is nothing to measure. {PROCESS_UNKNOWN}")));
+    }
+    if let Some(limit) = common.limit
+        && (limit.door() == Door::Quic) != (common.door == Door::Quic)
+    {
+        let (limit, door) = (limit.door().name(), common.door.name());
+        return Err(exit::usage(format!("--limit {limit} says nothing about --door {door}")));
     }
     runtime(Some(common.threads))?.block_on(measure(&case, common))
 }
@@ -83,7 +91,7 @@ async fn measure(case: &Case, common: &Common) -> anyhow::Result<Exit> {
 /// Every run has a fresh broker, unless a given one is measured; the one of the limit follows it at once, so that the
 /// two see the same machine.
 async fn all_runs(case: &Case, common: &Common) -> anyhow::Result<Outcome> {
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome { kind: common.limit, ..Outcome::default() };
     let sides = if common.limit.is_some() { 2 } else { 1 };
     // A server that runs already keeps what earlier runs made it take, so that only the first would tell.
     let runs = if case.is_about_memory() && common.target.url.is_some() { 1 } else { common.runs };
@@ -91,12 +99,12 @@ async fn all_runs(case: &Case, common: &Common) -> anyhow::Result<Outcome> {
     let mut progress = Progress::new(u64::from(runs) * sides, length);
     for number in 1..=runs {
         progress.run(format!("run {number} of {runs}"));
-        let server = common.target.open().await?;
+        let server = common.target.open(common.door.dialect()).await?;
         outcome.runs.push(one_run(case, common, server, &progress).await?);
-        if let Some(Limit::Quic) = common.limit {
-            progress.run(format!("run {number} of {runs}, bare QUIC"));
-            let server = Child::bare().await?.into();
-            let limit = one_run(case, common, server, &progress).await.context("bare QUIC")?;
+        if let Some(kind) = common.limit {
+            progress.run(format!("run {number} of {runs}, {}", kind.name()));
+            let server = Child::bare(kind).await?.into();
+            let limit = one_run(case, common, server, &progress).await.context(kind.name())?;
             if !limit.tally.is_clean() {
                 bail!("the bare writer lost deliveries: {:?}; there is nothing to compare with", limit.tally);
             }
@@ -142,7 +150,8 @@ fn title(case: &Case, common: &Common) -> String {
     } else {
         format!("medians of {} runs (smallest–largest)", common.runs)
     };
-    format!("{}: {sizes}payload {bytes} bytes, {seconds} s, {runs}", case.name())
+    let door = if common.door == Door::Quic { String::new() } else { format!(", door {}", common.door.name()) };
+    format!("{}: {sizes}payload {bytes} bytes, {seconds} s, {runs}{door}", case.name())
 }
 
 fn about(case: &Case, common: &Common) -> About {
@@ -152,6 +161,7 @@ fn about(case: &Case, common: &Common) -> About {
     parameters.insert("duration_s".to_owned(), common.duration.as_secs_f64().into());
     parameters.insert("runs".to_owned(), common.runs.into());
     parameters.insert("threads".to_owned(), common.threads.into());
+    parameters.insert("door".to_owned(), common.door.name().into());
     // A key never stands in what is told.
     let mut arguments = std::env::args().skip(1);
     let mut command = program::invoked();

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Effects, Style};
 
+use super::args::Limit;
 use super::figures::{Outcome, Row, Spread};
 use super::verify::Tally;
 
@@ -26,7 +27,12 @@ pub(super) struct Frame<'a> {
 pub(super) fn render(frame: &Frame<'_>, outcome: &Outcome) -> String {
     let rows = outcome.rows();
     let compared = rows.iter().any(|row| row.limit.is_some());
-    let mut cells = vec![[String::new(), "callboard".to_owned(), "bare QUIC".to_owned(), "ratio".to_owned()]];
+    let mut cells = vec![[
+        String::new(),
+        "callboard".to_owned(),
+        outcome.kind.map_or("bare", Limit::name).to_owned(),
+        "ratio".to_owned(),
+    ]];
     cells.extend(rows.iter().map(row_cells));
     let columns = if compared { 4 } else { 2 };
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -121,7 +127,7 @@ mod tests {
     fn figures_stand_in_columns_beside_their_limit() {
         let clean = Tally { delivered: 1000, ..Tally::default() };
         let runs = vec![run(1.0, clean), run(1.5, clean)];
-        let outcome = Outcome { runs, limits: vec![run(1.0, clean), run(1.0, clean)] };
+        let outcome = Outcome { runs, limits: vec![run(1.0, clean), run(1.0, clean)], kind: Some(Limit::Quic) };
         let text = plain(&outcome);
         let wanted = "\
 fanout
@@ -142,14 +148,14 @@ fanout
 
     #[test]
     fn without_a_limit_there_is_one_column() {
-        let text = plain(&Outcome { runs: vec![run(1.0, Tally::default())], limits: Vec::new() });
+        let text = plain(&Outcome { runs: vec![run(1.0, Tally::default())], limits: Vec::new(), kind: None });
         assert!(!text.contains("bare") && !text.contains("ratio"), "{text}");
     }
 
     #[test]
     fn what_went_wrong_is_told_in_numbers() {
         let tally = Tally { delivered: 7, lost: 1, repeated: 2, strange: 3 };
-        let text = plain(&Outcome { runs: vec![run(1.0, tally)], limits: Vec::new() });
+        let text = plain(&Outcome { runs: vec![run(1.0, tally)], limits: Vec::new(), kind: None });
         assert!(text.contains("1 lost, 2 twice or out of order, 3 that nobody published"), "{text}");
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use callboard::tls;
+use callboard_bridge_ws::Dialect;
 use callboard_client::{Fingerprint, Trust};
 use callboard_protocol::version;
 use clap::Args;
@@ -83,12 +84,13 @@ impl From<Child> for Server {
 
 impl Target {
     /// The broker, started now unless it runs already.
-    pub(super) async fn open(&self) -> anyhow::Result<Server> {
-        let Some(url) = &self.url else { return Ok(Child::broker(self.config.as_deref()).await?.into()) };
-        let (host, port) = parse(url).map_err(exit::usage)?;
+    pub(super) async fn open(&self, dialect: Option<Dialect>) -> anyhow::Result<Server> {
+        let Some(url) = &self.url else { return Ok(Child::broker(self.config.as_deref(), dialect).await?.into()) };
+        let scheme = if dialect.is_some() { "ws" } else { version::URL_SCHEME };
+        let (host, port) = parse(url, scheme).map_err(exit::usage)?;
         let found = tokio::net::lookup_host((host.as_str(), port)).await.with_context(|| url.clone())?.next();
         let address = found.with_context(|| format!("{url}: the name has no address"))?;
-        let peer = Peer { address, host, trust: self.trust(url)?, key: self.key()? };
+        let peer = Peer { address, dialect, host, trust: self.trust(url)?, key: self.key()? };
         Ok(Server { peer, pid: self.pid, _child: None })
     }
 
@@ -125,8 +127,8 @@ impl Target {
 }
 
 /// The host and the port of a broker's address.
-fn parse(url: &str) -> Result<(String, u16), String> {
-    let wrong = || format!("a broker's address is `{}://host[:port]`, not {url:?}", version::URL_SCHEME);
+fn parse(url: &str, wanted: &str) -> Result<(String, u16), String> {
+    let wrong = || format!("a broker's address is `{wanted}://host[:port]` at this door, not {url:?}");
     let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let (host, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -138,7 +140,7 @@ fn parse(url: &str) -> Result<(String, u16), String> {
         None => Some(version::DEFAULT_PORT).filter(|_| port.is_empty()),
     };
     let odd = |c: char| !(c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | ':'));
-    if !scheme.eq_ignore_ascii_case(version::URL_SCHEME) || host.is_empty() || host.contains(odd) {
+    if !scheme.eq_ignore_ascii_case(wanted) || host.is_empty() || host.contains(odd) {
         return Err(wrong());
     }
     Ok((host.to_owned(), port.ok_or_else(wrong)?))
@@ -155,11 +157,11 @@ mod tests {
             ("callboard://[::1]:9/", "::1", 9),
             ("CALLBOARD://127.0.0.1:4481", "127.0.0.1", 4481),
         ] {
-            assert_eq!(parse(url), Ok((host.to_owned(), port)), "{url}");
+            assert_eq!(parse(url, version::URL_SCHEME), Ok((host.to_owned(), port)), "{url}");
         }
         for url in ["example.org", "https://a", "callboard://", "callboard://a:0", "callboard://a:b", "callboard://a/b"]
         {
-            assert!(parse(url).is_err(), "{url}");
+            assert!(parse(url, version::URL_SCHEME).is_err(), "{url}");
         }
     }
 }

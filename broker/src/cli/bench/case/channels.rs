@@ -5,11 +5,11 @@ use std::sync::Arc;
 use anyhow::Context;
 use bytes::BytesMut;
 use parking_lot::Mutex;
-use quinn::SendStream;
 
 use super::super::crowd::{Ear, Heard};
-use super::super::dialer::{Session, write};
+use super::super::dialer::Session;
 use super::super::figures::Figures;
+use super::super::line::Outward;
 use super::super::pacer::Pacer;
 use super::super::stamp::Pen;
 use super::super::verify::Verifier;
@@ -87,12 +87,12 @@ async fn subscribe(
 }
 
 /// Publishes one message to every `step`th channel. Gives how many.
-async fn sample(stage: &Stage<'_>, send: &mut SendStream, channels: usize, step: usize) -> anyhow::Result<u64> {
+async fn sample(stage: &Stage<'_>, send: &mut Outward, channels: usize, step: usize) -> anyhow::Result<u64> {
     let (mut frames, mut published) = (BytesMut::new(), 0);
     for channel in (0..channels).step_by(step) {
         let mut pen = Pen::new(&name(stage, channel), stage.payload_bytes, stage.run, index(channel));
         pen.write(stage.clock.now_ns(), &mut frames);
-        write(send, frames.split().freeze()).await?;
+        send.write(frames.split().freeze()).await?;
         published += 1;
     }
     Ok(published)

@@ -6,7 +6,6 @@ use bytes::BytesMut;
 use parking_lot::Mutex;
 
 use super::super::crowd::{Ear, Heard};
-use super::super::dialer::write;
 use super::super::figures::Figures;
 use super::super::machine;
 use super::super::stamp::Pen;
@@ -42,7 +41,7 @@ pub(in crate::cli::bench) async fn idle(stage: &Stage<'_>, connections: u32) -> 
     let mut pen = Pen::new(&channel, stage.payload_bytes, stage.run, 0);
     let mut frame = BytesMut::new();
     pen.write(stage.clock.now_ns(), &mut frame);
-    write(&mut speaker.send, frame.freeze()).await?;
+    speaker.send.write(frame.freeze()).await?;
     tokio::select! {
         reached = heard.reach(u64::from(connections)) => reached?,
         why = trouble.comes() => return Err(why),

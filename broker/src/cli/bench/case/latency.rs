@@ -8,7 +8,6 @@ use bytes::BytesMut;
 use parking_lot::Mutex;
 
 use super::super::crowd::{Ear, Heard, Latencies};
-use super::super::dialer::write;
 use super::super::figures::{Figures, Percentile};
 use super::super::pacer::Pacer;
 use super::super::stamp::Pen;
@@ -54,7 +53,7 @@ pub(in crate::cli::bench) async fn latency(stage: &Stage<'_>, subscribers: u32, 
             && let Some(due_ns) = pacer.next().await
         {
             pen.write(due_ns, &mut frame);
-            write(&mut send, frame.split().freeze()).await?;
+            send.write(frame.split().freeze()).await?;
         }
         heard.reach(pen.written() * u64::from(subscribers)).await?;
         Ok(Published { counts: vec![(0, pen.written())], ways: vec![send] })

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::super::crowd::{Clock, Ear, Heard, Latencies};
-use super::super::dialer::{Session, write};
+use super::super::dialer::Session;
 use super::super::figures::{Figures, Percentile};
 use super::super::stamp::Pen;
 use super::super::verify::Verifier;
@@ -88,7 +88,7 @@ impl Half {
     async fn say(&mut self) -> anyhow::Result<u64> {
         let now_ns = self.clock.now_ns();
         self.pen.write(now_ns, &mut self.frame);
-        write(&mut self.session.send, self.frame.split().freeze()).await?;
+        self.session.send.write(self.frame.split().freeze()).await?;
         Ok(now_ns)
     }
 

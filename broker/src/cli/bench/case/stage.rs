@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use quinn::SendStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::crowd::{Clock, Crowd, Heard, Latencies, Trouble};
 use super::super::dialer::{Dialer, Session};
 use super::super::figures::{Figures, Percentile};
+use super::super::line::Outward;
 use super::super::machine;
 use super::super::progress::{Progress, TICK};
 
@@ -39,7 +39,7 @@ pub(super) struct Published {
     /// How many messages each of its publishers published.
     pub(super) counts: Vec<(u32, u64)>,
     /// What it published on, kept until all are done: a session without its outward half is over.
-    pub(super) ways: Vec<SendStream>,
+    pub(super) ways: Vec<Outward>,
 }
 
 /// Everyone and everything that a run is made of. Dropping it ends it.
@@ -51,7 +51,7 @@ pub(super) struct Cast {
     pub(super) players: JoinSet<anyhow::Result<Published>>,
     pub(super) stop: Arc<AtomicBool>,
     /// The outward halves of sessions that only listen.
-    pub(super) silent: Vec<SendStream>,
+    pub(super) silent: Vec<Outward>,
     pub(super) latencies: Option<Timing>,
     /// What the server held before the first session was opened, in bytes.
     pub(super) resident_before: Option<f64>,

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::BytesMut;
 use parking_lot::Mutex;
-use quinn::SendStream;
 
 use super::super::crowd::{Clock, Ear, Heard};
-use super::super::dialer::write;
 use super::super::figures::Figures;
+use super::super::line::Outward;
 use super::super::stamp::Pen;
 use super::super::verify::Verifier;
 use super::stage::{Cast, Published, Stage};
@@ -56,7 +55,7 @@ pub(in crate::cli::bench) async fn windowed(
 }
 
 struct Player {
-    send: SendStream,
+    send: Outward,
     pen: Pen,
     heard: Arc<Heard>,
     clock: Clock,
@@ -69,7 +68,7 @@ impl Player {
         while !self.stop.load(Ordering::Relaxed) {
             let now_ns = self.clock.now_ns();
             (0..window).for_each(|_| self.pen.write(now_ns, &mut frames));
-            write(&mut self.send, frames.split().freeze()).await?;
+            self.send.write(frames.split().freeze()).await?;
             self.heard.reach(self.pen.written() * u64::from(subscribers)).await?;
         }
         Ok(Published { counts: vec![(publisher, self.pen.written())], ways: vec![self.send] })
