@@ -1,0 +1,82 @@
+// When to come back after a session ended: a pure state whose jitter is an argument; it has no clock and no timer.
+
+import { Return } from './close.js';
+import { AT_ONCE_JITTER_MS, RETRY_AFTER_CAP_MS, SESSION_IS_WELL_MS } from './defaults.js';
+
+/** @import { Advice } from './close.js' */
+
+/**
+ * How a session or an attempt ended, as far as coming back is concerned.
+ * @typedef {object} Ending
+ * @property {Advice} advice What the close code says.
+ * @property {number | null} retryAfter How many milliseconds the broker wants to be left alone.
+ * @property {number} livedMs How long the session was open; 0 for an attempt that opened none.
+ * @property {boolean} renewable Whether the next attempt can show another credential.
+ */
+
+/**
+ * When the next attempt may begin, in milliseconds from now.
+ * @typedef {object} Pause
+ * @property {number} wait The pause: with full jitter, and never below the floor.
+ * @property {number} floor What the broker asked for. Nothing makes the next attempt come earlier.
+ */
+
+/** The client's growing pause: full jitter, so it lies evenly between nothing and a bound that doubles. */
+export class Backoff {
+  #base;
+  #cap;
+  /** How many sessions or attempts ended since one lived long enough. */
+  #failures = 0;
+
+  /**
+   * @param {number} baseMs
+   * @param {number} capMs
+   */
+  constructor(baseMs, capMs) {
+    this.#base = baseMs;
+    this.#cap = capMs;
+  }
+
+  /**
+   * What to do after an ending; `null` is not to come back.
+   * @param {Ending} ending
+   * @param {number} random From 0 up to 1, evenly.
+   * @returns {Pause | null}
+   */
+  after(ending, random) {
+    if (ending.livedMs >= SESSION_IS_WELL_MS) this.reset();
+    const floor = Math.min(ending.retryAfter ?? 0, RETRY_AFTER_CAP_MS);
+    switch (ending.advice) {
+      case Return.Never:
+      case Return.Unasked:
+        return null;
+      case Return.WithNewCredential:
+        if (!ending.renewable) return null;
+        break;
+      case Return.AtOnce:
+        // A broker that always says "now" must not be asked in a tight loop: this holds once, until a session has
+        // lived long enough.
+        if (this.#failures > 0) break;
+        this.#failures = 1;
+        return { wait: Math.max(AT_ONCE_JITTER_MS * random, floor), floor };
+      case Return.Later:
+        break;
+    }
+    return { wait: Math.max(this.pause(random), floor), floor };
+  }
+
+  /** All is well: the next pause is the first again. */
+  reset() {
+    this.#failures = 0;
+  }
+
+  /**
+   * The next pause of the client's own, in milliseconds.
+   * @param {number} random From 0 up to 1, evenly.
+   */
+  pause(random) {
+    const bound = Math.min(this.#base * 2 ** this.#failures, this.#cap);
+    this.#failures += 1;
+    return bound * random;
+  }
+}

@@ -1,0 +1,259 @@
+// One channel of the table: how far it is on the wire, where it stands, and who listens to it here. It never sends.
+
+import { RECENT_BYTES, RECENT_MESSAGES } from './defaults.js';
+import { CallboardError, call } from './error.js';
+import { Track, Violation } from './recovery.js';
+
+/** @import { Missing } from './recovery.js' */
+/** @import { Listener, Message, Position, Start, Subscribed, SubscribeOptions } from './types.js' */
+
+/**
+ * How far a channel is on the wire: it is to be asked for; it was asked for; its messages come; the broker was told that
+ * it is left; the broker refused it for a passing reason.
+ * @typedef {'wanted' | 'asking' | 'live' | 'leaving' | 'refused'} Phase
+ */
+
+/** A listener of a channel. */
+export class Member {
+  #listener;
+  #options;
+  /** @type {(position: Position) => void} */
+  #resolve = () => {};
+  /** @type {(error: CallboardError) => void} */
+  #reject = () => {};
+  /** Whether the broker's answer is still to come. */
+  isWaiting = true;
+  isGone = false;
+  /** The first offset that it gets in this epoch. */
+  from = 0;
+
+  /**
+   * @param {Channel} channel
+   * @param {Listener} listener
+   * @param {SubscribeOptions} options
+   */
+  constructor(channel, listener, options) {
+    this.channel = channel;
+    this.rewind = options.rewind ?? 0;
+    this.#listener = listener;
+    this.#options = options;
+    /** @type {Promise<Position>} */
+    this.ready = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Who does not look at it is told by `onEnd`.
+    this.ready.catch(() => {});
+  }
+
+  /** @param {Position} position */
+  begin(position) {
+    this.isWaiting = false;
+    this.#resolve(position);
+  }
+
+  /** @param {Message} message */
+  hear(message) {
+    if (!this.isGone) call(this.#listener, message.payload, message.channel, message);
+  }
+
+  /**
+   * Tells what it missed of a stretch that did not come: nothing of what lies before its own place.
+   * @param {Missing} missing
+   */
+  miss({ from, to, why }) {
+    const place = this.from - 1;
+    const isPartlyBefore = from.offset < place;
+    if (isPartlyBefore && from.epoch === to.epoch && to.offset <= place) return;
+    this.from = 0;
+    const since = isPartlyBefore ? { epoch: from.epoch, offset: place } : from;
+    if (!this.isGone) call(this.#options.onGap, { channel: this.channel.name, from: since, to, why });
+  }
+
+  /**
+   * Ends it for good. Says whether somebody was told.
+   * @param {CallboardError} error
+   */
+  end(error) {
+    if (this.isGone) return true;
+    this.isGone = true;
+    this.#reject(error);
+    call(this.#options.onEnd, error);
+    return this.#options.onEnd !== undefined;
+  }
+
+  /** It listens no more. */
+  leave() {
+    this.isGone = true;
+    this.#reject(new CallboardError(0, 'unsubscribed', 'the subscription was ended before the broker answered'));
+  }
+}
+
+/** A channel that somebody listens to, or that is not yet left on the wire. */
+export class Channel {
+  /** @type {Phase} */
+  phase = 'wanted';
+  /** Whether a question is on its way whose askers have all left. */
+  isStale = false;
+  /** @type {Member[]} */
+  members = [];
+  /** Ends the grace of a channel without listeners. @type {any} */
+  grace = null;
+  /** The number that its messages come under, while it has one. */
+  number = -1;
+  #rewind = 0;
+  #excludeOwn = false;
+  /** Where it stands; `null` until the broker answered. @type {Track | null} */
+  #track = null;
+  /** The first offset for listeners who come late: while a rewind is on its way, they do not get its rest. */
+  #live = 0;
+  /** The last messages of a rewound channel. @type {{ message: Message, bytes: number }[]} */
+  #recent = [];
+  #recentBytes = 0;
+
+  /** @param {string} name */
+  constructor(name) {
+    this.name = name;
+  }
+
+  get excludeOwn() {
+    return this.#excludeOwn;
+  }
+
+  /** Where the next `Subscribe` begins. @returns {Start} */
+  get nextStart() {
+    if (this.#track !== null) return { kind: 'Recover', position: this.#track.position };
+    return this.#rewind > 0 ? { kind: 'Rewind', messages: this.#rewind } : { kind: 'Live' };
+  }
+
+  /** The place of a channel whose messages come. */
+  get track() {
+    if (this.#track === null) throw new Violation('a message came for a channel that does not stand anywhere yet');
+    return this.#track;
+  }
+
+  /**
+   * Whether a listener with these options can share what comes over the wire as it is.
+   * @param {SubscribeOptions} options
+   */
+  suits({ rewind = 0, excludeOwn = false }) {
+    const isUnasked = this.#track === null && (this.phase !== 'asking' || this.isStale);
+    if (isUnasked && this.members.length === 0) return true;
+    if (excludeOwn !== this.#excludeOwn) return false;
+    // Not asked yet, it can be asked for more. What was asked for or kept serves whoever wants no more than that.
+    const served = this.#track === null ? this.#rewind : Math.min(this.#rewind, RECENT_MESSAGES);
+    return isUnasked || rewind <= served;
+  }
+
+  /** Forgets where it stands, to begin anew. */
+  forget() {
+    this.#track = null;
+    this.#live = 0;
+    this.#rewind = 0;
+    this.#forgetRecent();
+  }
+
+  /**
+   * Takes a listener whom it {@link suits}, or who is the first of a new beginning.
+   * @param {Listener} listener
+   * @param {SubscribeOptions} options
+   */
+  join(listener, options) {
+    const member = new Member(this, listener, options);
+    if (this.members.length === 0) this.#excludeOwn = options.excludeOwn ?? false;
+    if (this.#track === null) this.#rewind = Math.max(this.#rewind, member.rewind);
+    else if (this.phase === 'live') this.#joinLate(member, this.#track.position);
+    this.members.push(member);
+    return member;
+  }
+
+  /**
+   * The broker answered a `Subscribe` that asked for `start`.
+   * @param {Start} start
+   * @param {Subscribed} answer
+   */
+  begin(start, answer) {
+    const { track, missing } = Track.begin(start, answer);
+    this.phase = 'live';
+    this.number = answer.channel;
+    this.#track = track;
+    this.#live = answer.position.offset + 1;
+    if (missing !== null) this.#forgetRecent();
+    for (const member of [...this.members]) {
+      const isNew = member.isWaiting;
+      if (isNew) {
+        const first = this.#recent[0]?.message.position.offset ?? answer.next;
+        this.#admit(member, Math.max(this.#live - member.rewind, first), answer.position.epoch);
+      }
+      if (missing !== null && !(isNew && member.rewind === 0)) member.miss(missing);
+    }
+    return missing;
+  }
+
+  /**
+   * Gives a message to every listener.
+   * @param {number} offset
+   * @param {Message} message
+   * @param {number} bytes
+   */
+  deliver(offset, message, bytes) {
+    if (this.#rewind > 0) this.#remember(message, bytes);
+    for (const member of [...this.members]) {
+      if (offset >= member.from) member.hear(message);
+    }
+  }
+
+  /**
+   * The broker went on from another position.
+   * @param {Position} position
+   */
+  reset(position) {
+    const missing = this.track.reset(position);
+    this.#forgetRecent();
+    if (missing.why === 'new-epoch') this.#live = 0;
+    for (const member of [...this.members]) member.miss(missing);
+    return missing;
+  }
+
+  /**
+   * @param {Member} member
+   * @param {Position} position
+   */
+  #joinLate(member, { epoch, offset }) {
+    const kept = member.rewind === 0 ? undefined : this.#recent.at(-member.rewind) ?? this.#recent[0];
+    // While a rewind is on its way, who asked for none does not get its rest.
+    const live = member.rewind === 0 ? Math.max(this.#live, offset + 1) : offset + 1;
+    this.#admit(member, kept?.message.position.offset ?? live, epoch);
+  }
+
+  /**
+   * Lets a listener begin with an offset, and gives it what of that has come already.
+   * @param {Member} member
+   * @param {number} from
+   * @param {number} epoch
+   */
+  #admit(member, from, epoch) {
+    member.from = from;
+    member.begin({ epoch, offset: from - 1 });
+    const kept = this.#recent.map(({ message }) => message).filter(({ position }) => position.offset >= from);
+    // No listener is called before the call that subscribed it has returned, and no message can come in between.
+    if (kept.length > 0) queueMicrotask(() => kept.forEach((message) => member.hear(message)));
+  }
+
+  /**
+   * @param {Message} message
+   * @param {number} bytes
+   */
+  #remember(message, bytes) {
+    this.#recent.push({ message, bytes });
+    this.#recentBytes += bytes;
+    while (this.#recent.length > Math.min(this.#rewind, RECENT_MESSAGES) || this.#recentBytes > RECENT_BYTES) {
+      this.#recentBytes -= this.#recent.shift()?.bytes ?? 0;
+    }
+  }
+
+  #forgetRecent() {
+    this.#recent = [];
+    this.#recentBytes = 0;
+  }
+}

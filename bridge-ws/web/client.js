@@ -1,0 +1,233 @@
+// What a part of a page holds of the bus. It does no work itself: all parts of the page share one connection.
+
+import { addressOf } from './address.js';
+import { CloseCode } from './close.js';
+import { Connection } from './connection.js';
+import { CallboardError, badRequest } from './error.js';
+import { settle } from './options.js';
+import { oneOffChannel } from './random.js';
+
+/** @import { Draft, Gap, Identity, Listener, Options, Position, PublishOptions, SessionInfo, State, SubscribeOptions,
+ *    Transforms, Unsubscribe } from './types.js' */
+
+/**
+ * Where the page keeps its connections by URL, also for other copies of this package. The number is that of what
+ * {@link Connection} offers: a copy with another one has connections of its own.
+ */
+const REGISTRY = Symbol.for('callboard.connections.1');
+
+/**
+ * Begins to use the broker at a URL. Nothing is opened before something needs a session: a subscription, a publish or
+ * {@link Client.open}.
+ *
+ * Every call for one URL shares one WebSocket, whichever copy of this package it comes from; the first call's options
+ * hold until the last of these clients is closed.
+ *
+ * Without a URL the broker is at `/v1/bus` on the page's own origin.
+ * @param {string | URL} [url] `wss:`, `ws:`, `https:`, `http:` or relative.
+ * @param {Options} [options]
+ * @returns {Client}
+ */
+export function connect(url, options = {}) {
+  if (typeof options !== 'object' || options === null) throw badRequest('the options are an object');
+  const address = addressOf(url);
+  const settled = settle(options);
+  if (options.shared === false) return new Client(new Connection(address, settled));
+  const registry = connections();
+  let connection = registry.get(address);
+  if (connection === undefined || connection.isOver) {
+    connection = new Connection(address, settled);
+    registry.set(address, connection);
+  }
+  return new Client(connection);
+}
+
+/** A part of a page's way to the broker. */
+export class Client {
+  #connection;
+  /** What is undone when it closes. @type {Set<() => void>} */
+  #undo = new Set();
+  #isHolding = false;
+  #isClosed = false;
+
+  /** @param {Connection} connection */
+  constructor(connection) {
+    this.#connection = connection;
+    connection.retain();
+  }
+
+  /** How the connection is doing. @returns {State} */
+  get state() {
+    return this.#connection.state;
+  }
+
+  /**
+   * Whom the broker took this page for when it last said so: `null` is anonymous, `undefined` is not known yet. For
+   * names of private channels, and nothing that must be safe: the broker decides who may do what.
+   * @returns {Identity | null | undefined}
+   */
+  get identity() {
+    return this.#connection.identity;
+  }
+
+  /**
+   * Calls a listener with each message of a channel, in order, from the next one on. However many listeners a channel
+   * has, it is subscribed once; after a lost connection it goes on where it was, or `onGap` hears what is missing.
+   *
+   * Listeners that share a channel must agree on `excludeOwn`, and who comes late may `rewind` no further than the first
+   * did, nor than 256 messages.
+   * @param {string} channel
+   * @param {Listener} listener
+   * @param {SubscribeOptions} [options]
+   * @returns {Unsubscribe} Call it to end the subscription.
+   */
+  subscribe(channel, listener, options = {}) {
+    this.#check();
+    const connection = this.#connection;
+    const member = connection.subscribe(channel, listener, options);
+    const leave = this.#toUndo(() => connection.unsubscribe(member));
+    return Object.assign(leave, { ready: member.ready });
+  }
+
+  /**
+   * Publishes a message and does not wait for the broker. It may be lost without a word if the connection breaks just
+   * then: use {@link Client.publishAcked} where that matters. What the broker refuses, {@link Client.onError} hears.
+   *
+   * Throws a {@link CallboardError} if it cannot be taken, as with `offline` or `queue-full`; nothing was published then.
+   * @param {string} channel
+   * @param {any} payload A string, bytes, or anything that JSON can say.
+   * @param {PublishOptions} [options]
+   */
+  publish(channel, payload, options) {
+    this.#check();
+    this.#connection.publish(draftOf(channel, payload, options));
+  }
+
+  /**
+   * Publishes a message and resolves to its place in the channel when the broker has it. Over a lost connection it is
+   * sent again under the same number, and stored once.
+   *
+   * Rejects with a {@link CallboardError}; only after `closed` it may have been published all the same. If an outgoing
+   * transform answers, it resolves to that.
+   * @param {string} channel
+   * @param {any} payload A string, bytes, or anything that JSON can say.
+   * @param {PublishOptions} [options]
+   * @returns {Promise<Position>}
+   */
+  async publishAcked(channel, payload, options) {
+    this.#check();
+    return this.#connection.publishAcked(draftOf(channel, payload, options));
+  }
+
+  /**
+   * A channel name that nobody else has: for one answer, one progress bar. Whoever is told it can publish there.
+   * @returns {string}
+   */
+  oneOffChannel() {
+    return oneOffChannel();
+  }
+
+  /**
+   * Opens a session though nothing needs one yet, as to learn {@link Client.identity}, and keeps it until this client is
+   * closed. Resolves when there is one; rejects if the connection closed for good.
+   * @returns {Promise<SessionInfo>}
+   */
+  async open() {
+    this.#check();
+    if (!this.#isHolding) this.#toUndo(this.#connection.hold());
+    this.#isHolding = true;
+    return new Promise((resolve, reject) => {
+      const look = (/** @type {State} */ { name, session, reason }) => {
+        if (name === 'online' && session !== null) resolve(session);
+        else if (name === 'closed') reject(reason);
+        else return;
+        unwatch();
+      };
+      const unwatch = this.#connection.states.add(look);
+      look(this.state);
+    });
+  }
+
+  /**
+   * Adds transforms behind those that are there, for the whole connection.
+   * @param {Transforms} transforms
+   * @returns {() => void} Call it to take them out again.
+   */
+  use(transforms) {
+    this.#check();
+    return this.#toUndo(this.#connection.use(transforms));
+  }
+
+  /**
+   * Hears of every change of {@link Client.state}.
+   * @param {(state: State) => unknown} listener
+   * @returns {() => void} Call it to hear no more.
+   */
+  onState(listener) {
+    return this.#toUndo(this.#connection.states.add(listener));
+  }
+
+  /**
+   * Hears where messages of any channel of the page are missing.
+   * @param {(gap: Gap) => unknown} listener
+   * @returns {() => void} Call it to hear no more.
+   */
+  onGap(listener) {
+    return this.#toUndo(this.#connection.gaps.add(listener));
+  }
+
+  /**
+   * Hears what the broker refused and nobody waits for: publishes, and subscriptions without `onEnd`. Without such a
+   * listener it goes to the console.
+   * @param {(error: CallboardError) => unknown} listener
+   * @returns {() => void} Call it to hear no more.
+   */
+  onError(listener) {
+    return this.#toUndo(this.#connection.errors.add(listener));
+  }
+
+  /**
+   * Ends what this client subscribed and watches. The last client of a connection closes it: what is on its way is given
+   * a while to be answered, then the broker is told goodbye, and the promise resolves. A second call does nothing.
+   * @returns {Promise<void>}
+   */
+  async close() {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const undo of [...this.#undo]) undo();
+    await this.#connection.release();
+  }
+
+  #check() {
+    if (this.#isClosed) throw new CallboardError(CloseCode.Finished, 'closed', 'this client is closed');
+  }
+
+  /**
+   * Something to be undone once: by whom it was done for, or when the client closes.
+   * @param {() => void} undo
+   */
+  #toUndo(undo) {
+    const once = () => {
+      if (this.#undo.delete(once)) undo();
+    };
+    this.#undo.add(once);
+    return once;
+  }
+}
+
+/**
+ * @param {string} channel
+ * @param {any} payload
+ * @param {PublishOptions} [options]
+ * @returns {Draft}
+ */
+function draftOf(channel, payload, { key = undefined, kind } = {}) {
+  return { channel, payload, key: key ?? null, kind };
+}
+
+/** @returns {Map<string, Connection>} */
+function connections() {
+  const page = /** @type {any} */ (globalThis);
+  page[REGISTRY] ??= new Map();
+  return page[REGISTRY];
+}

@@ -1,0 +1,267 @@
+// What the whole page shares of one broker: its channels, its publishes and who watches. It never opens a socket itself.
+
+import { Backoff } from './backoff.js';
+import { CloseCode } from './close.js';
+import { SOCKET_BYTES, SOCKET_LOOK_MS } from './defaults.js';
+import { Driver } from './driver.js';
+import { CallboardError } from './error.js';
+import { Observers } from './observers.js';
+import { dataOf } from './payload.js';
+import { Publishes } from './publish.js';
+import { Violation } from './recovery.js';
+import { Table } from './table.js';
+import { Timer } from './timer.js';
+import { Pipeline } from './transform.js';
+
+/** @import { Member } from './channel.js' */
+/** @import { Settled } from './options.js' */
+/** @import { Session } from './session.js' */
+/** @import { Draft, Failed, Gap, Listener, Ok, Position, ServerFrame, State, SubscribeOptions, Transforms } from './types.js' */
+
+/** A way to one broker. Its clients may come from several copies of this package: its members are never renamed. */
+export class Connection {
+  #clock;
+  #closeTimeoutMs;
+  #table;
+  #publishes;
+  #pipeline = new Pipeline();
+  #driver;
+  /** The open session. @type {Session | null} */
+  #session = null;
+  #users = 0;
+  #holds = 0;
+  /** Whether it takes nothing more. */
+  #isClosing = false;
+  /** Ends it, once nothing that it has to wait for is left. @type {() => void} */
+  #finish = () => {};
+  #look;
+
+  /** @type {Observers<State>} */
+  states = new Observers();
+  /** @type {Observers<Gap>} */
+  gaps = new Observers();
+  /** @type {Observers<CallboardError>} */
+  errors = new Observers();
+
+  /**
+   * @param {string} url
+   * @param {Settled} options
+   */
+  constructor(url, options) {
+    const { clock, backoffBaseMs, backoffCapMs, incoming, outgoing } = options;
+    this.#clock = clock;
+    this.#closeTimeoutMs = options.closeTimeoutMs;
+    this.#pipeline.use({ incoming, outgoing });
+    this.#publishes = new Publishes(options);
+    this.#table = new Table({
+      clock,
+      graceMs: options.unsubscribeGraceMs,
+      retries: new Backoff(backoffBaseMs, backoffCapMs),
+      receive: (message) => this.#pipeline.receive(message),
+      onGap: (gap) => this.gaps.tell(gap),
+      onError: (error) => this.#tellError(error),
+      onChange: () => this.#settle(),
+    });
+    this.#look = new Timer(clock, () => this.#settle());
+    this.#driver = new Driver(url, options, {
+      isNeeded: () => this.#holds > 0 || !this.#table.isEmpty || !this.#publishes.isEmpty,
+      opened: (session, { payload_bytes_max }) => this.#opened(session, payload_bytes_max),
+      frame: (frame) => this.#take(frame),
+      lost: () => this.#lost(),
+      shut: (error) => this.#shut(error),
+      told: (state) => this.states.tell(state),
+    });
+  }
+
+  get state() {
+    return this.#driver.state;
+  }
+
+  get identity() {
+    return this.#driver.identity;
+  }
+
+  /** Whether it takes nothing more, so that who comes now needs another one. */
+  get isOver() {
+    return this.#isClosing || this.state.name === 'closed';
+  }
+
+  /** Somebody uses it. */
+  retain() {
+    this.#users += 1;
+  }
+
+  /** Somebody uses it no more; the last one closes it. Resolves when what had to be waited for is over. */
+  async release() {
+    this.#users -= 1;
+    if (this.#users === 0 && !this.isOver) await this.#close();
+  }
+
+  /** Keeps a session open though nothing needs one yet, until the answer is called. */
+  hold() {
+    this.#check();
+    this.#holds += 1;
+    this.#settle();
+    return () => {
+      this.#holds -= 1;
+      this.#settle();
+    };
+  }
+
+  /**
+   * @param {string} channel
+   * @param {Listener} listener
+   * @param {SubscribeOptions} options
+   */
+  subscribe(channel, listener, options) {
+    this.#check();
+    const member = this.#table.join(channel, listener, options);
+    this.#settle();
+    return member;
+  }
+
+  /** @param {Member} member */
+  unsubscribe(member) {
+    this.#table.leave(member);
+  }
+
+  /** @param {Draft} draft */
+  publish(draft) {
+    this.#check();
+    const outcome = this.#pipeline.send(draft);
+    if (outcome === null || 'answer' in outcome) return;
+    this.#publishes.push(outcome.draft);
+    this.#settle();
+  }
+
+  /**
+   * @param {Draft} draft
+   * @returns {Promise<Position | any>}
+   */
+  async publishAcked(draft) {
+    this.#check();
+    const outcome = this.#pipeline.send(draft);
+    if (outcome === null) throw new CallboardError(0, 'dropped', 'a transform dropped the publish');
+    if ('answer' in outcome) return outcome.answer;
+    const position = this.#publishes.pushAcked(outcome.draft);
+    this.#settle();
+    return position;
+  }
+
+  /** @param {Transforms} transforms */
+  use(transforms) {
+    return this.#pipeline.use(transforms);
+  }
+
+  #check() {
+    if (!this.isOver) return;
+    const why = this.state.reason;
+    if (why === null) throw closed();
+    throw new CallboardError(why.code, 'closed', `the connection is closed: ${why.sentence}`, { cause: why });
+  }
+
+  /** Takes nothing more, lets what is on its way be answered, and says goodbye. */
+  #close() {
+    this.#isClosing = true;
+    return new Promise((/** @type {(value: void) => void} */ resolve) => {
+      const timer = new Timer(this.#clock, () => this.#driver.stop(closed()));
+      timer.start(this.#closeTimeoutMs);
+      this.#finish = () => {
+        timer.stop();
+        resolve();
+      };
+      this.#settle();
+    });
+  }
+
+  /** Looks at what is to be done after a change. */
+  #settle() {
+    if (this.#isClosing && this.#publishes.isEmpty) return this.#driver.stop(closed());
+    this.#pump();
+    this.#driver.look();
+  }
+
+  /** Sends the publishes that wait, as long as the socket takes them. */
+  #pump() {
+    const session = this.#session;
+    if (session === null) return;
+    while (session.waitingBytes < SOCKET_BYTES) {
+      const frame = this.#publishes.next(() => session.nextRequest());
+      if (frame === null) return;
+      session.send(frame);
+    }
+    this.#look.startOnce(SOCKET_LOOK_MS);
+  }
+
+  /**
+   * @param {Session} session
+   * @param {number} payloadBytesMax
+   */
+  #opened(session, payloadBytesMax) {
+    this.#session = session;
+    this.#publishes.open(payloadBytesMax);
+    // Who subscribes a channel and then publishes to it hears that: questions go before publishes.
+    this.#table.connected((make) => session.ask(make));
+    this.#settle();
+  }
+
+  #lost() {
+    this.#session = null;
+    this.#look.stop();
+    this.#publishes.pause();
+    this.#table.disconnected();
+  }
+
+  /** @param {CallboardError} error */
+  #shut(error) {
+    const why = new CallboardError(error.code, 'closed', `the connection is closed: ${error.sentence}`, { cause: error });
+    this.#table.end(why);
+    this.#publishes.clear(why);
+    this.#finish();
+  }
+
+  /** @param {ServerFrame} frame */
+  #take(frame) {
+    switch (frame.kind) {
+      case 'Message': return this.#table.deliver(frame);
+      case 'Skipped': return this.#table.skip(frame);
+      case 'Reset': return this.#table.reset(frame);
+      case 'Event': return this.#table.pass(frame);
+      case 'Named': return this.#table.name(frame);
+      case 'Membership': return this.#table.member(frame);
+      case 'Ok': return this.#answered(frame);
+      case 'Failed': return this.#failed(frame);
+      // A call is for a provider, which no page is yet; the rest is the session's own affair.
+      default: return undefined;
+    }
+  }
+
+  /** @param {Ok} frame */
+  #answered({ request, answer }) {
+    if (this.#table.handleOk(request, answer)) return;
+    if (answer.kind !== 'Published' || !this.#publishes.answer(request, answer.position)) {
+      throw new Violation(`request ${request} was answered with what it did not ask for, or twice`);
+    }
+    this.#settle();
+  }
+
+  /** @param {Failed} frame */
+  #failed({ request, code, class: name, sentence, data }) {
+    const error = new CallboardError(code, name, sentence, { data: dataOf(data) });
+    // "A `Publish` with request 0 has no answer when it goes well" (PROTOCOL.md, "Session").
+    if (request === 0) return this.#tellError(error);
+    if (this.#table.handleFailed(request, error)) return;
+    if (!this.#publishes.answer(request, error)) throw new Violation(`request ${request} was answered twice`);
+    this.#settle();
+  }
+
+  /** @param {CallboardError} error What nobody in particular waits for. */
+  #tellError(error) {
+    if (this.errors.size > 0) this.errors.tell(error);
+    else console.warn(`callboard: ${error.sentence} (${error.code} ${error.class})`);
+  }
+}
+
+function closed() {
+  return new CallboardError(CloseCode.Finished, 'closed', 'this page closed the connection');
+}

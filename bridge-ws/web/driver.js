@@ -1,0 +1,285 @@
+// The one way to a session: it opens one while something needs it, and decides when to come back. It knows nothing of
+// what is said there.
+
+import { Backoff } from './backoff.js';
+import { CloseCode, Return } from './close.js';
+import { RETRY_AFTER_CAP_MS, SUBPROTOCOL } from './defaults.js';
+import { CallboardError } from './error.js';
+import { Liveness } from './liveness.js';
+import { noToken, toCredential } from './options.js';
+import { watch } from './page.js';
+import { instance } from './random.js';
+import { Session } from './session.js';
+import { Timer } from './timer.js';
+
+/** @import { Settled } from './options.js' */
+/** @import { End } from './session.js' */
+/** @import { Credential, Identity, ServerFrame, State, Welcome } from './types.js' */
+
+/**
+ * @typedef {object} Passenger What is carried by the sessions.
+ * @property {() => boolean} isNeeded Whether something needs a session.
+ * @property {(session: Session, welcome: Welcome) => void} opened A session is open.
+ * @property {(frame: ServerFrame) => void} frame What came in it.
+ * @property {() => void} lost It is over; another one may follow.
+ * @property {(error: CallboardError) => void} shut No other one will follow.
+ * @property {(state: State) => void} told The state has changed.
+ */
+
+export class Driver {
+  #url;
+  #options;
+  #passenger;
+  #clock;
+  #instance = instance();
+  #backoff;
+  #liveness;
+  #unwatch;
+  /** @type {State} */
+  #state = stateOf('idle');
+  /** @type {Identity | null | undefined} */
+  #identity;
+  /** The attempt on its way and the session that came of it, to tell them from those before. @type {object | null} */
+  #attempt = null;
+  /** @type {Session | null} */
+  #session = null;
+  /** @type {number | null} */
+  #openedAt = null;
+  /** How the last session or attempt ended. @type {CallboardError | null} */
+  #why = null;
+  /** No attempt begins before this time, whatever happens: the broker asked for it. */
+  #notBefore = 0;
+  /** The broker's word about the last credential, if it refused that one. @type {CallboardError | null} */
+  #refused = null;
+  #isHidden = false;
+  #retry;
+  #deadline;
+  #linger;
+
+  /**
+   * @param {string} url
+   * @param {Settled} options
+   * @param {Passenger} passenger
+   */
+  constructor(url, options, passenger) {
+    const { clock, page } = options;
+    this.#url = url;
+    this.#options = options;
+    this.#passenger = passenger;
+    this.#clock = clock;
+    this.#backoff = new Backoff(options.backoffBaseMs, options.backoffCapMs);
+    this.#liveness = new Liveness(clock, options.heartbeatGraceMs, () => this.#silent());
+    this.#retry = new Timer(clock, () => this.#begin());
+    this.#deadline = new Timer(clock, () => this.#late());
+    this.#linger = new Timer(clock, () => this.#rest());
+    this.#unwatch = watch(page, {
+      reachable: () => this.#wake(),
+      shown: () => this.#shown(),
+      hidden: () => this.#hide(),
+      restored: () => this.#restore(),
+    });
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** Whom the broker took this page for when it last said so; `undefined` if it never did. */
+  get identity() {
+    return this.#identity;
+  }
+
+  /** Looks whether a session is to be opened, or an unneeded one is to rest. */
+  look() {
+    const { name } = this.#state;
+    if (name === 'closed') return;
+    if (this.#passenger.isNeeded()) {
+      this.#linger.stop();
+      if (name === 'idle' && !this.#isHidden) this.#begin();
+    } else if (name === 'online') this.#linger.startOnce(this.#options.lingerMs);
+    else if (name !== 'idle') this.#rest();
+  }
+
+  /**
+   * Says goodbye; no session follows.
+   * @param {CallboardError} error
+   */
+  stop(error) {
+    if (this.#state.name === 'closed') return;
+    this.#session?.close(CloseCode.Finished, error.sentence);
+    this.#leave();
+    this.#shut(error);
+  }
+
+  /** Begins an attempt; there is never more than one. */
+  #begin() {
+    const early = Math.min(this.#notBefore - this.#clock.now(), RETRY_AFTER_CAP_MS);
+    if (early > 0) return this.#wait(early);
+    this.#retry.stop();
+    const attempt = {};
+    this.#attempt = attempt;
+    this.#deadline.start(this.#options.attemptTimeoutMs);
+    this.#tell(stateOf('connecting'));
+    if (this.#attempt !== attempt) return;
+    this.#credential().then(
+      (credential) => this.#attempt === attempt && this.#dial(credential),
+      (error) => this.#attempt === attempt && this.#over(later(noToken(error))),
+    );
+  }
+
+  /** @returns {Promise<Credential | null>} */
+  async #credential() {
+    const { getToken, credential } = this.#options;
+    return getToken === undefined ? credential : toCredential(await getToken({ refused: this.#refused }));
+  }
+
+  /** @param {Credential | null} credential */
+  #dial(credential) {
+    const { WebSocket, agent } = this.#options;
+    let socket;
+    try {
+      socket = new WebSocket(this.#url, [SUBPROTOCOL]);
+    } catch (cause) {
+      // A page that came over https: may not open plain ws:, for one.
+      return this.#over(later(new CallboardError(0, 'unreachable', 'the browser opens no WebSocket there', { cause })));
+    }
+    const hello = /** @type {const} */ ({ kind: 'Hello', agent, instance: this.#instance, capabilities: 0, credential });
+    this.#session = new Session(socket, hello, {
+      heard: () => this.#liveness.heard(),
+      welcome: (session, welcome) => this.#welcomed(session, welcome),
+      frame: (frame) => this.#passenger.frame(frame),
+      end: (end) => this.#over(end),
+    });
+  }
+
+  /**
+   * @param {Session} session
+   * @param {Welcome} welcome
+   */
+  #welcomed(session, welcome) {
+    const { connection, agent, identity } = welcome;
+    const limits = { payloadBytesMax: welcome.payload_bytes_max, subscriptionsMax: welcome.subscriptions_max };
+    this.#deadline.stop();
+    this.#openedAt = this.#clock.now();
+    this.#refused = null;
+    this.#identity = identity;
+    this.#liveness.begin(welcome.ping_interval);
+    this.#state = stateOf('online', { session: Object.freeze({ connection, agent, identity, ...limits }) });
+    this.#passenger.opened(session, welcome);
+    this.#passenger.told(this.#state);
+  }
+
+  /** @param {End} end The session, or the attempt at one, is over. */
+  #over({ error, advice, retryAfter }) {
+    const { clock, getToken } = this.#options;
+    const livedMs = this.#openedAt === null ? 0 : clock.now() - this.#openedAt;
+    this.#leave();
+    this.#why = error;
+    if (advice === Return.WithNewCredential) this.#refused = error;
+    const ending = { advice, retryAfter, livedMs, renewable: getToken !== undefined };
+    const pause = this.#backoff.after(ending, clock.random());
+    if (pause === null) return this.#shut(error);
+    this.#notBefore = clock.now() + pause.floor;
+    if (this.#passenger.isNeeded()) this.#wait(pause.wait);
+    else this.#tell(stateOf('idle'));
+  }
+
+  /** @param {number} ms */
+  #wait(ms) {
+    this.#retry.start(ms);
+    this.#tell(stateOf('waiting', { reason: this.#why, retryAt: this.#clock.now() + ms }));
+  }
+
+  /** Nothing needs a session any more. */
+  #rest() {
+    if (this.#passenger.isNeeded()) return;
+    this.#session?.close(CloseCode.Finished, 'nothing needs this session any more');
+    this.#leave();
+    this.#tell(stateOf('idle'));
+  }
+
+  /** The attempt takes too long. */
+  #late() {
+    const sentence = `no session within ${this.#options.attemptTimeoutMs} ms`;
+    this.#session?.close(CloseCode.HandshakeTimeout, sentence);
+    this.#over(later(new CallboardError(0, 'unreachable', sentence)));
+  }
+
+  /** The broker said nothing for longer than it promised. */
+  #silent() {
+    const sentence = 'nothing was heard of the broker for too long';
+    this.#session?.close(CloseCode.Idle, sentence);
+    this.#over(later(new CallboardError(CloseCode.Idle, 'idle', sentence)));
+  }
+
+  /** Something speaks for a better chance than a moment ago: the next attempt begins now, unless the broker minds. */
+  #wake() {
+    if (this.#state.name !== 'waiting' || this.#isHidden) return;
+    this.#begin();
+  }
+
+  #shown() {
+    this.#liveness.shown();
+    this.#wake();
+  }
+
+  /** The page goes away, perhaps into the back-forward cache, where an open socket would keep it from coming back. */
+  #hide() {
+    this.#isHidden = true;
+    if (this.#state.name === 'idle' || this.#state.name === 'closed') return;
+    const error = new CallboardError(0, 'hidden', 'the page was left; it connects again when it is shown');
+    this.#session?.close(CloseCode.Finished, error.sentence);
+    this.#leave();
+    this.#why = error;
+    this.#tell(stateOf('waiting', { reason: error }));
+  }
+
+  #restore() {
+    if (!this.#isHidden) return;
+    this.#isHidden = false;
+    if (this.#state.name === 'waiting') this.#begin();
+    else this.look();
+  }
+
+  /** Nothing of the session or the attempt is left. */
+  #leave() {
+    for (const timer of [this.#retry, this.#deadline, this.#linger]) timer.stop();
+    this.#liveness.end();
+    this.#attempt = null;
+    this.#session = null;
+    this.#openedAt = null;
+    this.#passenger.lost();
+  }
+
+  /** @param {CallboardError} error */
+  #shut(error) {
+    this.#unwatch();
+    this.#state = stateOf('closed', { reason: error });
+    this.#passenger.shut(error);
+    this.#passenger.told(this.#state);
+  }
+
+  /** @param {State} state */
+  #tell(state) {
+    this.#state = state;
+    this.#passenger.told(state);
+  }
+}
+
+/**
+ * @param {State['name']} name
+ * @param {Partial<State>} [more]
+ * @returns {State}
+ */
+function stateOf(name, more) {
+  return Object.freeze({ name, reason: null, retryAt: null, session: null, ...more });
+}
+
+/**
+ * An end that says nothing of coming back.
+ * @param {CallboardError} error
+ * @returns {End}
+ */
+function later(error) {
+  return { error, advice: Return.Later, retryAfter: null };
+}

@@ -1,0 +1,90 @@
+// What a page may choose, checked before anything is opened, so that a mistake is told where it was made.
+
+import { utf8 } from './bytes.js';
+import { NUMBERS, VERSION } from './defaults.js';
+import { CallboardError, badRequest } from './error.js';
+import { CREDENTIAL_BYTES_MAX, LABEL_BYTES_MAX } from './limits.js';
+import { ownPage } from './page.js';
+
+/** @import { Clock, Credential, Options, Page, WebSocketConstructor } from './types.js' */
+
+/**
+ * Options with every default in its place.
+ * @typedef {{ [K in keyof typeof NUMBERS]: number } & Pick<Options, 'getToken' | 'incoming' | 'outgoing'> & {
+ *   credential: Credential | null, offline: 'queue' | 'fail', agent: string, WebSocket: WebSocketConstructor,
+ *   clock: Clock, page: Page }} Settled
+ */
+
+/** @type {Clock} */
+const ownClock = {
+  now: () => Date.now(),
+  setTimeout: (callback, ms) => setTimeout(callback, ms),
+  clearTimeout: (timer) => clearTimeout(timer),
+  random: () => Math.random(),
+};
+
+/**
+ * @param {Options} options
+ * @returns {Settled}
+ */
+export function settle(options) {
+  const { getToken, credential, offline = 'queue', agent = `callboard-js/${VERSION}` } = options;
+  const { WebSocket = globalThis.WebSocket, clock = ownClock, page = ownPage() } = options;
+  if (getToken !== undefined && typeof getToken !== 'function') throw badRequest('`getToken` is a function');
+  if (getToken !== undefined && credential !== undefined) {
+    throw badRequest('a connection has a `getToken` or a `credential`, not both');
+  }
+  if (offline !== 'queue' && offline !== 'fail') throw badRequest("`offline` is 'queue' or 'fail'");
+  if (typeof agent !== 'string' || utf8(agent).length > LABEL_BYTES_MAX) {
+    throw badRequest(`\`agent\` is a text of at most ${LABEL_BYTES_MAX} bytes`);
+  }
+  if (typeof WebSocket !== 'function') {
+    throw badRequest('there is no WebSocket here: give a constructor as the option `WebSocket`, as that of the package ws');
+  }
+  const { incoming, outgoing } = options;
+  return {
+    ...numbers(options), getToken, incoming, outgoing, offline, agent, WebSocket, clock, page,
+    credential: toCredential(credential),
+  };
+}
+
+/**
+ * A credential as it was given: a string is an API key, nothing is anonymous.
+ * @param {unknown} given
+ * @returns {Credential | null}
+ */
+export function toCredential(given) {
+  if (given === null || given === undefined) return null;
+  const { strategy, secret } = typeof given === 'string' ? { strategy: 'apikey', secret: given } : /** @type {any} */ (given);
+  if (typeof strategy !== 'string' || typeof secret !== 'string') {
+    throw badRequest('a credential is an API key or { strategy, secret }');
+  }
+  if (utf8(strategy).length > LABEL_BYTES_MAX || utf8(secret).length > CREDENTIAL_BYTES_MAX) {
+    throw badRequest(`a credential has at most ${CREDENTIAL_BYTES_MAX} bytes`);
+  }
+  return { strategy, secret };
+}
+
+/** @param {Options} options */
+function numbers(options) {
+  /** @type {Record<string, number>} */
+  const settled = {};
+  for (const [name, { default: preset, least }] of Object.entries(NUMBERS)) {
+    const value = /** @type {Record<string, any>} */ (options)[name] ?? preset;
+    // What is longer than a browser's timer can wait would be waited for not at all.
+    if (!Number.isInteger(value) || value < least || value > 0x7fffffff) {
+      throw badRequest(`\`${name}\` is a whole number from ${least} to 2147483647`);
+    }
+    settled[name] = value;
+  }
+  return /** @type {{ [K in keyof typeof NUMBERS]: number }} */ (settled);
+}
+
+/**
+ * Why `getToken` gave nothing to show. The secret is in no sentence.
+ * @param {unknown} cause
+ */
+export function noToken(cause) {
+  if (cause instanceof CallboardError) return cause;
+  return new CallboardError(0, 'no-token', '`getToken` gave no credential', { cause });
+}

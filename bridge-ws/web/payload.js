@@ -1,0 +1,87 @@
+// What a page publishes and hears, as it travels: text, JSON or bytes. It looks at nothing else of a message.
+
+import { utf8 } from './bytes.js';
+import { badRequest } from './error.js';
+
+/** @import { Message, WirePayload } from './types.js' */
+
+/**
+ * A payload as it travels, with its size in bytes.
+ * @param {any} payload
+ * @param {'text' | 'json' | 'binary' | undefined} kind
+ * @returns {{ payload: WirePayload, bytes: number }}
+ */
+export function toWire(payload, kind = kindOf(payload)) {
+  switch (kind) {
+    case 'text':
+      if (typeof payload !== 'string') throw badRequest('a text payload is a string');
+      return { payload: { kind, text: payload }, bytes: utf8(payload).length };
+    case 'json': {
+      const json = stringify(payload);
+      return { payload: { kind, json }, bytes: utf8(json).length };
+    }
+    case 'binary': {
+      const bytes = copyOf(payload);
+      return { payload: { kind, bytes }, bytes: bytes.length };
+    }
+    default:
+      throw badRequest('a payload travels as text, json or binary');
+  }
+}
+
+/**
+ * What listeners get for a payload. JSON that does not parse is given as the text that it is, with the reason.
+ * @param {WirePayload} payload
+ * @returns {Pick<Message, 'kind' | 'payload' | 'error'>}
+ */
+export function fromWire(payload) {
+  switch (payload.kind) {
+    case 'text':
+      return { kind: payload.kind, payload: payload.text, error: null };
+    case 'binary':
+      return { kind: payload.kind, payload: payload.bytes, error: null };
+    case 'json':
+      try {
+        return { kind: payload.kind, payload: JSON.parse(payload.json), error: null };
+      } catch (error) {
+        // "That `json` parses is the publisher's promise: a reader must be ready for one that does not."
+        return { kind: payload.kind, payload: payload.json, error: /** @type {Error} */ (error) };
+      }
+  }
+}
+
+/**
+ * The data of a failure, for programs.
+ * @param {WirePayload | null} data
+ */
+export function dataOf(data) {
+  return data === null ? undefined : fromWire(data).payload;
+}
+
+/** @param {unknown} payload */
+function kindOf(payload) {
+  if (typeof payload === 'string') return 'text';
+  return payload instanceof ArrayBuffer || ArrayBuffer.isView(payload) ? 'binary' : 'json';
+}
+
+/** @param {unknown} payload */
+function stringify(payload) {
+  let json;
+  try {
+    json = JSON.stringify(payload);
+  } catch (error) {
+    throw badRequest('the payload cannot be said in JSON', error);
+  }
+  if (json === undefined) throw badRequest(`a payload of type ${typeof payload} cannot be said in JSON`);
+  return json;
+}
+
+/**
+ * A copy, since the page may go on writing to its own.
+ * @param {unknown} payload
+ */
+function copyOf(payload) {
+  if (payload instanceof ArrayBuffer) return new Uint8Array(payload.slice(0));
+  if (!ArrayBuffer.isView(payload)) throw badRequest('a binary payload is an ArrayBuffer or a view of one');
+  return new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength).slice();
+}
