@@ -1,12 +1,12 @@
 // What a part of a page holds of the bus. It does no work itself: all parts of the page share one connection.
 
 import { addressOf } from './address.js';
-import { CloseCode } from './close.js';
 import { Connection } from './connection.js';
-import { CallboardError, badRequest } from './error.js';
+import { badRequest, closed } from './error.js';
 import { settle } from './options.js';
 import { oneOffChannel } from './random.js';
 
+/** @import { CallboardError } from './error.js' */
 /** @import { Draft, Gap, Identity, Listener, Options, Position, PublishOptions, SessionInfo, State, SubscribeOptions,
  *    Transforms, Unsubscribe } from './types.js' */
 
@@ -139,7 +139,7 @@ export class Client {
     return new Promise((resolve, reject) => {
       const look = (/** @type {State} */ { name, session, reason }) => {
         if (name === 'online' && session !== null) resolve(session);
-        else if (name === 'closed') reject(reason);
+        else if (name === 'closed') reject(closed(reason));
         else return;
         unwatch();
       };
@@ -199,7 +199,7 @@ export class Client {
   }
 
   #check() {
-    if (this.#isClosed) throw new CallboardError(CloseCode.Finished, 'closed', 'this client is closed');
+    if (this.#isClosed) throw closed(null);
   }
 
   /**

@@ -1,10 +1,9 @@
 // What the whole page shares of one broker: its channels, its publishes and who watches. It never opens a socket itself.
 
 import { Backoff } from './backoff.js';
-import { CloseCode } from './close.js';
 import { SOCKET_BYTES, SOCKET_LOOK_MS } from './defaults.js';
 import { Driver } from './driver.js';
-import { CallboardError } from './error.js';
+import { CallboardError, closed } from './error.js';
 import { Observers } from './observers.js';
 import { dataOf } from './payload.js';
 import { Publishes } from './publish.js';
@@ -154,17 +153,14 @@ export class Connection {
   }
 
   #check() {
-    if (!this.isOver) return;
-    const why = this.state.reason;
-    if (why === null) throw closed();
-    throw new CallboardError(why.code, 'closed', `the connection is closed: ${why.sentence}`, { cause: why });
+    if (this.isOver) throw closed(this.state.reason);
   }
 
   /** Takes nothing more, lets what is on its way be answered, and says goodbye. */
   #close() {
     this.#isClosing = true;
     return new Promise((/** @type {(value: void) => void} */ resolve) => {
-      const timer = new Timer(this.#clock, () => this.#driver.stop(closed()));
+      const timer = new Timer(this.#clock, () => this.#driver.stop(closed(null)));
       timer.start(this.#closeTimeoutMs);
       this.#finish = () => {
         timer.stop();
@@ -176,7 +172,7 @@ export class Connection {
 
   /** Looks at what is to be done after a change. */
   #settle() {
-    if (this.#isClosing && this.#publishes.isEmpty) return this.#driver.stop(closed());
+    if (this.#isClosing && this.#publishes.isEmpty) return this.#driver.stop(closed(null));
     this.#pump();
     this.#driver.look();
   }
@@ -214,7 +210,7 @@ export class Connection {
 
   /** @param {CallboardError} error */
   #shut(error) {
-    const why = new CallboardError(error.code, 'closed', `the connection is closed: ${error.sentence}`, { cause: error });
+    const why = closed(error);
     this.#table.end(why);
     this.#publishes.clear(why);
     this.#finish();
@@ -260,8 +256,4 @@ export class Connection {
     if (this.errors.size > 0) this.errors.tell(error);
     else console.warn(`callboard: ${error.sentence} (${error.code} ${error.class})`);
   }
-}
-
-function closed() {
-  return new CallboardError(CloseCode.Finished, 'closed', 'this page closed the connection');
 }

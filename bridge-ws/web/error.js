@@ -39,6 +39,17 @@ export function badRequest(sentence, cause) {
 }
 
 /**
+ * The connection is closed for good.
+ * @param {CallboardError | null} why What closed it; `null` is that this page did.
+ */
+export function closed(why) {
+  if (why === null || why.class === 'closed') {
+    return why ?? new CallboardError(4000, 'closed', 'this page closed the connection');
+  }
+  return new CallboardError(why.code, 'closed', `the connection is closed: ${why.sentence}`, { cause: why });
+}
+
+/**
  * Whether the same request may go well later without anybody's doing.
  * @param {CallboardError} error
  */

@@ -1,0 +1,98 @@
+// Who the page says it is, asked anew before each attempt, and what follows when the broker does not believe it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { comeBack, setUp } from './support/broker.js';
+import { settled } from './support/clock.js';
+
+test('a token is asked for before each attempt', async () => {
+  let count = 0;
+  const all = setUp({ getToken: async () => `key.${(count += 1)}` });
+  all.client.open();
+  const hello = await all.broker.welcome();
+  assert.deepEqual(hello.credential, { strategy: 'apikey', secret: 'key.1' });
+  all.broker.socket.drop();
+  assert.deepEqual((await comeBack(all)).credential, { strategy: 'apikey', secret: 'key.2' });
+});
+
+test('a token may name its strategy, or be none', async () => {
+  const jwt = { strategy: 'jwt', secret: 'e.y.J' };
+  for (const [given, shown] of [[jwt, jwt], [null, null], [undefined, null]]) {
+    const { client, broker } = setUp({ getToken: () => given });
+    client.open();
+    assert.deepEqual((await broker.welcome()).credential, shown);
+  }
+});
+
+test('a credential is shown in every session', async () => {
+  const all = setUp({ credential: 'key.secret' });
+  all.client.open();
+  const { credential } = await all.broker.welcome();
+  assert.deepEqual(credential, { strategy: 'apikey', secret: 'key.secret' });
+  all.broker.socket.drop();
+  assert.deepEqual((await comeBack(all)).credential, credential);
+});
+
+test('no token, no attempt, and the next one follows after a pause', async () => {
+  for (const getToken of [() => { throw new Error('mine'); }, async () => { throw new Error('mine'); }, () => 7]) {
+    const { client, broker, clock } = setUp({ getToken });
+    client.subscribe('a', () => {});
+    await settled();
+    assert.equal(broker.sockets.length, 0);
+    assert.equal(client.state.name, 'waiting');
+    assert.ok(['no-token', 'bad-request'].includes(client.state.reason.class));
+    await clock.advance(client.state.retryAt - clock.time);
+    assert.equal(client.state.name, 'waiting');
+  }
+});
+
+test('a refused credential that never changes closes the connection', async () => {
+  const { client, broker, clock } = setUp({ credential: 'key.canary' });
+  const opened = client.open();
+  await settled();
+  broker.socket.accept();
+  broker.goodbye(4300);
+  await assert.rejects(opened, { class: 'closed', code: 4300 });
+  await clock.advance(600_000);
+  assert.equal(broker.sockets.length, 1);
+  assert.deepEqual([client.state.name, client.state.reason.class], ['closed', 'bad-credential']);
+  assert.doesNotMatch(`${client.state.reason.stack}${JSON.stringify(client.state)}`, /canary/);
+});
+
+test('a refused or expired token is asked for again after a growing pause, with why', async () => {
+  const asked = [];
+  const { client, broker, clock } = setUp({ getToken: async (why) => asked.push(why.refused?.class ?? null) && 'key' });
+  client.open();
+  for (const [code, pause] of [[4300, 100], [4301, 200], [4399, 400]]) {
+    await settled();
+    broker.socket.accept();
+    broker.goodbye(code);
+    assert.equal(client.state.retryAt - clock.time, pause);
+    await clock.advance(pause);
+  }
+  await broker.welcome();
+  broker.socket.drop();
+  await clock.advance(60_000);
+  assert.deepEqual(asked.slice(0, 5), [null, 'bad-credential', 'credential-expired', 'ended', null]);
+});
+
+test('a token that takes too long ends the attempt, and what comes late opens nothing', async () => {
+  let give;
+  const { client, broker, clock } = setUp({ getToken: () => new Promise((resolve) => { give = resolve; }) });
+  client.subscribe('a', () => {});
+  await clock.advance(10_000);
+  assert.equal(client.state.name, 'waiting');
+  give('late');
+  await settled();
+  assert.equal(broker.sockets.length, 0);
+});
+
+test('whom the broker takes the page for is known before anything is subscribed', async () => {
+  const { client, broker } = setUp();
+  const opened = client.open();
+  await broker.welcome({ identity: { strategy: 'jwt', key: 'user-7' } });
+  assert.equal((await opened).identity.key, 'user-7');
+  assert.deepEqual(client.identity, { strategy: 'jwt', key: 'user-7' });
+  assert.equal((await client.open()).identity.key, 'user-7');
+});

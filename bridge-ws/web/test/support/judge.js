@@ -1,0 +1,20 @@
+// The broker's side of a session's order (PROTOCOL.md, "Session"): which frame of a client may follow which.
+
+export class FromClient {
+  #phase = 'new';
+  #last = 0;
+
+  /** Throws the word of malformed.json for the rule that a frame breaks. */
+  judge(frame) {
+    if (this.#phase === 'over') throw new Error('AfterGoodbye');
+    if (frame.kind === 'Goodbye') this.#phase = 'over';
+    else if (this.#phase === 'new') {
+      if (frame.kind !== 'Hello') throw new Error('NotOpen');
+      this.#phase = 'open';
+    } else if (frame.kind === 'Hello') throw new Error('OpenedTwice');
+    const { request } = frame;
+    if (request === undefined || (request === 0 && frame.kind === 'Publish')) return;
+    if (request <= this.#last) throw new Error('RequestNotAscending');
+    this.#last = request;
+  }
+}
