@@ -8,8 +8,8 @@ import { Track, Violation } from './recovery.js';
 /** @import { Listener, Message, Position, Start, Subscribed, SubscribeOptions } from './types.js' */
 
 /**
- * How far a channel is on the wire: it is to be asked for; it was asked for; its messages come; the broker was told that
- * it is left; the broker refused it for a passing reason.
+ * How far a channel is on the wire: it is to be asked for; it was asked for; its messages come; the broker was told
+ * that it is left; the broker refused it for a passing reason.
  * @typedef {'wanted' | 'asking' | 'live' | 'leaving' | 'refused'} Phase
  */
 

@@ -74,8 +74,8 @@ export class Client {
    * Calls a listener with each message of a channel, in order, from the next one on. However many listeners a channel
    * has, it is subscribed once; after a lost connection it goes on where it was, or `onGap` hears what is missing.
    *
-   * Listeners that share a channel must agree on `excludeOwn`, and who comes late may `rewind` no further than the first
-   * did, nor than 256 messages.
+   * Listeners that share a channel must agree on `excludeOwn`, and who comes late may `rewind` no further than the
+   * first did, nor than 256 messages.
    * @param {string} channel
    * @param {Listener} listener
    * @param {SubscribeOptions} [options]
@@ -93,7 +93,8 @@ export class Client {
    * Publishes a message and does not wait for the broker. It may be lost without a word if the connection breaks just
    * then: use {@link Client.publishAcked} where that matters. What the broker refuses, {@link Client.onError} hears.
    *
-   * Throws a {@link CallboardError} if it cannot be taken, as with `offline` or `queue-full`; nothing was published then.
+   * Throws a {@link CallboardError} if it cannot be taken, as with `offline` or `queue-full`; nothing was published
+   * then.
    * @param {string} channel
    * @param {any} payload A string, bytes, or anything that JSON can say.
    * @param {PublishOptions} [options]
@@ -128,8 +129,8 @@ export class Client {
   }
 
   /**
-   * Opens a session though nothing needs one yet, as to learn {@link Client.identity}, and keeps it until this client is
-   * closed. Resolves when there is one; rejects if the connection closed for good.
+   * Opens a session though nothing needs one yet, as to learn {@link Client.identity}, and keeps it until this client
+   * is closed. Resolves when there is one; rejects if the connection closed for good.
    * @returns {Promise<SessionInfo>}
    */
   async open() {
@@ -187,8 +188,9 @@ export class Client {
   }
 
   /**
-   * Ends what this client subscribed and watches. The last client of a connection closes it: what is on its way is given
-   * a while to be answered, then the broker is told goodbye, and the promise resolves. A second call does nothing.
+   * Ends what this client subscribed and watches. The last client of a connection closes it: what is on its way is
+   * given a while to be answered, then the broker is told goodbye, and the promise resolves. A second call does
+   * nothing.
    * @returns {Promise<void>}
    */
   async close() {

@@ -1,4 +1,5 @@
-// What the whole page shares of one broker: its channels, its publishes and who watches. It never opens a socket itself.
+// What the whole page shares of one broker: its channels, its publishes and who watches. It never opens a socket
+// itself.
 
 import { Backoff } from './backoff.js';
 import { SOCKET_BYTES, SOCKET_LOOK_MS } from './defaults.js';
@@ -15,7 +16,8 @@ import { Pipeline } from './transform.js';
 /** @import { Member } from './channel.js' */
 /** @import { Settled } from './options.js' */
 /** @import { Session } from './session.js' */
-/** @import { Draft, Failed, Gap, Listener, Ok, Position, ServerFrame, State, SubscribeOptions, Transforms } from './types.js' */
+/** @import { Draft, Failed, Gap, Listener, Ok, Position, ServerFrame, State, SubscribeOptions,
+ *    Transforms } from './types.js' */
 
 /** A way to one broker. Its clients may come from several copies of this package: its members are never renamed. */
 export class Connection {

@@ -14,7 +14,7 @@ import { Timer } from './timer.js';
 
 /** @import { Settled } from './options.js' */
 /** @import { End } from './session.js' */
-/** @import { Credential, Identity, ServerFrame, State, Welcome } from './types.js' */
+/** @import { Credential, Hello, Identity, ServerFrame, State, Welcome } from './types.js' */
 
 /**
  * @typedef {object} Passenger What is carried by the sessions.
@@ -143,7 +143,8 @@ export class Driver {
       // A page that came over https: may not open plain ws:, for one.
       return this.#over(later(new CallboardError(0, 'unreachable', 'the browser opens no WebSocket there', { cause })));
     }
-    const hello = /** @type {const} */ ({ kind: 'Hello', agent, instance: this.#instance, capabilities: 0, credential });
+    /** @type {Hello} */
+    const hello = { kind: 'Hello', agent, instance: this.#instance, capabilities: 0, credential };
     this.#session = new Session(socket, hello, {
       heard: () => this.#liveness.heard(),
       welcome: (session, welcome) => this.#welcomed(session, welcome),

@@ -3,7 +3,8 @@
 /**
  * Everything that this package throws, rejects with or reports. Programs match `class`; people read `sentence`.
  *
- * `code` is a number of PROTOCOL.md, "Failures" (400–599) or "Close codes" (4000–4499), and 0 where no registry has one.
+ * `code` is a number of PROTOCOL.md, "Failures" (400–599) or "Close codes" (4000–4499), and 0 where no registry has
+ * one.
  */
 export class CallboardError extends Error {
   /**

@@ -39,7 +39,7 @@ export function settle(options) {
     throw badRequest(`\`agent\` is a text of at most ${LABEL_BYTES_MAX} bytes`);
   }
   if (typeof WebSocket !== 'function') {
-    throw badRequest('there is no WebSocket here: give a constructor as the option `WebSocket`, as that of the package ws');
+    throw badRequest('there is no WebSocket here: give one as the option `WebSocket`, as that of the package ws');
   }
   const { incoming, outgoing } = options;
   return {
@@ -55,7 +55,9 @@ export function settle(options) {
  */
 export function toCredential(given) {
   if (given === null || given === undefined) return null;
-  const { strategy, secret } = typeof given === 'string' ? { strategy: 'apikey', secret: given } : /** @type {any} */ (given);
+  /** @type {any} */
+  const credential = typeof given === 'string' ? { strategy: 'apikey', secret: given } : given;
+  const { strategy, secret } = credential;
   if (typeof strategy !== 'string' || typeof secret !== 'string') {
     throw badRequest('a credential is an API key or { strategy, secret }');
   }

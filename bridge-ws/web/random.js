@@ -8,8 +8,8 @@ export function instance() {
 }
 
 /**
- * A channel name that nobody else has, for one purpose and once: `once/` and 128 random bits in base 16. Whoever is told
- * the name can publish there.
+ * A channel name that nobody else has, for one purpose and once: `once/` and 128 random bits in base 16. Whoever is
+ * told the name can publish there.
  */
 export function oneOffChannel() {
   return ONE_OFF_PREFIX + Array.from(instance(), (byte) => byte.toString(16).padStart(2, '0')).join('');

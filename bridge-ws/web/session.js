@@ -155,7 +155,8 @@ export class Session {
   /** @param {Goodbye} goodbye */
   #dismissed({ code, sentence, retry_after: retryAfter }) {
     this.#leave(CloseCode.Finished, '');
-    this.#handlers.end({ error: new CallboardError(code, classOf(code), sentence), advice: adviceOf(code), retryAfter });
+    const error = new CallboardError(code, classOf(code), sentence);
+    this.#handlers.end({ error, advice: adviceOf(code), retryAfter });
   }
 
   /**

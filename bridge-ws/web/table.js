@@ -1,5 +1,5 @@
-// The table of subscriptions: which channels are wanted, asked for and live on the wire. It knows no socket; it is given
-// a way to ask while there is a session.
+// The table of subscriptions: which channels are wanted, asked for and live on the wire. It knows no socket; it is
+// given a way to ask while there is a session.
 
 import { Channel } from './channel.js';
 import { CallboardError, badRequest, isTransient } from './error.js';
@@ -44,7 +44,10 @@ export class Table {
   /** The channels that may deliver in this session. @type {Map<number, Channel>} */
   #numbers = new Map();
   #named = new Named();
-  /** The requests of this session that wait for their answers. @type {Map<number, { channel: Channel, start: Start }>} */
+  /**
+   * The requests of this session that wait for their answers.
+   * @type {Map<number, { channel: Channel, start: Start }>}
+   */
   #requests = new Map();
   /** @type {Ask | null} */
   #ask = null;
@@ -184,7 +187,8 @@ export class Table {
     const { track, channel } = this.#addressee(number);
     const position = track?.deliver(offset);
     if (channel === null || position === undefined) return;
-    const message = this.#around.receive({ channel: channel.name, ...fromWire(payload), position, published, publisher, key });
+    const about = { position, published, publisher, key };
+    const message = this.#around.receive({ channel: channel.name, ...fromWire(payload), ...about });
     if (message !== null) channel.deliver(offset, message, bytesOf(payload));
   }
 
@@ -363,8 +367,8 @@ function check(name, listener, { rewind = 0, excludeOwn = false, onGap, onEnd })
 
 /** @param {string} name */
 function alreadySubscribed(name) {
-  const sentence = `this page is subscribed to ${name} already, from another place or with another \`excludeOwn\`: subscribe`
-    + ' alike, or use a connection of its own (`shared: false`)';
+  const sentence = `this page is subscribed to ${name} already, from another place or with another \`excludeOwn\`:`
+    + ' subscribe alike, or use a connection of its own (`shared: false`)';
   return new CallboardError(409, 'already-subscribed', sentence);
 }
 

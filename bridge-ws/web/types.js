@@ -1,7 +1,8 @@
 // The shapes that modules agree on: what goes over the wire, and what a page gives and gets. It has no code.
 
 /**
- * @typedef {{ kind: 'text', text: string } | { kind: 'json', json: string } | { kind: 'binary', bytes: Uint8Array }} WirePayload
+ * @typedef {{ kind: 'text', text: string } | { kind: 'json', json: string }
+ *   | { kind: 'binary', bytes: Uint8Array }} WirePayload
  *
  * @typedef {object} Position A place in a channel.
  * @property {number} epoch The life of the channel; offsets of two lives are never compared.
@@ -28,7 +29,8 @@
  */
 
 /**
- * @typedef {{ kind: 'Hello', agent: string, instance: Uint8Array, capabilities: number, credential: Credential | null }} Hello
+ * @typedef {{ kind: 'Hello', agent: string, instance: Uint8Array, capabilities: number,
+ *   credential: Credential | null }} Hello
  * @typedef {{ kind: 'Goodbye', code: number, sentence: string, retry_after: number | null }} Goodbye
  * @typedef {{ kind: 'Subscribe', request: number, channel: string, start: Start, options: number }} Subscribe
  * @typedef {{ kind: 'Publish', request: number, sequence: number, channel: string, key: string | null,
@@ -155,8 +157,8 @@
  * @property {'idle' | 'connecting' | 'online' | 'waiting' | 'closed'} name Nothing needs a connection; an attempt is on
  *   its way; a session is open; there is none until `retryAt`; there will be none.
  * @property {CallboardError | null} reason Why there is no session, while `waiting` or `closed`.
- * @property {number | null} retryAt When the next attempt begins, in milliseconds since 1970, while `waiting`; `null` if
- *   the page is hidden in the back-forward cache and the next attempt begins when it is shown.
+ * @property {number | null} retryAt When the next attempt begins, in milliseconds since 1970, while `waiting`; `null`
+ *   if the page is hidden in the back-forward cache and the next attempt begins when it is shown.
  * @property {SessionInfo | null} session What the broker said, while `online`.
  *
  * @typedef {object} SessionInfo
@@ -171,16 +173,17 @@
  * @callback GetToken
  * @param {{ refused: CallboardError | null }} why `refused` is the broker's word about the last credential, if it
  *   refused that one.
- * @returns {Promise<string | Credential | null> | string | Credential | null} A string is an API key; `null` is anonymous.
+ * @returns {Promise<string | Credential | null> | string | Credential | null} A string is an API key; `null` is
+ *   anonymous.
  */
 
 /**
  * What a page may choose. Of several calls for one URL, the first one's options hold.
  * @typedef {object} Options
- * @property {GetToken} [getToken] Asked before each attempt. If the broker refuses what it gave, it is asked again after
- *   a growing pause.
- * @property {Credential | string} [credential] Shown in every session; a string is an API key. If the broker refuses it,
- *   the connection closes.
+ * @property {GetToken} [getToken] Asked before each attempt. If the broker refuses what it gave, it is asked again
+ *   after a growing pause.
+ * @property {Credential | string} [credential] Shown in every session; a string is an API key. If the broker refuses
+ *   it, the connection closes.
  * @property {Incoming | Incoming[]} [incoming]
  * @property {Outgoing | Outgoing[]} [outgoing]
  * @property {'queue' | 'fail'} [offline] Whether publishes wait while there is no session, or fail. Default: `queue`.
@@ -188,7 +191,8 @@
  * @property {number} [queueBytes] How many bytes of publishes wait at most. Default: 4 MiB.
  * @property {number} [unsubscribeGraceMs] How long a channel without listeners stays subscribed. Default: 500.
  * @property {number} [lingerMs] How long a connection that nothing needs stays open. Default: 30 s.
- * @property {number} [attemptTimeoutMs] How long one attempt may take, from the token to the open session. Default: 10 s.
+ * @property {number} [attemptTimeoutMs] How long one attempt may take, from the token to the open session. Default: 10
+ *   s.
  * @property {number} [heartbeatGraceMs] How much longer than the broker promised a silence may last. Default: 5 s.
  * @property {number} [backoffBaseMs] The bound of the first pause between attempts; it doubles. Default: 200.
  * @property {number} [backoffCapMs] The bound of every pause. Default: 30 s.

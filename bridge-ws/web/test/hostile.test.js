@@ -48,7 +48,8 @@ test('a frame that may not stand where it stands ends it as out of order', async
     kind: 'Message', channel, offset, published: 0, publisher: null, key: null, payload: { kind: 'text', text: '' },
   });
   const subscribed = (more) => ({
-    kind: 'Ok', request: 2, answer: { kind: 'Subscribed', channel: 2, position: { epoch: 1, offset: 5 }, next: 6, recovered: true, ...more },
+    kind: 'Ok', request: 2,
+    answer: { kind: 'Subscribed', channel: 2, position: { epoch: 1, offset: 5 }, next: 6, recovered: true, ...more },
   });
   const welcome = FRAMES.find(({ name }) => name === 'welcome').frame;
   const faults = {

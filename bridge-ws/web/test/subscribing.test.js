@@ -259,7 +259,8 @@ test('a refusal ends the subscription, and its listener is told', async () => {
   broker.failed(broker.hear('Subscribe').request, 403, 'reserved-channel', { kind: 'json', json: '{"why":1}' });
   assert.equal(ended.payloads.length, 1);
   const [error] = ended.payloads;
-  assert.deepEqual([error.class, error.code, error.sentence, error.data], ['reserved-channel', 403, 'no: reserved-channel', { why: 1 }]);
+  assert.equal(error.class, 'reserved-channel');
+  assert.deepEqual([error.code, error.sentence, error.data], [403, 'no: reserved-channel', { why: 1 }]);
   await assert.rejects(ready, { class: 'reserved-channel' });
 });
 

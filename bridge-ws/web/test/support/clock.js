@@ -12,7 +12,10 @@ export class FakeClock {
   #timers = new Map();
   #last = 0;
 
-  now = () => this.time;
+  /** How far the clock on the wall was set; timers know nothing of that. */
+  offset = 0;
+
+  now = () => this.time + this.offset;
   random = () => this.chance;
 
   setTimeout = (callback, ms) => {

@@ -1,0 +1,136 @@
+// One WebSocket for the page and a URL, however many parts of the page and copies of this package ask for it.
+
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+import { connect } from '../index.js';
+import { Broker, fakePage, listener } from './support/broker.js';
+import { FakeClock, settled } from './support/clock.js';
+
+const FOLDER = fileURLToPath(new URL('..', import.meta.url));
+let count = 0;
+
+/** Options for a URL that no other test has. */
+function setUpShared() {
+  const broker = new Broker();
+  const clock = new FakeClock();
+  count += 1;
+  return { broker, clock, url: `ws://shared-${count}.test/`, options: { clock, page: fakePage(), WebSocket: broker.WebSocket } };
+}
+
+/** Another copy of the package, as a bundler makes one for a widget that brings its own. */
+async function copyOfThePackage(t) {
+  const folder = mkdtempSync(join(tmpdir(), 'callboard-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  for (const file of readdirSync(FOLDER).filter((name) => name.endsWith('.js') || name === 'package.json')) {
+    cpSync(join(FOLDER, file), join(folder, file));
+  }
+  return import(pathToFileURL(join(folder, 'index.js')).href);
+}
+
+test('calls for one URL share a socket and a subscription, however the URL is written', async () => {
+  const { broker, url, options } = setUpShared();
+  const [first, second] = [listener(), listener()];
+  connect(url, options).subscribe('a', first);
+  connect(new URL(url.replace('ws:', 'http:')), options).subscribe('a', second);
+  await broker.welcome();
+  await broker.subscribed();
+  broker.message(11, 'x');
+  assert.equal(broker.sockets.length, 1);
+  assert.deepEqual([first.payloads, second.payloads], [['x'], ['x']]);
+});
+
+test('another copy of the package shares them too', async (t) => {
+  const { broker, url, options } = setUpShared();
+  const copy = await copyOfThePackage(t);
+  assert.notEqual(copy.connect, connect);
+  const [first, second] = [listener(), listener()];
+  connect(url, options).subscribe('a', first);
+  const client = copy.connect(url, options);
+  const { ready } = client.subscribe('a', second);
+  await broker.welcome();
+  await broker.subscribed();
+  await ready;
+  broker.message(11, 'x');
+  client.publish('a', 'y');
+  assert.equal(broker.sockets.length, 1);
+  assert.deepEqual([first.payloads, second.payloads], [['x'], ['x']]);
+  assert.equal(broker.hear('Publish').payload.text, 'y');
+  assert.throws(() => client.publish('', 'y'), { name: 'CallboardError', class: 'bad-channel-name' });
+});
+
+test('other URLs, and connections that are not shared, have sockets of their own', async () => {
+  const { broker, url, options } = setUpShared();
+  connect(url, options).subscribe('a', () => {});
+  connect(`${url}other`, options).subscribe('a', () => {});
+  connect(url, { ...options, shared: false }).subscribe('a', () => {});
+  await settled();
+  assert.equal(broker.sockets.length, 3);
+});
+
+test('the first options hold, and later ones are checked all the same', async () => {
+  const { broker, url, options } = setUpShared();
+  connect(url, { ...options, agent: 'first' }).subscribe('a', () => {});
+  connect(url, { ...options, agent: 'second' }).subscribe('b', () => {});
+  assert.throws(() => connect(url, { ...options, lingerMs: -1 }), { class: 'bad-request' });
+  assert.equal((await broker.welcome()).agent, 'first');
+});
+
+test('a part of the page that closes takes only its own away', async () => {
+  const { broker, clock, url, options } = setUpShared();
+  const [mine, others] = [connect(url, options), connect(url, options)];
+  const [heard, left] = [listener(), listener()];
+  mine.subscribe('a', left);
+  mine.subscribe('b', left);
+  mine.onState(left);
+  others.subscribe('a', heard);
+  await broker.welcome();
+  left.payloads.length = 0;
+  await broker.subscribed();
+  await broker.subscribed({ number: 2 });
+  await mine.close();
+  broker.message(11, 'x');
+  await clock.advance(500);
+  assert.equal(broker.hear('Unsubscribe').channel, 'b');
+  assert.deepEqual([heard.payloads, left.payloads], [['x'], []]);
+  assert.equal(others.state.name, 'online');
+  await others.close();
+  assert.equal(others.state.name, 'closed');
+});
+
+test('who connects after the last one closed, or after the broker closed, gets a new connection', async () => {
+  const { broker, url, options } = setUpShared();
+  const first = connect(url, options);
+  first.open();
+  await broker.welcome();
+  await first.close();
+  const second = connect(url, options);
+  second.open();
+  await broker.welcome();
+  broker.goodbye(4001);
+  assert.equal(second.state.name, 'closed');
+  connect(url, options).open();
+  await broker.welcome();
+  assert.equal(broker.sockets.length, 3);
+});
+
+test('who connects while the last one is still closing gets a new connection', async () => {
+  const { broker, url, options } = setUpShared();
+  const first = connect(url, options);
+  const position = first.publishAcked('a', 'x').catch(() => {});
+  await broker.welcome();
+  const closing = first.close();
+  const second = connect(url, options);
+  second.publish('a', 'y');
+  await broker.welcome();
+  assert.equal(broker.sockets.length, 2);
+  broker.sockets[0].say({
+    kind: 'Ok', request: 1, answer: { kind: 'Published', position: { epoch: 1, offset: 1 } },
+  });
+  await Promise.all([closing, position]);
+  assert.equal(second.state.name, 'online');
+});
