@@ -113,3 +113,11 @@ test('a clock that is set ends no session that is well, and keeps no dead one', 
     assert.equal(socket.closed?.code, 4203, `${offset}`);
   }
 });
+
+test('a clock that was set back long ago keeps no dead session', async () => {
+  const { broker, clock } = await setUpPromised();
+  clock.offset = -86_400_000;
+  const { socket } = broker;
+  await clock.advance(30_000);
+  assert.equal(socket.closed?.code, 4203);
+});

@@ -191,6 +191,15 @@ test('states are told in order, each a new object, with what the broker said', a
   assert.equal(client.state.name, 'connecting');
 });
 
+test('who stops watching is told nothing more, also by one who is told before', async () => {
+  const { client, broker } = await setUpOnline();
+  const late = listener();
+  client.onState(() => off());
+  const off = client.onState(late);
+  broker.socket.drop();
+  assert.deepEqual(late.payloads, []);
+});
+
 test('a session that nothing needs rests after a while, and opens again when something does', async () => {
   const { client, broker, clock } = setUp({ lingerMs: 5000 });
   const stop = client.subscribe('a', () => {});

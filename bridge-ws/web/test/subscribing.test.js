@@ -140,6 +140,20 @@ test('a channel that was left before the broker answered is unsubscribed with th
   broker.hearsNothing();
 });
 
+test('who comes after a question was left, and it was refused, asks anew', async () => {
+  const { client, broker, clock } = await setUpOnline();
+  client.subscribe('a', () => {})();
+  await clock.advance(500);
+  const { request } = broker.hear('Subscribe');
+  const heard = listener();
+  client.subscribe('a', heard, { rewind: 1 });
+  broker.failed(request, 403, 'forbidden');
+  const { start } = await broker.subscribed({ next: 10 });
+  assert.deepEqual(start, { kind: 'Rewind', messages: 1 });
+  broker.message(10, 'x');
+  assert.deepEqual(heard.payloads, ['x']);
+});
+
 test('a listener that throws hurts nobody else, and is reported', async () => {
   const { client, broker } = await setUpOnline();
   const heard = listener();
