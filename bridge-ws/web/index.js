@@ -1,5 +1,30 @@
 // The door of the package `callboard`: what a page may name, and nothing else.
 
+// A browser that loads these files one by one asks for all of them at once, and not for each when it has read another.
+import './address.js';
+import './backoff.js';
+import './bytes.js';
+import './channel.js';
+import './codec.js';
+import './connection.js';
+import './defaults.js';
+import './driver.js';
+import './limits.js';
+import './liveness.js';
+import './name.js';
+import './named.js';
+import './observers.js';
+import './options.js';
+import './page.js';
+import './payload.js';
+import './publish.js';
+import './random.js';
+import './recovery.js';
+import './session.js';
+import './table.js';
+import './timer.js';
+import './transform.js';
+
 export { connect } from './client.js';
 export { CloseCode } from './close.js';
 export { CallboardError } from './error.js';

@@ -61,6 +61,11 @@ test('modules import each other by relative names with extensions, and never in 
   visit('index.js', []);
 });
 
+test('the door names every module that runs, so that a browser asks for all of them at once', () => {
+  const named = [...read('index.js').matchAll(/^(?:import|export) .*'\.\/(.+)';$/gm)].map(([, name]) => name);
+  assert.deepEqual(named.sort(), MODULES.filter((name) => !['index.js', 'types.js'].includes(name)));
+});
+
 test('the snippets of the README run', async () => {
   const snippets = [...read('README.md').matchAll(/^```js\n([^]*?)^```$/gm)].map(([, code]) => code);
   assert.equal(snippets.length, 3);
