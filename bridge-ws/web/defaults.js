@@ -28,6 +28,9 @@ export const NAMED_MAX = 16_384;
 /** How much waits inside the socket before publishes wait outside of it, in bytes. */
 export const SOCKET_BYTES = 1 << 20;
 
+/** A socket in which this much waits is one that the broker does not read: publishes and questions are far less. */
+export const SOCKET_BYTES_MAX = 16 << 20;
+
 /** How often a full socket is looked at again: it tells nobody when it has room. */
 export const SOCKET_LOOK_MS = 20;
 

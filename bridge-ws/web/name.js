@@ -14,6 +14,14 @@ export function checkName(name) {
   if (fault !== null) throw new CallboardError(400, 'bad-channel-name', fault);
 }
 
+/**
+ * Whether a name keeps the rules.
+ * @param {string} name
+ */
+export function isName(name) {
+  return faultOf(name) === null;
+}
+
 /** @param {unknown} name */
 function faultOf(name) {
   if (typeof name !== 'string') return 'a channel name is a string';

@@ -4,7 +4,7 @@
 import { DecodeError } from './bytes.js';
 import { CloseCode, Return, adviceOf, classOf, isOurs } from './close.js';
 import { decodeServer, encodeClient } from './codec.js';
-import { SUBPROTOCOL } from './defaults.js';
+import { SOCKET_BYTES_MAX, SUBPROTOCOL } from './defaults.js';
 import { CallboardError, report } from './error.js';
 import { BODY_BYTES_MAX } from './limits.js';
 import { Violation } from './recovery.js';
@@ -135,9 +135,18 @@ export class Session {
       return this.#handlers.welcome(this, frame);
     }
     if (this.#phase !== 'open') throw new Violation('a session begins with Hello and its answer Welcome');
-    if (frame.kind === 'Ping') return this.send({ kind: 'Pong', nonce: frame.nonce });
+    if (frame.kind === 'Ping') return this.#pong(frame.nonce);
     if (frame.kind === 'Ok' || frame.kind === 'Failed') this.#judgeAnswer(frame.kind, frame.request);
     return this.#handlers.frame(frame);
+  }
+
+  /**
+   * Every Ping is answered at once, but what the broker does not read is not piled up without end.
+   * @param {number} nonce
+   */
+  #pong(nonce) {
+    if (this.waitingBytes <= SOCKET_BYTES_MAX) return this.send({ kind: 'Pong', nonce });
+    return this.#fault(CloseCode.TooSlow, 'it pings and does not read');
   }
 
   /**

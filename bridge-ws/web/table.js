@@ -4,7 +4,7 @@
 import { Channel } from './channel.js';
 import { CallboardError, badRequest, isTransient } from './error.js';
 import { U32_MAX } from './limits.js';
-import { checkName } from './name.js';
+import { checkName, isName } from './name.js';
 import { Named } from './named.js';
 import { fromWire } from './payload.js';
 import { Violation } from './recovery.js';
@@ -126,6 +126,7 @@ export class Table {
       const isLeft = channel.isStale || channel.phase === 'leaving';
       channel.phase = 'wanted';
       channel.isStale = false;
+      channel.number = -1;
       if (isLeft && channel.members.length === 0) this.#remove(channel);
     }
   }
@@ -211,6 +212,7 @@ export class Table {
 
   /** @param {NamedFrame} frame The broker made this session a member of a channel, and gives it a number. */
   name(frame) {
+    if (!isName(frame.name)) throw new Violation('the broker gave a number to what is no name of a channel');
     const subscribed = this.#numbers.get(frame.channel);
     // A subscription's deliveries are judged by its own place.
     const isWell = subscribed === undefined ? this.#named.insert(frame) : subscribed.name === frame.name;
@@ -299,6 +301,7 @@ export class Table {
   /** @param {Channel} channel */
   #left(channel) {
     this.#numbers.delete(channel.number);
+    channel.number = -1;
     channel.isStale = false;
     channel.phase = 'wanted';
     if (channel.members.length > 0) this.#pursue(channel);
@@ -320,8 +323,9 @@ export class Table {
     this.#refusals.add(channel);
     channel.phase = 'refused';
     if (this.#retry !== null) return;
-    const asked = Number(/** @type {any} */ (error.data)?.retry_after_ms) || 0;
-    const pause = Math.max(retries.pause(clock.random()), Math.min(asked, RETRY_AFTER_MS_MAX));
+    const asked = /** @type {any} */ (error.data)?.retry_after_ms;
+    const floor = typeof asked === 'number' ? Math.min(asked, RETRY_AFTER_MS_MAX) : 0;
+    const pause = Math.max(retries.pause(clock.random()), floor);
     this.#retry = clock.setTimeout(() => {
       this.#retry = null;
       for (const channel of this.#channels.values()) {

@@ -67,6 +67,7 @@ test('a frame that may not stand where it stands ends it as out of order', async
     'a subscription that begins at 0': [subscribed({ next: 0 })],
     'a subscription that begins behind its end': [subscribed({ next: 7 })],
     'one number for two channels': [subscribed({ channel: 1 })],
+    'a number for what is no name': [{ kind: 'Named', channel: 9, name: 'x'.repeat(256), position: { epoch: 1, offset: 0 } }],
     'one number for two names': [{ kind: 'Named', channel: 1, name: 'b', position: { epoch: 1, offset: 0 } }],
   };
   for (const [name, frames] of Object.entries(faults)) {
@@ -119,6 +120,29 @@ test('the sessions of malformed.json end where their last line stands', async ()
     for (const frame of said.slice(0, -1)) judge.judge(frame);
     assert.throws(() => judge.judge(said.at(-1)), { message: error }, name);
   }
+});
+
+test('a broker that pings and does not read is given up before its Pongs fill the memory', async () => {
+  const fault = faultOf((broker) => {
+    broker.socket.bufferedAmount = 16 << 20;
+    broker.say({ kind: 'Ping', nonce: 1 });
+    assert.equal(broker.hear('Pong').nonce, 1);
+    broker.socket.bufferedAmount += 1;
+    broker.say({ kind: 'Ping', nonce: 2 });
+  });
+  assert.equal(await fault, 4101);
+});
+
+test('advice that is no number is no advice', async () => {
+  const { client, broker } = await setUpOnline();
+  for (const advice of ['{"valueOf":0,"toString":0}', '"4000"', '-7', '[[4000]]', 'null', '1e999']) {
+    client.subscribe(`a${advice}`, () => {});
+    const { request } = broker.hear('Subscribe');
+    const data = { kind: 'json', json: `{"retry_after_ms":${advice}}` };
+    const errors = await reported(() => broker.failed(request, 429, 'too-many-requests', data));
+    assert.deepEqual(errors, []);
+  }
+  assert.equal(client.state.name, 'online');
 });
 
 test('every Ping has its Pong', async () => {
