@@ -7,8 +7,8 @@ import { badRequest } from './error.js';
 const SCHEMES = { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:' };
 
 /**
- * The URL to connect to. Without one it is {@link PATH} on the page's own origin; a relative one is read as a link of
- * the page would be.
+ * The URL to connect to. Without one it is {@link PATH} on the page's own origin; a relative one begins at the page's
+ * own address.
  *
  * No sentence repeats the URL: it may have a secret in it.
  * @param {unknown} given

@@ -17,6 +17,8 @@ import { Track, Violation } from './recovery.js';
 export class Member {
   #listener;
   #options;
+  /** What came before it, and that it has not heard yet. @type {Message[]} */
+  #kept = [];
   /** @type {(position: Position) => void} */
   #resolve = () => {};
   /** @type {(error: CallboardError) => void} */
@@ -24,6 +26,8 @@ export class Member {
   /** Whether the broker's answer is still to come. */
   isWaiting = true;
   isGone = false;
+  /** What is to be done when it has ended for good. */
+  onGone = () => {};
   /** The first offset that it gets in this epoch. */
   from = 0;
 
@@ -46,15 +50,23 @@ export class Member {
     this.ready.catch(() => {});
   }
 
-  /** @param {Position} position */
-  begin(position) {
+  /**
+   * Begins after a place, with what came since.
+   * @param {Position} position
+   * @param {Message[]} kept
+   */
+  begin(position, kept) {
     this.isWaiting = false;
     this.#resolve(position);
+    this.#kept = kept;
+    // No listener is called before the call that subscribed it has returned.
+    if (kept.length > 0) queueMicrotask(() => this.#catchUp());
   }
 
   /** @param {Message} message */
   hear(message) {
-    if (!this.isGone) call(this.#listener, message.payload, message.channel, message);
+    this.#catchUp();
+    this.#call(message);
   }
 
   /**
@@ -67,6 +79,7 @@ export class Member {
     if (isPartlyBefore && from.epoch === to.epoch && to.offset <= place) return;
     this.from = 0;
     const since = isPartlyBefore ? { epoch: from.epoch, offset: place } : from;
+    this.#catchUp();
     if (!this.isGone) call(this.#options.onGap, { channel: this.channel.name, from: since, to, why });
   }
 
@@ -78,6 +91,7 @@ export class Member {
     if (this.isGone) return true;
     this.isGone = true;
     this.#reject(error);
+    this.onGone();
     call(this.#options.onEnd, error);
     return this.#options.onEnd !== undefined;
   }
@@ -86,6 +100,18 @@ export class Member {
   leave() {
     this.isGone = true;
     this.#reject(new CallboardError(0, 'unsubscribed', 'the subscription was ended before the broker answered'));
+  }
+
+  /** A WebSocket may bring the next message in the same turn: what came before goes first. */
+  #catchUp() {
+    const kept = this.#kept;
+    this.#kept = [];
+    for (const message of kept) this.#call(message);
+  }
+
+  /** @param {Message} message */
+  #call(message) {
+    if (!this.isGone) call(this.#listener, message.payload, message.channel, message);
   }
 }
 
@@ -107,7 +133,7 @@ export class Channel {
   #track = null;
   /** The first offset for listeners who come late: while a rewind is on its way, they do not get its rest. */
   #live = 0;
-  /** The last messages of a rewound channel. @type {{ message: Message, bytes: number }[]} */
+  /** The last messages of a rewound channel. @type {{ offset: number, message: Message, bytes: number }[]} */
   #recent = [];
   #recentBytes = 0;
 
@@ -182,7 +208,7 @@ export class Channel {
     for (const member of [...this.members]) {
       const isNew = member.isWaiting;
       if (isNew) {
-        const first = this.#recent[0]?.message.position.offset ?? answer.next;
+        const first = this.#recent[0]?.offset ?? answer.next;
         this.#admit(member, Math.max(this.#live - member.rewind, first), answer.position.epoch);
       }
       if (missing !== null && !(isNew && member.rewind === 0)) member.miss(missing);
@@ -197,7 +223,7 @@ export class Channel {
    * @param {number} bytes
    */
   deliver(offset, message, bytes) {
-    if (this.#rewind > 0) this.#remember(message, bytes);
+    if (this.#rewind > 0) this.#remember({ offset, message, bytes });
     for (const member of [...this.members]) {
       if (offset >= member.from) member.hear(message);
     }
@@ -223,7 +249,7 @@ export class Channel {
     const kept = member.rewind === 0 ? undefined : this.#recent.at(-member.rewind) ?? this.#recent[0];
     // While a rewind is on its way, who asked for none does not get its rest.
     const live = member.rewind === 0 ? Math.max(this.#live, offset + 1) : offset + 1;
-    this.#admit(member, kept?.message.position.offset ?? live, epoch);
+    this.#admit(member, kept?.offset ?? live, epoch);
   }
 
   /**
@@ -234,19 +260,14 @@ export class Channel {
    */
   #admit(member, from, epoch) {
     member.from = from;
-    member.begin({ epoch, offset: from - 1 });
-    const kept = this.#recent.map(({ message }) => message).filter(({ position }) => position.offset >= from);
-    // No listener is called before the call that subscribed it has returned, and no message can come in between.
-    if (kept.length > 0) queueMicrotask(() => kept.forEach((message) => member.hear(message)));
+    const kept = this.#recent.filter(({ offset }) => offset >= from).map(({ message }) => message);
+    member.begin({ epoch, offset: from - 1 }, kept);
   }
 
-  /**
-   * @param {Message} message
-   * @param {number} bytes
-   */
-  #remember(message, bytes) {
-    this.#recent.push({ message, bytes });
-    this.#recentBytes += bytes;
+  /** @param {{ offset: number, message: Message, bytes: number }} entry */
+  #remember(entry) {
+    this.#recent.push(entry);
+    this.#recentBytes += entry.bytes;
     while (this.#recent.length > Math.min(this.#rewind, RECENT_MESSAGES) || this.#recentBytes > RECENT_BYTES) {
       this.#recentBytes -= this.#recent.shift()?.bytes ?? 0;
     }

@@ -29,7 +29,7 @@ const REGISTRY = Symbol.for('callboard.connections.1');
  * @returns {Client}
  */
 export function connect(url, options = {}) {
-  if (typeof options !== 'object' || options === null) throw badRequest('the options are an object');
+  checkOptions(options);
   const address = addressOf(url);
   const settled = settle(options);
   if (options.shared === false) return new Client(new Connection(address, settled));
@@ -83,9 +83,11 @@ export class Client {
    */
   subscribe(channel, listener, options = {}) {
     this.#check();
+    checkOptions(options);
     const connection = this.#connection;
     const member = connection.subscribe(channel, listener, options);
     const leave = this.#toUndo(() => connection.unsubscribe(member));
+    member.onGone = leave;
     return Object.assign(leave, { ready: member.ready });
   }
 
@@ -108,8 +110,9 @@ export class Client {
    * Publishes a message and resolves to its place in the channel when the broker has it. Over a lost connection it is
    * sent again under the same number, and stored once.
    *
-   * Rejects with a {@link CallboardError}; only after `closed` it may have been published all the same. If an outgoing
-   * transform answers, it resolves to that.
+   * Rejects with a {@link CallboardError}; only after `closed` it may have been published all the same. A broker need
+   * not remember the numbers of a page that was away for more than two minutes: what was on its way may then be stored
+   * twice. If an outgoing transform answers, it resolves to that.
    * @param {string} channel
    * @param {any} payload A string, bytes, or anything that JSON can say.
    * @param {PublishOptions} [options]
@@ -130,7 +133,7 @@ export class Client {
 
   /**
    * Opens a session though nothing needs one yet, as to learn {@link Client.identity}, and keeps it until this client
-   * is closed. Resolves when there is one; rejects if the connection closed for good.
+   * is closed. Resolves when there is one; rejects if the connection closed for good, or this client before that.
    * @returns {Promise<SessionInfo>}
    */
   async open() {
@@ -142,9 +145,13 @@ export class Client {
         if (name === 'online' && session !== null) resolve(session);
         else if (name === 'closed') reject(closed(reason));
         else return;
-        unwatch();
+        leave();
       };
       const unwatch = this.#connection.states.add(look);
+      const leave = this.#toUndo(() => {
+        unwatch();
+        reject(closed(null));
+      });
       look(this.state);
     });
   }
@@ -223,8 +230,15 @@ export class Client {
  * @param {PublishOptions} [options]
  * @returns {Draft}
  */
-function draftOf(channel, payload, { key = undefined, kind } = {}) {
+function draftOf(channel, payload, options = {}) {
+  checkOptions(options);
+  const { key, kind } = options;
   return { channel, payload, key: key ?? null, kind };
+}
+
+/** @param {unknown} options */
+function checkOptions(options) {
+  if (typeof options !== 'object' || options === null) throw badRequest('the options are an object');
 }
 
 /** @returns {Map<string, Connection>} */

@@ -102,6 +102,16 @@ test('a part of the page that closes takes only its own away', async () => {
   assert.equal(others.state.name, 'closed');
 });
 
+test('who waits for a session and closes is told, though others of the page wait on', async () => {
+  const { broker, url, options } = setUpShared();
+  const [mine, others] = [connect(url, options), connect(url, options)];
+  const [opened, other] = [mine.open(), others.open()];
+  mine.close();
+  await assert.rejects(opened, { class: 'closed' });
+  await broker.welcome();
+  assert.equal((await other).agent, 'scripted/1');
+});
+
 test('who connects after the last one closed, or after the broker closed, gets a new connection', async () => {
   const { broker, url, options } = setUpShared();
   const first = connect(url, options);

@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 import { EPOCH, listener, reported, setUp, setUpOnline } from './support/broker.js';
 import { settled } from './support/clock.js';
@@ -222,6 +224,22 @@ test('rewind begins with the last messages, also for who comes late', async () =
   broker.hearsNothing();
 });
 
+test('who comes late hears what was before first, also when the next message comes in the same turn', async () => {
+  const { client, broker } = await setUpOnline();
+  const [late, heard] = [listener(), []];
+  client.subscribe('a', () => {}, { rewind: 3 });
+  await broker.subscribed();
+  for (const offset of [11, 12]) broker.message(offset, `${offset}`);
+  client.subscribe('a', late, { rewind: 2 });
+  client.subscribe('a', (payload) => heard.push(payload), { rewind: 1, onGap: ({ why }) => heard.push(why) });
+  broker.message(13, '13');
+  client.subscribe('a', (payload) => heard.push(payload), { rewind: 1, onGap: ({ why }) => heard.push(why) });
+  broker.say({ kind: 'Reset', channel: 1, position: { epoch: EPOCH, offset: 20 } });
+  await settled();
+  assert.deepEqual(late.payloads, ['11', '12', '13']);
+  assert.deepEqual(heard, ['12', '13', 'reset', '13', 'reset']);
+});
+
 test('listeners that come before the question is asked get what each of them asked for', async () => {
   const { client, broker } = setUp();
   const [live, one, three] = [listener(), listener(), listener()];
@@ -304,6 +322,21 @@ test('what the broker cannot do now is asked for again, with a growing pause', a
   assert.deepEqual(heard.payloads, ['x']);
 });
 
+test('a subscription that ended for good is kept by nobody, though nobody stops it', async () => {
+  setFlagsFromString('--expose-gc');
+  const { client, broker } = await setUpOnline();
+  const heard = [1, 2].map(() => {
+    const one = listener();
+    client.subscribe('a', one, { onEnd: () => {} });
+    return new WeakRef(one);
+  });
+  broker.failed(broker.hear('Subscribe').request, 403, 'forbidden');
+  await settled();
+  runInNewContext('gc')();
+  assert.deepEqual(heard.map((ref) => ref.deref()), [undefined, undefined]);
+  assert.equal(client.state.name, 'online');
+});
+
 test('the broker may say how long to wait', async () => {
   const { client, broker, clock } = await setUpOnline();
   client.subscribe('a', () => {});
@@ -321,6 +354,7 @@ test('mistakes are told where they are made, and nothing is sent', async () => {
     ['a//b', () => {}, {}, 'bad-channel-name'], ['a', 'no function', {}, 'bad-request'],
     ['a', () => {}, { rewind: -1 }, 'bad-request'], ['a', () => {}, { rewind: 0.5 }, 'bad-request'],
     ['a', () => {}, { excludeOwn: 'yes' }, 'bad-request'], ['a', () => {}, { onGap: 7 }, 'bad-request'],
+    ['a', () => {}, null, 'bad-request'],
   ];
   for (const [channel, heard, options, name] of mistakes) {
     assert.throws(() => client.subscribe(channel, heard, options), { name: 'CallboardError', class: name });

@@ -92,3 +92,14 @@ test('what is no function is refused at once', async () => {
   assert.throws(() => client.use({ incoming: 'x' }), { class: 'bad-request' });
   assert.throws(() => client.use({ outgoing: [() => {}, 7] }), { class: 'bad-request' });
 });
+
+test('what an incoming transform gives in the place of a message is kept for who comes late', async () => {
+  const { client, broker } = await setUpOnline({ incoming: ({ channel, payload }) => ({ channel, payload }) });
+  const late = listener();
+  client.subscribe('a', () => {}, { rewind: 3 });
+  await broker.subscribed();
+  broker.message(11, 'x');
+  client.subscribe('a', late, { rewind: 1 });
+  broker.message(12, 'y');
+  assert.deepEqual(late.payloads, ['x', 'y']);
+});
