@@ -41,7 +41,7 @@ const RANGES = { 40: Return.Unasked, 41: Return.AtOnce, 43: Return.WithNewCreden
 /** @type {Map<number, string>} */
 const CLASSES = new Map(Object.entries(CloseCode).map(([name, code]) => [
   code,
-  name.replace(/(?<=.)[A-Z]/g, (letter) => `-${letter}`).toLowerCase(),
+  name.replace(/\B[A-Z]/g, (letter) => `-${letter}`).toLowerCase(),
 ]));
 
 /**

@@ -174,8 +174,8 @@ export class Connection {
 
   /** Looks at what is to be done after a change. */
   #settle() {
-    if (this.#isClosing && this.#publishes.isEmpty) return this.#driver.stop(closed(null));
     this.#pump();
+    if (this.#isClosing && this.#publishes.isEmpty) return this.#driver.stop(closed(null));
     this.#driver.look();
   }
 

@@ -3,7 +3,7 @@
 
 import { Backoff } from './backoff.js';
 import { CloseCode, Return } from './close.js';
-import { RETRY_AFTER_CAP_MS, SUBPROTOCOL } from './defaults.js';
+import { SUBPROTOCOL } from './defaults.js';
 import { CallboardError } from './error.js';
 import { Liveness } from './liveness.js';
 import { noToken, toCredential } from './options.js';
@@ -12,6 +12,7 @@ import { instance } from './random.js';
 import { Session } from './session.js';
 import { Timer } from './timer.js';
 
+/** @import { Pause } from './backoff.js' */
 /** @import { Settled } from './options.js' */
 /** @import { End } from './session.js' */
 /** @import { Credential, Hello, Identity, ServerFrame, State, Welcome } from './types.js' */
@@ -47,8 +48,9 @@ export class Driver {
   #openedAt = null;
   /** How the last session or attempt ended. @type {CallboardError | null} */
   #why = null;
-  /** No attempt begins before this time, whatever happens: the broker asked for it. */
-  #notBefore = 0;
+  /** The pause that began then; an open session ends it. @type {Pause} */
+  #pause = NO_PAUSE;
+  #pausedAt = 0;
   /** The broker's word about the last credential, if it refused that one. @type {CallboardError | null} */
   #refused = null;
   #isHidden = false;
@@ -95,7 +97,8 @@ export class Driver {
     if (name === 'closed') return;
     if (this.#passenger.isNeeded()) {
       this.#linger.stop();
-      if (name === 'idle' && !this.#isHidden) this.#begin();
+      // A need that went away and came back makes no pause shorter.
+      if (name === 'idle' && !this.#isHidden) this.#begin(this.#pause.wait);
     } else if (name === 'online') this.#linger.startOnce(this.#options.lingerMs);
     else if (name !== 'idle') this.#rest();
   }
@@ -111,9 +114,12 @@ export class Driver {
     this.#shut(error);
   }
 
-  /** Begins an attempt; there is never more than one. */
-  #begin() {
-    const early = Math.min(this.#notBefore - this.#clock.now(), RETRY_AFTER_CAP_MS);
+  /**
+   * Begins an attempt; there is never more than one.
+   * @param {number} pause How long after the last end at the earliest: whatever happens, what the broker asked for.
+   */
+  #begin(pause = this.#pause.floor) {
+    const early = this.#leftOf(pause);
     if (early > 0) return this.#wait(early);
     this.#retry.stop();
     const attempt = {};
@@ -165,9 +171,12 @@ export class Driver {
     this.#refused = null;
     this.#identity = identity;
     this.#liveness.begin(welcome.ping_interval);
-    this.#state = stateOf('online', { session: Object.freeze({ connection, agent, identity, ...limits }) });
+    this.#pause = NO_PAUSE;
+    const state = stateOf('online', { session: Object.freeze({ connection, agent, identity, ...limits }) });
+    this.#state = state;
     this.#passenger.opened(session, welcome);
-    this.#passenger.told(this.#state);
+    // The last publish of a page that closes may have been all that was needed.
+    if (this.#state === state) this.#passenger.told(state);
   }
 
   /** @param {End} end The session, or the attempt at one, is over. */
@@ -180,9 +189,21 @@ export class Driver {
     const ending = { advice, retryAfter, livedMs, renewable: getToken !== undefined };
     const pause = this.#backoff.after(ending, clock.random());
     if (pause === null) return this.#shut(error);
-    this.#notBefore = clock.now() + pause.floor;
+    this.#pause = pause;
+    this.#pausedAt = clock.now();
     if (this.#passenger.isNeeded()) this.#wait(pause.wait);
     else this.#tell(stateOf('idle'));
+  }
+
+  /**
+   * How many milliseconds of a pause since the last end are left.
+   * @param {number} ms
+   */
+  #leftOf(ms) {
+    const now = this.#clock.now();
+    // A clock that was set back makes no pause longer than it is.
+    this.#pausedAt = Math.min(this.#pausedAt, now);
+    return this.#pausedAt + ms - now;
   }
 
   /** @param {number} ms */
@@ -266,6 +287,9 @@ export class Driver {
     this.#passenger.told(state);
   }
 }
+
+/** @type {Pause} */
+const NO_PAUSE = Object.freeze({ wait: 0, floor: 0 });
 
 /**
  * @param {State['name']} name

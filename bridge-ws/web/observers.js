@@ -6,6 +6,8 @@ import { badRequest, call } from './error.js';
 export class Observers {
   /** @type {Set<{ listener: (value: T) => unknown }>} */
   #all = new Set();
+  /** What is being told, and what is to be told behind it. @type {T[]} */
+  #waiting = [];
 
   get size() {
     return this.#all.size;
@@ -25,8 +27,18 @@ export class Observers {
     };
   }
 
-  /** @param {T} value */
+  /**
+   * Tells everybody. What one of them brings about is told when all have heard this: they all hear one order.
+   * @param {T} value
+   */
   tell(value) {
+    this.#waiting.push(value);
+    if (this.#waiting.length > 1) return;
+    for (; this.#waiting.length > 0; this.#waiting.shift()) this.#tellOne(this.#waiting[0]);
+  }
+
+  /** @param {T} value */
+  #tellOne(value) {
     for (const entry of [...this.#all]) {
       if (this.#all.has(entry)) call(entry.listener, value);
     }

@@ -135,7 +135,8 @@ test('mistakes are told where they are made, and nothing is sent', async () => {
     ['a', 1n, {}, 'bad-request'], ['a', cycle, {}, 'bad-request'], ['a', '\ud800', {}, 'bad-request'],
     ['a', 'x', { key: 'k'.repeat(256) }, 'bad-request'], ['a', 'x', { key: 7 }, 'bad-request'],
     ['a', 'x', { kind: 'binary' }, 'bad-request'], ['a', 7, { kind: 'text' }, 'bad-request'],
-    ['a', 'x', { kind: 'xml' }, 'bad-request'], ['a', 'x'.repeat(65537), {}, 'payload-too-large'],
+    ['a', 'x', { kind: 'xml' }, 'bad-request'], ['a', 'x', null, 'bad-request'],
+    ['a', 'x'.repeat(65537), {}, 'payload-too-large'],
   ];
   for (const [channel, payload, options, name] of mistakes) {
     assert.throws(() => client.publish(channel, payload, options), { name: 'CallboardError', class: name });
@@ -218,4 +219,14 @@ test('a closed client hears and sends nothing more', async () => {
   assert.throws(() => client.publish('a', 'x'), { class: 'closed' });
   assert.throws(() => client.subscribe('a', () => {}), { class: 'closed' });
   await assert.rejects(client.open(), { class: 'closed' });
+});
+
+test('a client that closes waits no longer than until what it published is sent', async () => {
+  const { client, broker, clock } = setUp();
+  client.publish('a', 'x');
+  const closing = client.close();
+  await broker.welcome();
+  await closing;
+  assert.deepEqual(broker.socket.heard.map(({ kind }) => kind), ['Publish', 'Goodbye']);
+  assert.equal(clock.running, 0);
 });

@@ -139,6 +139,57 @@ test('nothing makes the next attempt come before the time that the broker asked 
   assert.equal(broker.sockets.length, 2);
 });
 
+test('a need that goes away and comes back makes no pause shorter, and an open session ends it', async () => {
+  const { client, broker, clock, page } = setUp({ backoffBaseMs: 8000, lingerMs: 0, unsubscribeGraceMs: 0 });
+  const stop = client.subscribe('a', () => {});
+  await settled();
+  broker.socket.drop();
+  stop();
+  await clock.advance(0);
+  assert.equal(client.state.name, 'idle');
+  client.subscribe('a', () => {});
+  assert.deepEqual([client.state.name, client.state.reason.class], ['waiting', 'unreachable']);
+  await clock.advance(3999);
+  assert.equal(broker.sockets.length, 1);
+  await clock.advance(1);
+  broker.socket.drop();
+  page.window.dispatchEvent(new Event('online'));
+  await broker.welcome();
+  page.window.dispatchEvent(new Event('pagehide'));
+  client.publish('a', 'x');
+  page.window.dispatchEvent(new Event('pageshow'));
+  assert.equal(client.state.name, 'connecting');
+});
+
+test('a session that rested is opened again at once, whatever pause was before it', async () => {
+  const { client, broker, clock, page } = setUp({ backoffCapMs: 600_000, backoffBaseMs: 600_000, lingerMs: 0 });
+  client.publish('a', 'x');
+  await settled();
+  broker.socket.drop();
+  page.window.dispatchEvent(new Event('online'));
+  await broker.welcome();
+  await clock.advance(0);
+  assert.equal(client.state.name, 'idle');
+  client.publish('a', 'y');
+  assert.equal(client.state.name, 'connecting');
+});
+
+test('a clock that is set back makes no pause longer', async () => {
+  const { client, broker, clock, page } = setUp();
+  client.subscribe('a', () => {});
+  await settled();
+  broker.socket.drop();
+  clock.offset = -86_400_000;
+  await clock.advance(1000);
+  assert.equal(broker.sockets.length, 2);
+  broker.socket.accept();
+  broker.goodbye(4201, { retryAfter: 5000 });
+  clock.offset *= 2;
+  page.window.dispatchEvent(new Event('online'));
+  await clock.advance(5000);
+  assert.equal(broker.sockets.length, 3);
+});
+
 test('what the broker does not want back does not come back', async () => {
   for (const [code, name] of [[4000, 'finished'], [4001, 'kicked'], [4403, 'forbidden'], [4499, 'ended']]) {
     const { client, broker, clock } = await setUpOnline();
@@ -191,6 +242,17 @@ test('states are told in order, each a new object, with what the broker said', a
   assert.equal(client.state.name, 'connecting');
 });
 
+test('what a watcher brings about is told behind what brought it about, to everybody', async () => {
+  const { client, broker, clock } = setUp();
+  const states = listener();
+  client.onState(({ name }) => { if (name === 'idle') client.publish('a', 'x'); });
+  client.onState(states);
+  client.subscribe('a', () => {})();
+  await clock.advance(500);
+  assert.deepEqual(states.payloads.map(({ name }) => name), ['connecting', 'idle', 'connecting']);
+  assert.equal(broker.sockets.length, 2);
+});
+
 test('who stops watching is told nothing more, also by one who is told before', async () => {
   const { client, broker } = await setUpOnline();
   const late = listener();
@@ -226,4 +288,22 @@ test('an attempt that nothing needs any more is given up', async () => {
   assert.equal(client.state.name, 'idle');
   assert.equal(clock.running, 0);
   assert.ok(broker.socket.closed);
+});
+
+test('a number of the session before says nothing of the channel that has it now', async () => {
+  const all = await setUpOnline();
+  const { client, broker, clock } = all;
+  const stop = client.subscribe('a', () => {});
+  await broker.subscribed({ number: 1 });
+  broker.socket.drop();
+  await comeBack(all);
+  const { request } = broker.hear('Subscribe');
+  const heard = listener();
+  client.subscribe('b', heard);
+  await broker.subscribed({ number: 1 });
+  stop();
+  await clock.advance(500);
+  broker.failed(request, 403, 'forbidden');
+  broker.message(11, 'x');
+  assert.deepEqual(heard.payloads, ['x']);
 });
