@@ -76,6 +76,9 @@ export class Client {
    *
    * Listeners that share a channel must agree on `excludeOwn`, and who comes late may `rewind` no further than the
    * first did, nor than 256 messages.
+   *
+   * Throws a {@link CallboardError} where that cannot be, as with `bad-channel-name`, `already-subscribed` or `closed`.
+   * What the broker refuses later, `onEnd` hears.
    * @param {string} channel
    * @param {Listener} listener
    * @param {SubscribeOptions} [options]
@@ -172,6 +175,7 @@ export class Client {
    * @returns {() => void} Call it to hear no more.
    */
   onState(listener) {
+    this.#check();
     return this.#toUndo(this.#connection.states.add(listener));
   }
 
@@ -181,6 +185,7 @@ export class Client {
    * @returns {() => void} Call it to hear no more.
    */
   onGap(listener) {
+    this.#check();
     return this.#toUndo(this.#connection.gaps.add(listener));
   }
 
@@ -191,6 +196,7 @@ export class Client {
    * @returns {() => void} Call it to hear no more.
    */
   onError(listener) {
+    this.#check();
     return this.#toUndo(this.#connection.errors.add(listener));
   }
 

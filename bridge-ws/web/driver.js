@@ -241,6 +241,8 @@ export class Driver {
   }
 
   #shown() {
+    // What is visible lies in no cache, whether the browser said so or not.
+    this.#restore();
     this.#liveness.shown();
     this.#wake();
   }

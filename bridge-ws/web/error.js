@@ -82,12 +82,10 @@ export function report(error) {
  */
 export function call(listener, ...args) {
   try {
-    const result = listener?.(...args);
     // An async listener's failure is reported by the platform as an unhandled rejection.
-    return result;
+    listener?.(...args);
   } catch (error) {
     report(error);
-    return undefined;
   }
 }
 

@@ -76,6 +76,20 @@ test('what was subscribed and published while the page was hidden is done when i
   assert.deepEqual(broker.socket.heard.map(({ kind }) => kind), ['Subscribe', 'Publish']);
 });
 
+test('a page that is visible is back, though no browser said so', async () => {
+  const { client, broker, page } = await setUpOnline();
+  page.window.dispatchEvent(new Event('pagehide'));
+  page.document.visibilityState = 'hidden';
+  page.document.dispatchEvent(new Event('visibilitychange'));
+  assert.deepEqual([client.state.name, broker.sockets.length], ['waiting', 1]);
+  page.document.visibilityState = 'visible';
+  page.document.dispatchEvent(new Event('visibilitychange'));
+  await broker.welcome();
+  page.window.dispatchEvent(new Event('pageshow'));
+  await settled();
+  assert.deepEqual([client.state.name, broker.sockets.length], ['online', 2]);
+});
+
 test('a page that was left during an attempt gives it up', async () => {
   const { client, broker, clock, page } = setUp();
   client.subscribe('a', () => {});

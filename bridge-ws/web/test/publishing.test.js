@@ -219,6 +219,7 @@ test('a closed client hears and sends nothing more', async () => {
   assert.throws(() => client.publish('a', 'x'), { class: 'closed' });
   assert.throws(() => client.subscribe('a', () => {}), { class: 'closed' });
   await assert.rejects(client.open(), { class: 'closed' });
+  for (const watch of ['onState', 'onGap', 'onError']) assert.throws(() => client[watch](heard), { class: 'closed' });
 });
 
 test('a client that closes waits no longer than until what it published is sent', async () => {
