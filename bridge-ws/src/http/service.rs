@@ -11,7 +11,6 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 
-use super::pages::PREFIX;
 use super::publish::publish;
 use super::server::{Doorway, Opening};
 use crate::denial::Denial;
@@ -77,8 +76,9 @@ async fn route<U: Upstream>(
         doorway.check_open()?;
         return publish(&*doorway.upstream, &doorway.config.limits, &caller, head, body).await;
     }
-    let page = path.strip_prefix(PREFIX).and_then(|path| doorway.pages.answer(path, &head.headers));
-    let Some(mut page) = page else { return Err(Denial::new(Class::NotFound, "there is nothing here")) };
+    let Some(mut page) = doorway.pages.answer(path, &head.headers) else {
+        return Err(Denial::new(Class::NotFound, "there is nothing here"));
+    };
     allow(head, &[Method::GET, Method::HEAD], "GET, HEAD")?;
     if let Some(origin) = caller.origin.and_then(|origin| HeaderValue::try_from(origin).ok()) {
         // A page that may use the bus may also load the modules that speak with it.
