@@ -1,0 +1,90 @@
+// A browser without a window, quiet towards the network, and what its pages complain of. It visits nothing by itself.
+
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+import puppeteer from 'puppeteer-core';
+
+import { DEADLINE_MS } from './deadline.js';
+
+/** The browsers by the names of their programs, with what makes each one quiet. */
+const KINDS = {
+  chromium: {
+    browser: 'chrome',
+    args: [
+      // It visits no page but ours, and where tests run there is often no right to make a sandbox.
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync',
+    ],
+  },
+  'firefox-esr': {
+    browser: 'firefox',
+    extraPrefsFirefox: {
+      'network.captive-portal-service.enabled': false,
+      'network.connectivity-service.enabled': false,
+    },
+  },
+};
+
+/** Why there is no such browser here, as `node:test` wants a reason to skip; `false` if there is one. */
+export function missing(kind) {
+  return path(kind) === undefined && `${kind} is not installed`;
+}
+
+export class Browser {
+  #browser;
+  /** @type {string[]} */
+  #complaints = [];
+  /** @type {RegExp[]} */
+  #expected = [];
+
+  /** @param {keyof typeof KINDS} kind */
+  static async launch(kind) {
+    const browser = new Browser();
+    const executablePath = path(kind);
+    // A new and empty profile each time; it is removed when the browser closes.
+    browser.#browser = await puppeteer.launch({ headless: true, timeout: DEADLINE_MS, executablePath, ...KINDS[kind] });
+    return browser;
+  }
+
+  /** What its pages complained of and no test expects: errors, warnings, and what a policy forbade them. */
+  get complaints() {
+    return this.#complaints.filter((complaint) => !this.#expected.some((pattern) => pattern.test(complaint)));
+  }
+
+  /**
+   * Complaints like this are no fault.
+   * @param {RegExp} pattern
+   */
+  expect(pattern) {
+    this.#expected.push(pattern);
+  }
+
+  /** A new tab. */
+  async tab() {
+    const page = await this.#browser.newPage();
+    page.setDefaultTimeout(DEADLINE_MS);
+    page.on('console', (message) => {
+      if (['error', 'warn', 'assert'].includes(message.type())) this.#complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => this.#complaints.push(String(error)));
+    return page;
+  }
+
+  async close() {
+    await this.#browser.close();
+  }
+}
+
+/** Where the program of that name is. */
+function path(name) {
+  const paths = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name));
+  return paths.find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,0 +1,81 @@
+// What tests do with a tab: the page of ten lines as a visitor has it, and pages of the test's own. It asserts nothing.
+
+import { soon } from './deadline.js';
+
+/**
+ * The page of ten lines, online.
+ * @param {import('./browser.js').Browser} browser
+ * @param {import('./broker.js').Broker} broker
+ */
+export async function openHome(browser, broker) {
+  const tab = await browser.tab();
+  await tab.goto(broker.origin);
+  await says(tab, 'online');
+  return tab;
+}
+
+/** Waits until the page of ten lines says that its connection is so. */
+export async function says(tab, state) {
+  await tab.waitForFunction((wanted) => document.querySelector('output').value === wanted, {}, state);
+}
+
+/** Waits until the page of ten lines shows a line, and gives all that it shows, the latest last. */
+export async function shows(tab, line) {
+  const shown = await tab.waitForFunction((wanted) => {
+    const lines = document.querySelector('pre').textContent.split('\n').slice(0, -1);
+    return lines.includes(wanted) && lines.reverse();
+  }, {}, line);
+  return shown.jsonValue();
+}
+
+/** Publishes on the page of ten lines as a visitor does. */
+export async function writes(tab, text) {
+  await tab.type('input', text);
+  await tab.keyboard.press('Enter');
+}
+
+/**
+ * A page of an app, with nothing in it; `listen` fills it. It has the URLs of the WebSockets that it `opened`.
+ * @param {import('./browser.js').Browser} browser
+ * @param {import('./app.js').App} app
+ */
+export async function openApp(browser, app) {
+  const tab = await browser.tab();
+  const protocol = await tab.createCDPSession();
+  const opened = [];
+  protocol.on('Network.webSocketCreated', ({ url }) => opened.push(url));
+  await protocol.send('Network.enable');
+  await tab.goto(app.origin);
+  await tab.evaluate(async (broker) => {
+    const { connect } = await import(`${broker}/callboard/index.js`);
+    /** What a component of the app does to have the bus. */
+    globalThis.join = (options) => connect(`${broker}/v1/bus`, options);
+    globalThis.seen = [];
+    globalThis.gaps = [];
+  }, app.broker);
+  return Object.assign(tab, { opened, protocol });
+}
+
+/** A component of an app's page listens to a channel. Resolves when the broker has answered. */
+export async function listen(tab, channel) {
+  await soon(`the subscription of ${channel}`, tab.evaluate(async (channel) => {
+    const onGap = (gap) => globalThis.gaps.push(gap);
+    await globalThis.join().subscribe(channel, (payload) => globalThis.seen.push(payload), { onGap }).ready;
+  }, channel));
+}
+
+/** Waits until so many payloads like this one were seen on an app's page. */
+export async function sees(tab, payload, count = 1) {
+  await tab.waitForFunction(
+    (payload, count) => globalThis.seen.filter((seen) => seen === payload).length >= count,
+    // Tabs behind others paint nothing, so that waiting for their next frame would wait for ever.
+    { polling: 50 },
+    payload,
+    count,
+  );
+}
+
+/** Every payload that was seen on an app's page, in order. */
+export async function seen(tab) {
+  return tab.evaluate(() => globalThis.seen);
+}
