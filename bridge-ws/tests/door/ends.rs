@@ -106,7 +106,8 @@ async fn a_goodbye_and_a_close_end_the_session_behind_its_publishes() {
         peer.say([peer.publish(1, PayloadRef::text("held")), last].concat()).await;
         peer.expect_echo(PayloadRef::text("held")).await;
         let session = house.session();
-        assert!(session.is_held(), "the session waits for room");
+        house.settle().await;
+        assert!(session.is_held() && peer.hears_nothing().await, "the session waits for room");
         session.make_room();
         let (goodbye, close, _) = peer.expect_end().await;
         assert_eq!((goodbye, close), (if closes { None } else { Some(4000) }, Some(4000)));
@@ -124,6 +125,7 @@ async fn while_something_is_held_nothing_is_read_and_everything_is_written() {
     peer.expect_echo(PayloadRef::text("first")).await;
     peer.say(peer.publish(2, PayloadRef::text("second"))).await;
     let session = house.session();
+    house.settle().await;
     session.say(crate::peer::bare(BINARY, b"\x02\x07").into());
     assert_eq!(&peer.frame().await[..], b"\x02\x07", "what the bus says comes, the second publish is not read");
     session.make_room();
@@ -193,4 +195,13 @@ async fn a_hello_of_the_binary_dialect_is_a_body() {
     peer.say(peer.dress(&hello)).await;
     peer.expect_welcome().await;
     assert_eq!(house.door.browsers(), 1);
+}
+
+#[tokio::test]
+async fn a_door_that_hung_up_listens_until_the_browser_does_so_too() {
+    let house = House::open().await;
+    let mut peer = Peer::open(house.door.address(), Dialect::Binary).await;
+    peer.say([masked(BINARY, b"\x7f"), vec![0; 100_000]].concat()).await;
+    assert_eq!(peer.expect_end().await.1, Some(4400));
+    assert!(peer.is_listened_to().await, "a reset would take the last words back");
 }

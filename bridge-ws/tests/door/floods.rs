@@ -84,3 +84,32 @@ async fn a_message_may_come_in_segments_of_one_byte() {
     peer.expect_welcome().await;
     peer.expect_echo(PayloadRef::text("slowly")).await;
 }
+
+#[tokio::test]
+async fn what_waits_inside_tls_goes_out_without_another_message() {
+    let (house, client) = House::inside_tls().await;
+    let message = bytes::Bytes::from(bare(BINARY, &[7; 8000]));
+    // As many as the kernel takes, and TLS behind it: with a few less the last of them wait inside TLS alone.
+    let mut full = 1000;
+    for less in [0, 6, 4, 2] {
+        let mut peer = Peer::open_tls(house.door.address(), client.clone()).await;
+        let session = house.session();
+        let mut said = 0;
+        while session.is_taken() && said + less < full {
+            session.say(message.clone());
+            said += 1;
+            pause().await;
+        }
+        full = if less == 0 { said } else { full };
+        for _ in 0..said {
+            assert_eq!(peer.message().await.map(|(_, content)| content.len()), Some(8000));
+        }
+    }
+}
+
+/// Lets the other tasks of this thread have a few turns.
+async fn pause() {
+    for _ in 0..5 {
+        tokio::task::yield_now().await;
+    }
+}

@@ -159,6 +159,17 @@ impl Peer {
         back
     }
 
+    /// Whether the door still takes what is said.
+    pub(crate) async fn is_listened_to(&mut self) -> bool {
+        for _ in 0..20 {
+            if self.stream.write_all(b"more").await.is_err() || self.stream.flush().await.is_err() {
+                return false;
+            }
+            tokio::task::yield_now().await;
+        }
+        true
+    }
+
     /// Says bytes in segments of one.
     pub(crate) async fn spell(&mut self, bytes: &[u8]) {
         for byte in bytes {
@@ -247,6 +258,13 @@ impl Peer {
         (goodbye, code, reason)
     }
 
+    /// Whether nothing has come.
+    pub(crate) async fn hears_nothing(&mut self) -> bool {
+        let read = self.stream.read_buf(&mut self.read);
+        let came = tokio::select! { biased; _ = read => true, () = std::future::ready(()) => false };
+        !came && self.read.is_empty()
+    }
+
     /// Reads to the end, in order or not; what came.
     pub(crate) async fn read_out(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
@@ -255,7 +273,7 @@ impl Peer {
     }
 
     async fn more(&mut self) -> bool {
-        soon(self.stream.read_buf(&mut self.read)).await.is_ok_and(|bytes| bytes > 0)
+        soon(self.stream.read_buf(&mut self.read)).await.expect("the door hangs up in order") > 0
     }
 }
 

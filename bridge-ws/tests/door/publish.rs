@@ -118,3 +118,12 @@ async fn a_body_in_chunks_has_the_same_limit() {
     .await;
     assert_eq!(peer.answer().await.status, 413);
 }
+
+#[tokio::test]
+async fn a_body_that_is_announced_too_long_is_not_waited_for() {
+    let house = House::open().await;
+    let mut peer = Peer::dial(house.door.address()).await;
+    peer.say(format!("POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n{JSON}{KEY}\r\n"))
+        .await;
+    assert_eq!(peer.answer().await.status, 413);
+}
