@@ -18,6 +18,9 @@ const CONFIGURATION: &str = r#"
 hello_timeout_ms = 600000
 idle_timeout_ms = 600000
 channel_idle_ms = 600000
+[ws]
+http_connections = 4
+http_connections_per_address = 4
 [outbox]
 bytes = 8388608
 [limits]

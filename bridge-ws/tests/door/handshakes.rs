@@ -1,11 +1,13 @@
 //! Whoever may not come in is told so before the upgrade: with a status, a class and a sentence that says what to do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_bridge_ws::Dialect;
 use callboard_bridge_ws::upstream::{Place, Refusal};
 use callboard_protocol::error::Class;
 use callboard_protocol::{Millis, PayloadRef};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::house::House;
 use crate::peer::{Peer, UPGRADE};
@@ -195,8 +197,16 @@ async fn health_and_unknown_paths_have_their_answers() {
 
 #[tokio::test]
 async fn a_websocket_inside_tls_is_the_same() {
-    let (house, client) = House::inside_tls().await;
-    let mut peer = Peer::open_tls(house.door.address(), client).await;
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der()));
+    let server = rustls::ServerConfig::builder().with_no_client_auth();
+    let tls = server.with_single_cert(vec![certified.cert.der().clone()], key).unwrap();
+    let house = House::with(|config| config.tls = Some(Arc::new(tls))).await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certified.cert.der().clone()).unwrap();
+    let mut client = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    client.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let mut peer = Peer::open_tls(house.door.address(), Arc::new(client)).await;
     let long = "x".repeat(500_000);
     for request in 1..5 {
         peer.say(peer.publish(request, PayloadRef::text(&long))).await;

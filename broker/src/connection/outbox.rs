@@ -235,8 +235,10 @@ impl Outbox {
             return Err(Ended);
         }
         let (bytes, messages_then) = (queue.bytes + frames.len(), queue.messages + messages);
-        // What nothing waits before is never too much, in whatever format it is: its reader has read everything else.
-        let fits = queue.bytes == 0 || bytes <= self.bounds.bytes && messages_then <= self.bounds.messages;
+        // A message may be several times as long in another format; before a reader that has read all else it is not too
+        // much then.
+        let is_first = queue.bytes == 0 && self.format != Format::Stream;
+        let fits = is_first || bytes <= self.bounds.bytes && messages_then <= self.bounds.messages;
         if !fits || !queue.hold(frames.len() + PIECE_BYTES_BESIDE) {
             return self.be_too_slow(queue);
         }
