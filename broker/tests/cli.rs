@@ -205,12 +205,16 @@ fn a_channel_with_more_history_than_a_reader_holds_keeps_no_other_waiting() {
 
 #[test]
 fn a_measurement_checks_every_delivery() {
+    for (door, limit) in [("quic", "quic"), ("ws", "ws"), ("json", "ws")] {
+        check_a_measurement(door, limit);
+    }
+}
+
+fn check_a_measurement(door: &str, limit: &str) {
     let home = tempfile::tempdir().expect("a directory");
-    let output = run(
-        home.path(),
-        &["bench", "fanout", "--subscribers", "20", "--duration", "300ms", "--runs", "1", "--limit", "quic", "--json"],
-    );
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let short = ["bench", "fanout", "--subscribers", "20", "--duration", "300ms", "--runs", "1", "--json"];
+    let output = run(home.path(), &[&short[..], &["--door", door, "--limit", limit]].concat());
+    assert_eq!(output.status.code(), Some(0), "{door}: {}", text(&output.stderr));
     assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
     let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let checked = &told["checked"];
