@@ -59,7 +59,6 @@ async fn a_handshake_out_of_order_gets_a_status_and_a_sentence() {
         (get, without("host"), 400, "bad-request"),
         (get, with("Host: localhost"), 400, "bad-request"),
         ("GET /v2/bus HTTP/1.1", good.clone(), 404, "not-found"),
-        ("GET / HTTP/1.1", without("upgrade").replace("Sec-WebSocket-Key", "X-Key"), 404, "not-found"),
     ] {
         let answer = ask(&house, first, &lines).await;
         assert_eq!(answer.status, status, "{first}\n{lines}\n{answer:?}");
@@ -176,7 +175,7 @@ async fn the_bus_is_told_who_came_and_what_was_shown() {
 }
 
 #[tokio::test]
-async fn health_and_unknown_paths_have_their_answers() {
+async fn health_pages_and_unknown_paths_have_their_answers() {
     let house = House::open().await;
     let mut peer = Peer::dial(house.door.address()).await;
     for (request, status, allow) in [
@@ -184,6 +183,9 @@ async fn health_and_unknown_paths_have_their_answers() {
         ("POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0", 405, Some("GET, HEAD")),
         ("GET /v1/publish HTTP/1.1\r\nHost: localhost", 405, Some("POST")),
         ("OPTIONS /v1/publish HTTP/1.1\r\nHost: localhost", 405, Some("POST")),
+        ("GET / HTTP/1.1\r\nHost: localhost", 200, None),
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0", 405, Some("GET, HEAD")),
+        ("GET /callboard/index.js HTTP/1.1\r\nHost: localhost", 200, None),
         ("GET /callboard/nothing.js HTTP/1.1\r\nHost: localhost", 404, None),
         ("GET /callboard/../Cargo.toml HTTP/1.1\r\nHost: localhost", 404, None),
     ] {
