@@ -183,7 +183,7 @@ impl<S: Session> Bridge<S> {
     fn take_messages(&mut self, bytes: usize) {
         self.silence = 0;
         self.session.begin_read(bytes);
-        let verdict = self.hear();
+        let verdict = self.hear().and_then(|()| self.session.hold_begun(self.reader.begun_bytes()));
         self.session.hand_over();
         if let Err(ending) = verdict {
             self.reading = false;

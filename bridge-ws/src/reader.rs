@@ -95,6 +95,11 @@ impl Reader {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// How many bytes it holds of a message that has not come whole.
+    pub(crate) fn begun_bytes(&self) -> usize {
+        self.buffer.len() + self.message.as_ref().map_or(0, |message| message.content.len())
+    }
+
     /// The next message; `None` until more is read, and after a close.
     ///
     /// # Errors

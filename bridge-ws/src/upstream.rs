@@ -65,6 +65,13 @@ pub trait Session: Send + 'static {
     /// How the session ends, if it does; the bridge then says so with [`Session::end`].
     fn handle(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending>;
 
+    /// Notes that so many bytes of a message were read that has not come whole.
+    ///
+    /// # Errors
+    ///
+    /// How the session ends if there is no room for them; the bridge then says so with [`Session::end`].
+    fn hold_begun(&mut self, bytes: usize) -> Result<(), Ending>;
+
     /// Hands over what the frames since the last call ask for. No more is read until [`Session::is_clear`].
     fn hand_over(&mut self);
 

@@ -111,6 +111,26 @@ async fn a_browser_that_does_not_read_is_sent_away_alone() {
 }
 
 #[tokio::test]
+async fn browsers_that_do_not_end_what_they_begin_share_a_bound() {
+    let limits = Limits { inbox_bytes: 2 << 20, ..Limits::default() };
+    let broker = Broker::start_for_browsers(|config| config.limits = limits).await;
+    let mut neighbour = Neighbour::of(broker.addr()).await;
+    let mut beginners = Vec::new();
+    for door in [Door::Binary, Door::Json, Door::Binary] {
+        let mut beginner = open(&broker, door).await;
+        let first = if door == Door::Json { 0x81 } else { 0x82 };
+        // A message of a million bytes under a mask of zeros, without its end.
+        let header = [&[first, 0xff][..], &1_000_000_u64.to_be_bytes(), &[0; 4]].concat();
+        beginner.send_bytes(&[header, vec![b' '; 900_000]].concat()).await;
+        beginners.push(Box::pin(async move { beginner.sent_away().await }));
+    }
+    let ((code, reason), ..) = futures_util::future::select_all(beginners).await;
+    assert_eq!(code, Code::Overloaded.number());
+    assert!(reason.contains("do not end what they begin"), "{reason}");
+    neighbour.carries_on().await;
+}
+
+#[tokio::test]
 async fn a_panic_in_a_browsers_session_ends_that_session_alone() {
     for door in BROWSERS {
         let broker = Broker::start_for_browsers(|_| ()).await;

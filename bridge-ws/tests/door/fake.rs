@@ -251,6 +251,10 @@ impl Session for FakeSession {
         Ok(())
     }
 
+    fn hold_begun(&mut self, _: usize) -> Result<(), Ending> {
+        Ok(())
+    }
+
     fn hand_over(&mut self) {}
 
     fn is_clear(&self) -> bool {

@@ -137,6 +137,10 @@ impl upstream::Session for Browser {
         Ok(())
     }
 
+    fn hold_begun(&mut self, bytes: usize) -> Result<(), upstream::Ending> {
+        self.session.hold_partial(bytes).map_err(told)
+    }
+
     fn hand_over(&mut self) {
         self.session.hand_over();
         self.has_run_on |= self.session.has_run_on();
