@@ -11,10 +11,12 @@ use callboard_protocol::Millis;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use crate::builder::Builder;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Drain as DrainConfig};
 use crate::door::{BindError, Inside, Local, Quic, ResetSecret};
+use crate::hooks::Hooks;
 use crate::identity::{KeyError, KeyStore};
 use crate::interior::Interior;
 use crate::metrics::Metrics;
@@ -83,10 +85,19 @@ impl Broker {
     ///
     /// What is missing or wrong; nothing is left running then.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::builder(config).start().await
+    }
+
+    /// A broker to be, for a program that embeds it and has a say in what is published.
+    pub fn builder(config: Config) -> Builder {
+        Builder { config, hooks: Hooks::default() }
+    }
+
+    pub(crate) async fn start_built(Builder { config, hooks }: Builder) -> Result<Self, StartError> {
         config.check()?;
         let Files { certificate, tls, keys, reset } = read(config.clone()).await?;
         let memory_bound_bytes = config.memory_bound().bytes();
-        let interior = Interior::new(config.clone(), keys, Clock::start(), Chance::of_the_system());
+        let interior = Interior::new(config.clone(), keys, hooks, Clock::start(), Chance::of_the_system());
         let metrics = Arc::clone(interior.registry().metrics());
         let scope = Scope {
             metrics: Arc::clone(&metrics),

@@ -16,6 +16,7 @@ use crate::connection::{Drain, Ending, Registry, Rules};
 use crate::defaults::{SHARDS, SWEEP_EVERY};
 use crate::directory::Directory;
 use crate::door::Local;
+use crate::hooks::Hooks;
 use crate::identity::KeyStore;
 use crate::limit::{Admission, Budget, Inbox};
 use crate::metrics::Metrics;
@@ -28,7 +29,7 @@ pub(crate) struct Interior {
 
 impl Interior {
     /// Nobody is in, and there is no channel.
-    pub(crate) fn new(config: Config, keys: KeyStore, clock: Clock, chance: Chance) -> Self {
+    pub(crate) fn new(config: Config, keys: KeyStore, hooks: Hooks, clock: Clock, chance: Chance) -> Self {
         let rules = Rules {
             keys,
             anonymous_publish: config.may_publish_anonymously(),
@@ -36,6 +37,7 @@ impl Interior {
             subscriptions_max: config.subscriptions_max,
             subscriptions: Budget::new(config.limits.subscriptions),
             limits: config.limits,
+            hooks,
         };
         let metrics = Arc::new(Metrics::default());
         let local = Local {

@@ -4,6 +4,7 @@
 //! draws the house, PROTOCOL.md says what goes over the wire.
 
 mod broker;
+mod builder;
 mod chance;
 mod channel;
 mod clock;
@@ -18,6 +19,7 @@ mod format;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hooks;
 pub mod identity;
 mod interior;
 mod limit;
@@ -30,7 +32,9 @@ pub mod simulation;
 pub mod tls;
 
 pub use broker::{Broker, StartError};
+pub use builder::Builder;
 pub use config::Config;
 pub use door::{BindError, tuning};
 #[cfg(feature = "faults")]
 pub use faults::Sabotage;
+pub use hooks::{Hooks, Incoming};

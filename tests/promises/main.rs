@@ -17,6 +17,7 @@ mod fan_out;
 mod full_disk;
 mod gap;
 mod half_open;
+mod hooks;
 mod limits;
 mod memory;
 mod migration;

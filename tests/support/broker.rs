@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use callboard::Hooks;
 use callboard::config::{Config, WsListen};
 use callboard_client::{Builder, Client};
 use tempfile::TempDir;
@@ -24,13 +25,26 @@ impl Broker {
 
     /// Starts one with what `change` makes of the defaults.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_built(change, |_| ()).await
+    }
+
+    /// Starts one with a browser's door and with hooks, as a program that embeds it does.
+    pub async fn start_hooked(change: impl FnOnce(&mut Config), configure: impl FnOnce(&mut Hooks)) -> Self {
+        let for_browsers = |config: &mut Config| {
+            config.ws.listen = WsListen::SamePort;
+            change(config);
+        };
+        Self::start_built(for_browsers, configure).await
+    }
+
+    async fn start_built(change: impl FnOnce(&mut Config), configure: impl FnOnce(&mut Hooks)) -> Self {
         let data_dir = temp::directory();
         let mut config = Config::new(data_dir.path());
         config.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         // The port of a test that starts its broker again may be taken by then; few need this door.
         config.ws.listen = WsListen::Off;
         change(&mut config);
-        let broker = soon("the broker", callboard::Broker::start(config)).await;
+        let broker = soon("the broker", callboard::Broker::builder(config).configure(configure).start()).await;
         Self { broker: broker.unwrap_or_else(|error| panic!("the broker did not start: {error}")), data_dir }
     }
 

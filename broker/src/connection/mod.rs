@@ -7,6 +7,7 @@ mod actor;
 mod arrival;
 mod ending;
 mod hello;
+mod measure;
 mod messages;
 mod outbox;
 mod registry;

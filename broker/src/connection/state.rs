@@ -10,13 +10,14 @@ use callboard_protocol::frame::{
     Answer, Authenticate, ClientFrame, Credential, Failed, Hello, Publish, ServerFrame, Subscribe, SubscribeOptions,
     Unsubscribe, Welcome,
 };
-use callboard_protocol::limits::{KEY_BYTES_MAX, LABEL_BYTES_MAX};
+use callboard_protocol::limits::LABEL_BYTES_MAX;
 use callboard_protocol::session::{FromClient, request_of};
 use callboard_protocol::{ChannelName, ConnectionId, Millis, PayloadRef, RequestId};
 
 use super::arrival::Arrival;
 use super::ending::Ending;
 use super::hello::{NOT_PRIVATE, TOO_LONG_A_CREDENTIAL, check_hello, fits};
+use super::measure;
 use super::messages::Command;
 use super::outbox::{Gate, Outbox};
 use super::subscriptions::Subscriptions;
@@ -24,6 +25,7 @@ use crate::channel::{Batch, Claim, Input, Instance, Join, Leave, Party, Publicat
 use crate::config::Limits;
 use crate::defaults::{BATCHES_SEARCHED, GRANTS_MAX, STRIKES_MAX};
 use crate::faults::{self, Place};
+use crate::hooks::{Hooks, Incoming};
 use crate::identity::{self, Identity, KeyStore, Refusal};
 use crate::limit::{Bucket, Budget};
 
@@ -42,6 +44,8 @@ pub(crate) struct Rules {
     pub(crate) subscriptions: Arc<Budget>,
     /// What a session may do in a second, among others.
     pub(crate) limits: Limits,
+    /// What is done to messages on their way in.
+    pub(crate) hooks: Hooks,
 }
 
 /// One session.
@@ -259,22 +263,23 @@ impl State {
     }
 
     fn take(&mut self, frame: &Publish<'_>, body: &Bytes, commands: &mut Vec<Command>) -> Result<(), Refusal> {
-        self.check_size(frame)?;
+        measure::check(frame.payload.bytes().len(), frame.key, self.rules.payload_bytes_max)?;
         faults::strike(Place::Connection, frame.channel, frame.payload.bytes());
         // Publishes to one channel are handed over as one, as long as nothing but publishes lies between them. That this
         // party may publish there was asked for the first of them.
         for command in commands.iter_mut().rev().take(BATCHES_SEARCHED) {
             let Input::Publish(batch) = &mut command.input else { break };
             if command.channel.as_str() == frame.channel && Arc::ptr_eq(batch.from.party(), &self.party) {
-                batch.push(Publication::of(frame, body));
+                batch.push(self.publication(frame, body)?);
                 self.batch_expected = batch.publications.len();
                 return Ok(());
             }
         }
         let channel = self.publishable(frame.channel)?;
+        let publication = self.publication(frame, body)?;
         let expected = std::mem::replace(&mut self.batch_expected, 1);
         let mut batch = Batch::with_room(Claim::of(&self.party), expected);
-        batch.push(Publication::of(frame, body));
+        batch.push(publication);
         commands.push(Command { channel, input: Input::Publish(batch) });
         Ok(())
     }
@@ -312,18 +317,16 @@ impl State {
         }
     }
 
-    fn check_size(&self, frame: &Publish<'_>) -> Result<(), Refusal> {
-        let (bytes, max) = (frame.payload.bytes().len(), self.rules.payload_bytes_max);
-        if bytes > max {
-            return Err(Refusal::new(
-                Class::PayloadTooLarge,
-                format!("a payload has at most {max} bytes, this one has {bytes}; send a reference to it instead"),
-            ));
+    /// What is published, once the hooks of the program that embeds the broker have seen it.
+    fn publication(&self, frame: &Publish<'_>, body: &Bytes) -> Result<Publication, Refusal> {
+        let mut publication = Publication::of(frame, body);
+        if !self.rules.hooks.is_empty() {
+            let (channel, publisher) = (frame.channel, self.party.key.as_deref());
+            let Publication { key, payload, .. } = &mut publication;
+            self.rules.hooks.apply(&mut Incoming { channel, publisher, key, payload })?;
+            measure::check(payload.bytes().len(), key.as_deref(), self.rules.payload_bytes_max)?;
         }
-        if frame.key.is_some_and(|key| key.len() > KEY_BYTES_MAX) {
-            return Err(Refusal::new(Class::BadRequest, format!("a message key has at most {KEY_BYTES_MAX} bytes")));
-        }
-        Ok(())
+        Ok(publication)
     }
 
     fn publishable(&mut self, channel: &str) -> Result<ChannelName, Refusal> {

@@ -37,6 +37,7 @@ impl Talk {
             subscriptions_max: 2,
             subscriptions: Budget::new(100),
             limits: Limits::default(),
+            hooks: Hooks::default(),
         };
         let bounds = config::Outbox { messages: 1000, bytes: 1 << 20 };
         let outbox = Arc::new(Outbox::new(bounds, &Budget::new(1 << 30), format));

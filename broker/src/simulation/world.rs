@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection::{Actor, Arrival, Patience, Socket};
 use crate::format::Format;
+use crate::hooks::Hooks;
 use crate::identity::KeyStore;
 use crate::interior::Interior;
 use crate::limit::Refused;
@@ -85,7 +86,7 @@ impl World {
         let keys = KeyStore::open(&self.config.data_dir).expect("the keys of a simulation are readable");
         let clock = Clock::simulated(DAWN_MS + self.now_ms());
         let chance = Chance::of_seed(self.seed.wrapping_add(self.runs << 32));
-        let interior = Interior::new(self.config.clone(), keys, clock, chance);
+        let interior = Interior::new(self.config.clone(), keys, Hooks::default(), clock, chance);
         let mut sweep = JoinSet::new();
         sweep.spawn(interior.sweep());
         self.broker = Some(Broker { interior, _sweep: sweep });
