@@ -6,6 +6,7 @@
 mod actor;
 mod arrival;
 mod ending;
+mod gate;
 mod hello;
 mod measure;
 mod messages;
@@ -21,8 +22,9 @@ mod writer;
 pub(crate) use actor::{Actor, Patience};
 pub(crate) use arrival::{Arrival, Shown};
 pub(crate) use ending::Ending;
+pub(crate) use gate::Gate;
 pub(crate) use messages::Drain;
-pub(crate) use outbox::{Ended, Gate, Outbox};
+pub(crate) use outbox::{Ended, Outbox};
 pub(crate) use registry::Registry;
 pub(crate) use session::{Inlet, Session};
 #[cfg(feature = "simulation")]

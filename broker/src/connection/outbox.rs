@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -13,27 +12,12 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::ending::Ending;
+use super::gate::Gate;
 use crate::channel::Replay;
 use crate::config::{self, OUTBOX_BYTES_FREE};
 use crate::defaults::PLACES_KEPT;
 use crate::format::Format;
 use crate::limit::{Budget, Share};
-
-/// A membership's permission to be delivered to, held by the channel and by the session. Once shut it stays shut.
-#[derive(Debug, Default)]
-pub(crate) struct Gate(AtomicBool);
-
-impl Gate {
-    /// Lets nothing more through.
-    pub(crate) fn shut(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// Whether deliveries may pass.
-    pub(crate) fn is_open(&self) -> bool {
-        !self.0.load(Ordering::Acquire)
-    }
-}
 
 /// What waits in an outbox.
 #[derive(Debug)]
@@ -325,6 +309,8 @@ impl Outbox {
 mod tests {
     use std::task::Waker;
 
+    use callboard_bridge_ws::Dialect;
+
     use super::*;
 
     fn outbox(messages: usize, bytes: usize) -> Outbox {
@@ -352,6 +338,16 @@ mod tests {
             assert_eq!(taken(&outbox, 1000), 0);
             assert_eq!(outbox.answer(frames(1), 1), Err(Ended), "an ended session takes nothing more");
         }
+    }
+
+    #[test]
+    fn what_a_dialect_makes_too_long_is_taken_when_nothing_waits() {
+        let bounds = config::Outbox { messages: 10, bytes: 20 };
+        let json = Outbox::new(bounds, &Budget::new(1 << 30), Format::Message(Dialect::Json));
+        let gate = Gate::default();
+        assert_eq!(json.deliver(&gate, &frames(100), 1), Ok(()));
+        assert_eq!(json.deliver(&gate, &frames(1), 1), Err(Ended), "behind it the bounds count");
+        assert_eq!(outbox(10, 20).deliver(&gate, &frames(100), 1), Err(Ended), "a stream is measured as it is");
     }
 
     #[test]

@@ -16,10 +16,11 @@ use callboard_protocol::{ChannelName, ConnectionId, Millis, PayloadRef, RequestI
 
 use super::arrival::Arrival;
 use super::ending::Ending;
+use super::gate::Gate;
 use super::hello::{NOT_PRIVATE, TOO_LONG_A_CREDENTIAL, check_hello, fits};
 use super::measure;
 use super::messages::Command;
-use super::outbox::{Gate, Outbox};
+use super::outbox::Outbox;
 use super::subscriptions::Subscriptions;
 use crate::channel::{Batch, Claim, Input, Instance, Join, Leave, Party, Publication};
 use crate::config::Limits;

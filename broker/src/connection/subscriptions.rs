@@ -6,7 +6,7 @@ use callboard_protocol::ChannelName;
 use callboard_protocol::error::Class;
 use indexmap::IndexMap;
 
-use super::outbox::Gate;
+use super::gate::Gate;
 use crate::identity::Refusal;
 use crate::limit::{Budget, Share};
 
