@@ -9,7 +9,7 @@ use crate::source::{Source, file, hold, lines_with, rust_files};
 const BODIES: &str = "protocol/src/fuzzing.rs";
 
 /// The files that have fuzz bodies.
-const ALL_BODIES: [&str; 3] = [BODIES, "client/src/fuzzing.rs", "broker/src/fuzzing.rs"];
+const ALL_BODIES: [&str; 4] = [BODIES, "bridge-ws/src/fuzzing.rs", "client/src/fuzzing.rs", "broker/src/fuzzing.rs"];
 const TARGETS: &str = "fuzz/fuzz_targets/";
 
 #[test]

@@ -91,7 +91,10 @@ impl Broker {
             | ClientFrame::Return(_)
             | ClientFrame::Emit(_) => (RequestId::ZERO, About::Else),
         };
-        self.asked.push_back(Question { request, about });
+        // What asks for no answer gets none.
+        if request != RequestId::ZERO {
+            self.asked.push_back(Question { request, about });
+        }
     }
 
     /// The next thing to say, by the input's choice; `None` if there is nothing of the kind to be said.
@@ -114,9 +117,6 @@ impl Broker {
             let (code, class) =
                 [(403, "forbidden"), (503, "unavailable"), (429, "too-many-requests")][usize::from(how / 5) % 3];
             return Some(encoded(&ServerFrame::Failed(Failed { request, code, class, sentence: "no", data: None })));
-        }
-        if request == RequestId::ZERO {
-            return None;
         }
         let number = self.channels.len() as u64 + 1;
         let answer = match about {
