@@ -114,6 +114,8 @@ fn a_key_is_printed_once_listed_without_its_secret_and_revoked() {
     assert_eq!(run(home.path(), &["token", "revoke", id]).status.code(), Some(0));
     assert_eq!(text(&run(home.path(), &["token", "list"]).stdout), "");
     assert_eq!(run(home.path(), &["token", "revoke", id]).status.code(), Some(1));
+    assert_eq!(run(home.path(), &["token", "new", "edge", "--bridge"]).status.code(), Some(0));
+    assert!(text(&run(home.path(), &["token", "list"]).stdout).ends_with("  bridge  edge\n"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use callboard::config::Draft;
-use callboard::identity::{KeyError, KeyId, KeyStore, StoredKey};
+use callboard::identity::{KeyError, KeyId, KeyStore, Rights, StoredKey};
 use clap::{Args, Subcommand};
 
 use super::exit::{self, Exit};
@@ -20,6 +20,7 @@ then on. Sessions that are open stay open.
 Examples:
   callboard token new reporter
   export CALLBOARD_API_KEY=\"$(callboard token new reporter)\"
+  callboard token new edge-paris --bridge
   callboard token revoke 1f8a09c2
 
 Exit codes:
@@ -48,8 +49,12 @@ enum Action {
     New {
         /// What its bearer is called: what others see as the publisher of its messages
         name: String,
+
+        /// Let its bearer open sessions for others, and believe what it says of their addresses: for `callboard bridge`
+        #[arg(long)]
+        bridge: bool,
     },
-    /// List the keys: id, when made, name
+    /// List the keys: id, when made, right or -, name
     List,
     /// Make a key worthless
     Revoke {
@@ -65,7 +70,7 @@ pub(super) fn run(command: Token) -> anyhow::Result<Exit> {
     let data_dir = command.place.data_dir(file.as_ref().and_then(Draft::data_dir))?;
     let keys = KeyStore::open(&data_dir)?;
     match command.action {
-        Action::New { name } => new(&keys, &name),
+        Action::New { name, bridge } => new(&keys, &name, Rights { bridge }),
         Action::List => {
             let keys = keys.list()?;
             if keys.is_empty() {
@@ -88,8 +93,8 @@ pub(super) fn run(command: Token) -> anyhow::Result<Exit> {
 }
 
 /// The key goes to standard output, alone, so that `$(…)` catches it; what to do with it goes to standard error.
-fn new(keys: &KeyStore, name: &str) -> anyhow::Result<Exit> {
-    let key = keys.create(name).map_err(|error| match error {
+fn new(keys: &KeyStore, name: &str, rights: Rights) -> anyhow::Result<Exit> {
+    let key = keys.create_with(name, rights).map_err(|error| match error {
         KeyError::BadName => exit::usage(error),
         KeyError::Io { .. } | KeyError::Malformed { .. } | _ => error.into(),
     })?;
@@ -114,7 +119,11 @@ fn how_to_use(id: &KeyId, program: &str) -> String {
 
 /// A line a key, in columns that scripts can cut; the name, which may have blanks, comes last.
 fn list(keys: &[StoredKey]) -> String {
-    keys.iter().map(|key| format!("{}  {}  {}\n", key.id, key.created, escape::escape(&key.name))).collect()
+    let line = |key: &StoredKey| {
+        let right = if key.rights.bridge { "bridge" } else { "-" };
+        format!("{}  {}  {right:6}  {}\n", key.id, key.created, escape::escape(&key.name))
+    };
+    keys.iter().map(line).collect()
 }
 
 fn parse_id(text: &str) -> Result<KeyId, String> {
@@ -144,14 +153,15 @@ mod tests {
         let keys = KeyStore::open(home.path()).expect("a store");
         assert_eq!(list(&keys.list().expect("a list")), "");
         let first = keys.create("night reporter").expect("a key");
-        keys.create("b").expect("a key");
+        keys.create_with("b", Rights { bridge: true }).expect("a key");
         let text = list(&keys.list().expect("a list"));
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 2);
         assert!(
-            lines[0].starts_with(&format!("{}  20", first.id())) && lines[0].ends_with("Z  night reporter"),
+            lines[0].starts_with(&format!("{}  20", first.id())) && lines[0].ends_with("Z  -       night reporter"),
             "{text}"
         );
+        assert!(lines[1].ends_with("Z  bridge  b"), "{text}");
     }
 
     #[test]

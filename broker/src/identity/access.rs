@@ -93,7 +93,7 @@ mod tests {
     }
 
     fn someone() -> Identity {
-        Identity { strategy: "apikey", key: "reporter".into() }
+        Identity { strategy: "apikey", key: "reporter".into(), bridge: None }
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::time::SystemTime;
 
 use callboard_protocol::limits;
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 
-use super::apikey::{ApiKey, Digest, KeyId};
-use super::who::Identity;
+use super::apikey::{ApiKey, KeyId};
+use super::keyfile::{self, StoredKey};
+use super::who::{Identity, Rights};
 use crate::clock::Clock;
 use crate::data_dir::{self, Mode};
 
@@ -23,13 +23,6 @@ const FILE: &str = "keys.toml";
 /// The file that whoever changes the keys holds locked.
 const LOCK: &str = "keys.lock";
 
-/// What the file begins with, for whoever opens it.
-const HEADER: &str = "\
-# Callboard's API keys. `callboard token new`, `list` and `revoke` change this file; a running broker follows it.
-# It has the SHA-256 of each secret, never the secret.
-
-";
-
 /// The API keys of one data directory.
 ///
 /// Every [`verify`](Self::verify) looks whether the file was replaced since it was read (one `stat`), so that a new key
@@ -39,18 +32,6 @@ const HEADER: &str = "\
 pub struct KeyStore {
     data_dir: PathBuf,
     snapshot: Mutex<Snapshot>,
-}
-
-/// A key as it is stored and listed.
-#[derive(Debug, Clone)]
-pub struct StoredKey {
-    /// The part of the key that names it.
-    pub id: KeyId,
-    /// What its bearer is called: the key of the identity. Several keys may share a name while one replaces another.
-    pub name: String,
-    /// When it was made: RFC 3339, in UTC.
-    pub created: String,
-    digest: Digest,
 }
 
 /// Why the keys cannot be read or changed.
@@ -93,22 +74,6 @@ struct Stamp {
     inode: u64,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyFile {
-    #[serde(default)]
-    key: Vec<KeyTable>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyTable {
-    id: String,
-    name: String,
-    created: String,
-    sha256: String,
-}
-
 impl KeyStore {
     /// The keys of this data directory. Where there is no file there are no keys.
     ///
@@ -129,7 +94,19 @@ impl KeyStore {
         let mut snapshot = self.snapshot.lock();
         self.follow(&mut snapshot);
         let stored = snapshot.keys.iter().find(|stored| stored.id == *key.id())?;
-        stored.digest.matches(&digest).then(|| Identity { strategy: STRATEGY, key: stored.name.as_str().into() })
+        stored.digest.matches(&digest).then(|| Identity {
+            strategy: STRATEGY,
+            key: stored.name.as_str().into(),
+            bridge: stored.rights.bridge.then(|| stored.id.clone()),
+        })
+    }
+
+    /// Whether the key of this id may, at this moment, open sessions for others.
+    #[must_use]
+    pub fn may_bridge(&self, id: &KeyId) -> bool {
+        let mut snapshot = self.snapshot.lock();
+        self.follow(&mut snapshot);
+        snapshot.keys.iter().any(|stored| stored.id == *id && stored.rights.bridge)
     }
 
     /// The keys, in the order in which they were made.
@@ -141,12 +118,21 @@ impl KeyStore {
         Ok(self.read()?.keys)
     }
 
-    /// Makes a key and stores its digest. What is returned is the only copy of the secret.
+    /// Makes a key without particular rights and stores its digest. What is returned is the only copy of the secret.
     ///
     /// # Errors
     ///
     /// [`KeyError`].
     pub fn create(&self, name: &str) -> Result<ApiKey, KeyError> {
+        self.create_with(name, Rights::default())
+    }
+
+    /// The same with rights.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`].
+    pub fn create_with(&self, name: &str, rights: Rights) -> Result<ApiKey, KeyError> {
         if name.is_empty() || name.len() > limits::LABEL_BYTES_MAX || name.chars().any(char::is_control) {
             return Err(KeyError::BadName);
         }
@@ -161,7 +147,7 @@ impl KeyStore {
             }
         };
         let (id, digest) = (key.id().clone(), key.digest());
-        keys.push(StoredKey { id, name: name.to_owned(), created: created.to_string(), digest });
+        keys.push(StoredKey { id, name: name.to_owned(), created: created.to_string(), rights, digest });
         self.write(&keys)?;
         Ok(key)
     }
@@ -210,15 +196,13 @@ impl KeyStore {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Snapshot::default()),
             Err(error) => return Err(self.failed(error)),
         };
-        let keys = parse(&text).map_err(|sentence| KeyError::Malformed { path, sentence })?;
+        let keys = keyfile::parse(&text).map_err(|sentence| KeyError::Malformed { path, sentence })?;
         Ok(Snapshot { stamp, keys })
     }
 
     fn write(&self, keys: &[StoredKey]) -> Result<(), KeyError> {
-        let key = keys.iter().map(KeyTable::from).collect();
-        let text = toml::to_string(&KeyFile { key }).map_err(|error| self.failed(io::Error::other(error)))?;
-        data_dir::write(&self.file(), format!("{HEADER}{text}").as_bytes(), Mode::Secret)
-            .map_err(|error| self.failed(error))
+        let text = keyfile::text(keys).map_err(|error| self.failed(io::Error::other(error)))?;
+        data_dir::write(&self.file(), text.as_bytes(), Mode::Secret).map_err(|error| self.failed(error))
     }
 
     /// Two that change the keys at once take turns; the lock ends with the file that is returned.
@@ -248,29 +232,6 @@ fn stamp(path: &Path) -> io::Result<Option<Stamp>> {
     #[cfg(not(unix))]
     let inode = 0;
     Ok(Some(Stamp { modified: metadata.modified().ok(), bytes: metadata.len(), inode }))
-}
-
-fn parse(text: &str) -> Result<Vec<StoredKey>, String> {
-    let file: KeyFile = toml::from_str(text).map_err(|error| error.to_string())?;
-    file.key.into_iter().map(StoredKey::try_from).collect()
-}
-
-impl TryFrom<KeyTable> for StoredKey {
-    type Error = String;
-
-    fn try_from(table: KeyTable) -> Result<Self, String> {
-        let KeyTable { id, name, created, sha256 } = table;
-        let id = KeyId::parse(&id).ok_or_else(|| format!("`{id}` is not the id of a key"))?;
-        let digest = Digest::parse(&sha256).ok_or_else(|| format!("key {id} has no SHA-256 in hexadecimal"))?;
-        Ok(Self { id, name, created, digest })
-    }
-}
-
-impl From<&StoredKey> for KeyTable {
-    fn from(stored: &StoredKey) -> Self {
-        let StoredKey { id, name, created, digest } = stored;
-        Self { id: id.to_string(), name: name.clone(), created: created.clone(), sha256: digest.to_text() }
-    }
 }
 
 #[cfg(test)]
@@ -304,6 +265,19 @@ mod tests {
         assert_eq!(command.revoke(first.id()).expect("no error"), None);
         fs::remove_file(broker.file()).expect("removed");
         assert_eq!(broker.verify(&second.reveal()), None);
+    }
+
+    #[test]
+    fn a_right_ends_with_its_key() {
+        let home = tempfile::tempdir().expect("a directory");
+        let (broker, command) = (open(&home), open(&home));
+        let plain = command.create("edge").expect("a key");
+        let bridge = command.create_with("edge", Rights { bridge: true }).expect("a key");
+        let known = |key: &ApiKey| broker.verify(&key.reveal()).expect("known");
+        assert_eq!((known(&plain).bridge, known(&bridge).bridge), (None, Some(bridge.id().clone())));
+        assert_eq!((broker.may_bridge(plain.id()), broker.may_bridge(bridge.id())), (false, true));
+        command.revoke(bridge.id()).expect("revoked");
+        assert!(!broker.may_bridge(bridge.id()));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod access;
 mod apikey;
 mod credential;
+mod keyfile;
 mod keystore;
 mod refusal;
 mod who;
@@ -10,7 +11,8 @@ mod who;
 pub use access::{may_publish, may_subscribe};
 pub use apikey::{ApiKey, KeyId};
 pub use credential::authenticate;
+pub use keyfile::StoredKey;
 pub(crate) use keystore::STRATEGY as APIKEY;
-pub use keystore::{KeyError, KeyStore, StoredKey};
+pub use keystore::{KeyError, KeyStore};
 pub use refusal::Refusal;
-pub use who::Identity;
+pub use who::{Identity, Rights};

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use callboard_protocol::frame;
 
+use super::apikey::KeyId;
+
 /// Who the broker takes a peer for. Cloning shares the key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Identity {
@@ -11,6 +13,16 @@ pub struct Identity {
     pub strategy: &'static str,
     /// The peer's key under that strategy: an API key's name.
     pub key: Arc<str>,
+    /// The API key under which the peer may open sessions for others, if it has that right. It is the peer's alone: no
+    /// session that it opens has it.
+    pub bridge: Option<KeyId>,
+}
+
+/// What an API key allows beside what every authenticated peer may do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// To open sessions for others, as a bridge at the edge does for browsers, and to say from which address they come.
+    pub bridge: bool,
 }
 
 impl Identity {
