@@ -26,6 +26,9 @@ export class Member {
   /** Whether the broker's answer is still to come. */
   isWaiting = true;
   isGone = false;
+  /** Whether the channel's messages come, and what it was told of that. */
+  #isLive = false;
+  #wasLive = false;
   /** What is to be done when it has ended for good. */
   onGone = () => {};
   /** The first offset that it gets in this epoch. */
@@ -63,6 +66,15 @@ export class Member {
     if (kept.length > 0) queueMicrotask(() => this.#catchUp());
   }
 
+  /**
+   * The channel's messages come, or no more. It hears of that behind whoever is at work now.
+   * @param {boolean} isLive
+   */
+  live(isLive) {
+    this.#isLive = isLive;
+    queueMicrotask(() => this.#tellLive());
+  }
+
   /** @param {Message} message */
   hear(message) {
     this.#catchUp();
@@ -90,6 +102,7 @@ export class Member {
   end(error) {
     if (this.isGone) return true;
     this.isGone = true;
+    this.live(false);
     this.#reject(error);
     this.onGone();
     call(this.#options.onEnd, error);
@@ -99,7 +112,14 @@ export class Member {
   /** It listens no more. */
   leave() {
     this.isGone = true;
+    this.live(false);
     this.#reject(new CallboardError(0, 'unsubscribed', 'the subscription was ended before the broker answered'));
+  }
+
+  #tellLive() {
+    if (this.#isLive === this.#wasLive) return;
+    this.#wasLive = this.#isLive;
+    call(this.#options.onLive, this.#isLive);
   }
 
   /** A WebSocket may bring the next message in the same turn: what came before goes first. */
@@ -212,8 +232,17 @@ export class Channel {
         this.#admit(member, Math.max(this.#live - member.rewind, first), answer.position.epoch);
       }
       if (missing !== null && !(isNew && member.rewind === 0)) member.miss(missing);
+      member.live(true);
     }
     return missing;
+  }
+
+  /** The session is over: it is to be asked for in the next one. */
+  rest() {
+    this.phase = 'wanted';
+    this.isStale = false;
+    this.number = -1;
+    for (const member of this.members) member.live(false);
   }
 
   /**
@@ -250,6 +279,7 @@ export class Channel {
     // While a rewind is on its way, who asked for none does not get its rest.
     const live = member.rewind === 0 ? Math.max(this.#live, offset + 1) : offset + 1;
     this.#admit(member, kept?.offset ?? live, epoch);
+    member.live(true);
   }
 
   /**

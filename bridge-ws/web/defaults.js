@@ -44,6 +44,15 @@ export const ASLEEP_MS = 1_000;
 /** Browsers wake a hidden page's timers once a minute: what is later than this was not throttled but frozen. */
 export const FROZEN_MS = 90_000;
 
+/** What is longer than this, a browser's timer waits for not at all. */
+export const TIMER_MS_MAX = 0x7fffffff;
+
+/** A poll whose changes the bus tells goes on this much slower, since what is read may have other sources too. */
+export const POLL_SLOWER = 10;
+
+/** A poll's run that takes longer hangs: browsers themselves give most requests less than five minutes. */
+export const POLL_TIMEOUT_MS = 120_000;
+
 /** Every option that is a number, with its default and the least that it may be. */
 export const NUMBERS = Object.freeze({
   /** How many publishes wait between their callers and the socket. */

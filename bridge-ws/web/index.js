@@ -15,6 +15,7 @@ import './name.js';
 import './named.js';
 import './observers.js';
 import './options.js';
+import './pace.js';
 import './page.js';
 import './payload.js';
 import './publish.js';
@@ -28,6 +29,7 @@ import './transform.js';
 export { connect } from './client.js';
 export { CloseCode } from './close.js';
 export { CallboardError } from './error.js';
+export { poll } from './poll.js';
 
 /**
  * @typedef {import('./client.js').Client} Client
@@ -41,8 +43,12 @@ export { CallboardError } from './error.js';
  * @typedef {import('./types.js').Message} Message
  * @typedef {import('./types.js').Options} Options
  * @typedef {import('./types.js').Outgoing} Outgoing
+ * @typedef {import('./poll.js').Poll} Poll
+ * @typedef {import('./types.js').PollOptions} PollOptions
+ * @typedef {import('./types.js').PollState} PollState
  * @typedef {import('./types.js').Position} Position
  * @typedef {import('./types.js').PublishOptions} PublishOptions
+ * @typedef {import('./types.js').Run} Run
  * @typedef {import('./types.js').SessionInfo} SessionInfo
  * @typedef {import('./types.js').State} State
  * @typedef {import('./types.js').SubscribeOptions} SubscribeOptions

@@ -1,7 +1,7 @@
 // What a page may choose, checked before anything is opened, so that a mistake is told where it was made.
 
 import { utf8 } from './bytes.js';
-import { NUMBERS, VERSION } from './defaults.js';
+import { NUMBERS, TIMER_MS_MAX, VERSION } from './defaults.js';
 import { CallboardError, badRequest } from './error.js';
 import { CREDENTIAL_BYTES_MAX, LABEL_BYTES_MAX } from './limits.js';
 import { ownPage } from './page.js';
@@ -15,8 +15,8 @@ import { ownPage } from './page.js';
  *   clock: Clock, page: Page }} Settled
  */
 
-/** @type {Clock} */
-const ownClock = {
+/** Time and chance as they are. @type {Clock} */
+export const ownClock = {
   now: () => Date.now(),
   setTimeout: (callback, ms) => setTimeout(callback, ms),
   clearTimeout: (timer) => clearTimeout(timer),
@@ -73,9 +73,8 @@ function numbers(options) {
   const settled = {};
   for (const [name, { default: preset, least }] of Object.entries(NUMBERS)) {
     const value = /** @type {Record<string, any>} */ (options)[name] ?? preset;
-    // What is longer than a browser's timer can wait would be waited for not at all.
-    if (!Number.isInteger(value) || value < least || value > 0x7fffffff) {
-      throw badRequest(`\`${name}\` is a whole number from ${least} to 2147483647`);
+    if (!Number.isInteger(value) || value < least || value > TIMER_MS_MAX) {
+      throw badRequest(`\`${name}\` is a whole number from ${least} to ${TIMER_MS_MAX}`);
     }
     settled[name] = value;
   }

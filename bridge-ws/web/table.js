@@ -124,9 +124,7 @@ export class Table {
     this.#retry = null;
     for (const channel of this.#channels.values()) {
       const isLeft = channel.isStale || channel.phase === 'leaving';
-      channel.phase = 'wanted';
-      channel.isStale = false;
-      channel.number = -1;
+      channel.rest();
       if (isLeft && channel.members.length === 0) this.#remove(channel);
     }
   }
@@ -357,11 +355,13 @@ export class Table {
  * @param {unknown} listener
  * @param {SubscribeOptions} options
  */
-function check(name, listener, { rewind = 0, excludeOwn = false, onGap, onEnd }) {
+function check(name, listener, { rewind = 0, excludeOwn = false, onGap, onLive, onEnd }) {
   checkName(name);
   if (typeof listener !== 'function') throw badRequest('a listener is a function');
-  for (const given of [onGap, onEnd]) {
-    if (given !== undefined && typeof given !== 'function') throw badRequest('`onGap` and `onEnd` are functions');
+  for (const given of [onGap, onLive, onEnd]) {
+    if (given !== undefined && typeof given !== 'function') {
+      throw badRequest('`onGap`, `onLive` and `onEnd` are functions');
+    }
   }
   if (!Number.isInteger(rewind) || rewind < 0 || rewind > U32_MAX) {
     throw badRequest('`rewind` is a whole number of messages');

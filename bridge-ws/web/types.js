@@ -103,6 +103,9 @@
  * @property {number} [rewind] Begin with this many of the channel's last messages. Default: 0, the next message.
  * @property {boolean} [excludeOwn] Leave out what this page publishes itself. Default: `false`.
  * @property {(gap: Gap) => unknown} [onGap] Hears where messages are missing.
+ * @property {(isLive: boolean) => unknown} [onLive] Hears whether the channel's messages come: `true` once the broker
+ *   has answered, `false` when the session or the subscription is over. What was published from a `false` to the next
+ *   `true` comes then, or is told as a gap.
  * @property {(error: CallboardError) => unknown} [onEnd] Hears that the subscription has ended for good: the broker
  *   refused it, or the connection closed. Without it such a refusal goes to the client's `onError`.
  */
@@ -111,6 +114,30 @@
  * Ends the subscription; the second call does nothing.
  * @typedef {(() => void) & { ready: Promise<Position> }} Unsubscribe `ready` resolves when the broker has answered, to
  *   the place where the subscription stands, and rejects if it ended before.
+ */
+
+/**
+ * What is polled. Until its promise settles, no other run begins.
+ * @callback Run
+ * @param {{ signal: AbortSignal }} about `signal` aborts when the poll is stopped or the run takes too long: `fetch`
+ *   takes it.
+ * @returns {unknown}
+ */
+
+/**
+ * @typedef {object} PollOptions
+ * @property {number} [slowMs] The interval while the bus proves that nothing was missed. Default: ten intervals.
+ * @property {number} [timeoutMs] How long a run may take before it is aborted and counts as failed. Default: 2 minutes.
+ * @property {(state: PollState) => unknown} [onState] Hears of every change of the poll's state.
+ * @property {(error: CallboardError) => unknown} [onEnd] As of a subscription.
+ * @property {Clock} [clock] Time and chance, for tests.
+ * @property {Page} [page] Where the page's own events come from, for tests.
+ *
+ * @typedef {object} PollState
+ * @property {'running' | 'waiting' | 'hidden' | 'stopped'} name A run is on its way; it waits for the next one; it waits
+ *   until the page is shown; it ended.
+ * @property {boolean} isSlow Whether the bus proves that nothing was missed since the last run.
+ * @property {number | null} dueAt When the next run begins at the latest, in milliseconds since 1970, while `waiting`.
  */
 
 /**

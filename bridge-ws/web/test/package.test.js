@@ -34,7 +34,7 @@ test('the package names its door, needs nothing, and knows its version', () => {
   assert.equal(manifest.exports['.'].default, './index.js');
   assert.equal(manifest.dependencies, undefined);
   assert.equal(manifest.version, VERSION);
-  assert.deepEqual(Object.keys(callboard).sort(), ['CallboardError', 'CloseCode', 'connect']);
+  assert.deepEqual(Object.keys(callboard).sort(), ['CallboardError', 'CloseCode', 'connect', 'poll']);
 });
 
 test('each module opens with what it is, and is short', () => {
