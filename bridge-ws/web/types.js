@@ -119,7 +119,7 @@
 /**
  * What is polled. Until its promise settles, no other run begins.
  * @callback Run
- * @param {{ signal: AbortSignal }} about `signal` aborts when the poll is stopped or the run takes too long: `fetch`
+ * @param {{ signal: AbortSignal }} about `signal` aborts when the poll is stopped or a run takes too long: `fetch`
  *   takes it.
  * @returns {unknown}
  */
@@ -134,8 +134,8 @@
  * @property {Page} [page] Where the page's own events come from, for tests.
  *
  * @typedef {object} PollState
- * @property {'running' | 'waiting' | 'hidden' | 'stopped'} name A run is on its way; it waits for the next one; it waits
- *   until the page is shown; it ended.
+ * @property {'running' | 'waiting' | 'hidden' | 'stopped'} name A run is on its way; the next one is waited for; the page
+ *   is hidden; it ended.
  * @property {boolean} isSlow Whether the bus proves that nothing was missed since the last run.
  * @property {number | null} dueAt When the next run begins at the latest, in milliseconds since 1970, while `waiting`.
  */
