@@ -20,7 +20,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::config::{CONTROLS_MAX, LINGER, MAILBOX};
 use crate::dialect::{Dialect, Incoming, Refused};
-use crate::farewell::{Farewell, say};
+use crate::farewell::{Farewell, hang_up};
 use crate::messages::{Drain, Ring};
 use crate::outgoing::Outgoing;
 use crate::present::Present;
@@ -283,7 +283,7 @@ impl<S: Session> Bridge<S> {
         if !self.hopeless || !self.is_writing() {
             let farewell = self.farewell.take().map_or_else(|| Farewell::Goodbye(ending.clone()), |farewell| *farewell);
             self.out.push(farewell.dressed(self.dialect));
-            Box::pin(say(&mut self.socket, &mut self.out)).await;
+            Box::pin(hang_up(&mut self.socket, &mut self.out)).await;
         }
         self.session.note_closed(ending.code);
         tracing::debug!(code = ending.code.number(), "a browser's session ended");

@@ -1,4 +1,4 @@
-//! The last words on a browser's socket, and how it is hung up; nothing is said after them.
+//! The last words on a browser's socket, and how any socket of the door is hung up; nothing is said after them.
 
 use std::future::poll_fn;
 
@@ -45,7 +45,7 @@ impl Farewell {
 
 /// Writes what is left of `out`, hangs up, and reads until the browser did too: a socket that is closed before what came
 /// is read takes the last words back. In all it waits a bounded time.
-pub(crate) async fn say(socket: &mut Socket, out: &mut Outgoing) {
+pub(crate) async fn hang_up(socket: &mut Socket, out: &mut Outgoing) {
     let said = async {
         while out.is_pending() || socket.is_unflushed() {
             poll_fn(|cx| socket.poll_write_from(cx, out)).await.ok()?;

@@ -9,6 +9,7 @@ mod bad_network;
 mod bad_order;
 mod bad_requests;
 mod browsers;
+mod browsers_in_tls;
 mod byte_by_byte;
 mod chaos;
 mod checker_catches;

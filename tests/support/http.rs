@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::raw::Wire;
 use crate::soon;
 
 /// An answer.
@@ -36,13 +37,23 @@ impl Answer {
 ///
 /// If no whole answer comes in time.
 pub async fn post(addr: SocketAddr, path: &str, fields: &str, body: &str) -> Answer {
+    let stream = soon("a TCP connection", TcpStream::connect(addr)).await.expect("a door that is open");
+    post_over(stream, path, fields, body).await
+}
+
+/// The same over a connection that is open already.
+///
+/// # Panics
+///
+/// If no whole answer comes in time.
+pub async fn post_over(mut stream: impl Wire, path: &str, fields: &str, body: &str) -> Answer {
     let request = format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n{fields}\r\n{body}",
         body.len()
     );
-    let mut stream = soon("a TCP connection", TcpStream::connect(addr)).await.expect("a door that is open");
     soon("room for a request", stream.write_all(request.as_bytes())).await.expect("a door that listens");
+    soon("room for what TLS has of it", stream.flush()).await.expect("a door that listens");
     let mut text = String::new();
     soon("an answer", stream.read_to_string(&mut text)).await.expect("an answer of text");
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text}"));

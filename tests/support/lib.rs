@@ -15,6 +15,7 @@ pub mod proxy;
 pub mod raw;
 mod reader;
 mod temp;
+pub mod tls;
 pub mod vectors;
 
 pub use broker::Broker;

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use callboard_protocol::error::Class;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -25,6 +26,8 @@ use crate::bridge::{Bridge, Patience};
 use crate::config::Config;
 use crate::denial::Denial;
 use crate::dialect::Dialect;
+use crate::farewell::hang_up;
+use crate::outgoing::Outgoing;
 use crate::present::Count;
 use crate::rules::Arrival;
 use crate::socket::Socket;
@@ -130,20 +133,23 @@ pub(crate) async fn serve<U: Upstream>(doorway: Arc<Doorway<U>>, stream: TcpStre
     };
     let arrival = Arrival { peer: peer.ip(), local: local.ip(), is_tls: doorway.tls.is_some() };
     let opening: Slot<U> = Arc::new(Mutex::new(None));
-    if let Some((socket, rest)) = converse(&doorway, arrival, socket, &opening).await
+    let (mut socket, rest) = converse(&doorway, arrival, socket, &opening).await;
+    if let Some(rest) = rest
         && let Some(opening) = opening.lock().take()
     {
-        doorway.open(opening, socket, &rest);
+        return doorway.open(opening, socket, &rest);
     }
+    hang_up(&mut socket, &mut Outgoing::default()).await;
 }
 
-/// Speaks HTTP until the connection is over, or is upgraded: then gives the socket back, and what was read behind.
+/// Speaks HTTP until the connection is over, or is upgraded. Gives the socket back, and what was read behind the last
+/// request if it ended in order.
 async fn converse<U: Upstream>(
     doorway: &Arc<Doorway<U>>,
     arrival: Arrival,
     socket: Socket,
     opening: &Slot<U>,
-) -> Option<(Socket, bytes::Bytes)> {
+) -> (Socket, Option<Bytes>) {
     let limits = doorway.config.limits;
     let service = service_fn(|request| {
         Box::pin(async move { Ok::<_, Infallible>(answer(doorway, arrival, opening, request).await) })
@@ -163,21 +169,17 @@ async fn converse<U: Upstream>(
     };
     let mut shut = pin!(shut);
     let mut is_told = false;
-    loop {
-        let ended = tokio::select! {
+    let ended = loop {
+        tokio::select! {
             biased;
-            ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => Some(ended),
-            () = &mut shut, if !is_told => None,
-        };
-        if let Some(ended) = ended {
-            ended.ok()?;
-            break;
+            ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break ended,
+            () = &mut shut, if !is_told => {}
         }
         is_told = true;
         Pin::new(&mut connection).graceful_shutdown();
-    }
+    };
     let parts = connection.into_parts();
-    Some((parts.io.into_inner().into_inner(), parts.read_buf))
+    (parts.io.into_inner().into_inner(), ended.is_ok().then_some(parts.read_buf))
 }
 
 /// The least that hyper takes.

@@ -127,3 +127,14 @@ async fn a_body_that_is_announced_too_long_is_not_waited_for() {
         .await;
     assert_eq!(peer.answer().await.status, 413);
 }
+
+#[tokio::test]
+async fn whoever_is_refused_amid_a_body_is_listened_to_for_a_while() {
+    let house = House::open().await;
+    let mut peer = Peer::dial(house.door.address()).await;
+    peer.say(format!("POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8000000\r\n{JSON}{KEY}\r\n"))
+        .await;
+    peer.say("x".repeat(1_000_000)).await;
+    assert_eq!(peer.answer().await.status, 413);
+    assert!(peer.is_listened_to().await, "a socket that is closed amid what it is sent takes its answer back");
+}

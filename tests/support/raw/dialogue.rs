@@ -20,17 +20,18 @@ impl Peer {
 
     /// Says hello, where what comes of it is what the test is about.
     pub async fn send_hello(&mut self) {
-        self.say_hello(None).await;
+        self.send_hello_as(None).await;
     }
 
-    async fn say_hello(&mut self, credential: Option<Credential<'_>>) {
+    /// The same, showing a credential if there is one.
+    pub async fn send_hello_as(&mut self, credential: Option<Credential<'_>>) {
         let hello = Hello { agent: AGENT, instance: self.instance, capabilities: 0, credential };
         self.send(&ClientFrame::Hello(hello)).await;
     }
 
     /// Opens the session, showing a credential if there is one.
     pub async fn hello_as(&mut self, credential: Option<Credential<'_>>) -> ConnectionId {
-        self.say_hello(credential).await;
+        self.send_hello_as(credential).await;
         let connection = |frame: ServerFrame<'_>| {
             let ServerFrame::Welcome(welcome) = frame else { return None };
             Some(welcome.connection)

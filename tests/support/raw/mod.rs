@@ -17,3 +17,4 @@ pub use dialer::{Dialer, Options};
 pub use door::Door;
 pub use first::first_datagrams;
 pub use peer::Peer;
+pub use socket::Wire;

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::body::{Body, Ending};
 use super::dialer::Dialer;
 use super::quic::Stream;
-use super::socket::Socket;
+use super::socket::{Socket, Wire};
 use crate::soon;
 
 /// A raw peer. Dropping it closes the connection without a code.
@@ -59,6 +59,15 @@ impl Peer {
     /// The status line of the refusal.
     pub async fn try_upgrade(addr: SocketAddr, dialect: Dialect, fields: &str) -> Result<Self, String> {
         Ok(Self::over(Line::Socket(Socket::open(addr, dialect, fields).await?)))
+    }
+
+    /// The same over a connection that is open already, as one inside TLS is.
+    ///
+    /// # Errors
+    ///
+    /// The status line of the refusal.
+    pub async fn try_upgrade_over(wire: impl Wire + 'static, dialect: Dialect, fields: &str) -> Result<Self, String> {
+        Ok(Self::over(Line::Socket(Socket::open_over(Box::new(wire), dialect, fields).await?)))
     }
 
     fn over(line: Line) -> Self {

@@ -1,11 +1,12 @@
 //! A session at the browser's door: a WebSocket read and written by hand (RFC 6455), in either dialect.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::{Buf, BytesMut};
 use callboard_bridge_ws::{Dialect, Incoming, Outgoing};
 use callboard_protocol::frame::ClientFrame;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::body::{Body, Ending};
@@ -18,10 +19,15 @@ const CLOSE: u8 = 0x88;
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
+/// What a WebSocket is spoken over: TCP, or TLS over it.
+pub trait Wire: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin> Wire for T {}
+
 /// A WebSocket.
 #[derive(Debug)]
 pub(super) struct Socket {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Box<dyn Wire>,
     dialect: Dialect,
     read: BytesMut,
 }
@@ -35,6 +41,15 @@ impl Socket {
     pub(super) async fn open(addr: SocketAddr, dialect: Dialect, fields: &str) -> Result<Self, String> {
         let stream = soon("a TCP connection", TcpStream::connect(addr)).await.map_err(|error| error.to_string())?;
         stream.set_nodelay(true).expect("a socket that is open");
+        Self::open_over(Box::new(stream), dialect, fields).await
+    }
+
+    /// Asks for the upgrade of a connection that is open.
+    ///
+    /// # Errors
+    ///
+    /// The status line, if it is not granted.
+    pub(super) async fn open_over(stream: Box<dyn Wire>, dialect: Dialect, fields: &str) -> Result<Self, String> {
         let mut socket = Self { stream, dialect, read: BytesMut::new() };
         let head = format!(
             "GET /v1/bus HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -80,6 +95,7 @@ impl Socket {
     /// Writes bytes. That the socket is gone is found by what is read.
     pub(super) async fn write(&mut self, bytes: &[u8]) {
         drop(soon("room for what is sent", self.stream.write_all(bytes)).await);
+        drop(soon("room for what TLS has of it", self.stream.flush()).await);
     }
 
     pub(super) async fn read(&mut self) -> Result<Body, Ending> {
