@@ -42,7 +42,7 @@ pub(crate) struct Doorway<U: Upstream> {
     pub(crate) count: Count,
     /// Whether nobody is let in any more.
     pub(crate) is_shut: watch::Receiver<bool>,
-    pub(super) pages: Pages,
+    pub(super) pages: &'static Pages,
     tls: Option<TlsAcceptor>,
     places: Arc<Places>,
 }
@@ -74,7 +74,7 @@ impl<U: Upstream> Doorway<U> {
             wheel: Arc::new(Wheel::new()),
             count: Count::new(),
             is_shut,
-            pages: Pages::new(),
+            pages: Pages::of_this_build(),
             tls,
             places: Places::new(config.limits.http_connections_per_address),
             config,

@@ -85,7 +85,7 @@ async fn route<U: Upstream>(
         page.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         page.headers_mut().insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     }
-    page.headers_mut().insert(header::VARY, HeaderValue::from_static("Origin"));
+    page.headers_mut().append(header::VARY, HeaderValue::from_static("Origin"));
     Ok(page)
 }
 

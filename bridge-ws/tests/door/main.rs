@@ -9,5 +9,6 @@ mod floods;
 mod handshakes;
 mod heartbeat;
 mod house;
+mod pages;
 mod peer;
 mod publish;

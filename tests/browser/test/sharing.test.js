@@ -11,7 +11,7 @@ promise('chromium', 'one socket for all listeners, and none before the first', a
     for (let component = 0; component < 20; component += 1) globalThis.join();
   });
   // A round trip of the page, so that a socket would have been told of.
-  await tab.evaluate((broker) => import(`${broker}/callboard/close.js`), broker.origin);
+  await tab.evaluate((broker) => import(`${broker}/callboard/index.js?again`), broker.origin);
   assert.deepEqual(tab.opened, []);
   const channels = [...Array(20).keys()].map((number) => `demo/${number}`);
   await Promise.all(channels.flatMap((channel) => [listen(tab, channel), listen(tab, channel)]));

@@ -1,0 +1,9 @@
+//! The files that the door serves: the package for pages, and pages; all inside the binary, never read from disk or listed.
+
+mod conditions;
+mod files;
+mod page;
+mod policy;
+mod shelf;
+
+pub(super) use shelf::Pages;

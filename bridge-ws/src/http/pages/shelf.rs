@@ -1,0 +1,101 @@
+//! Which file stands where: the package below the hash of all of it, its doors and the pages at names that stay.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use http_body_util::Full;
+
+use super::files::{DOORS, File, MODULES, OTHERS, PAGES, Place};
+use super::page::{Keep, Page, hash, text};
+
+/// Where the package stands.
+const PACKAGE: &str = "/callboard/";
+
+/// The line by which a page asks for the package before a script of it does. Those for all its modules are put behind it, so
+/// that a browser fetches them at once, and not each when it has read another.
+const PRELOAD: &str = "<link rel=\"modulepreload\" href=\"/callboard/index.js\">";
+
+/// The files by their paths.
+#[derive(Debug)]
+pub(in crate::http) struct Pages(HashMap<String, Page>);
+
+impl Pages {
+    /// The files of this build. They are hashed and compressed when the first door of the process opens.
+    pub(in crate::http) fn of_this_build() -> &'static Self {
+        static THIS_BUILD: LazyLock<Pages> = LazyLock::new(|| Pages::new(MODULES, OTHERS, DOORS, PAGES));
+        &THIS_BUILD
+    }
+
+    fn new(modules: &[File], others: &[File], doors: &[&str], pages: &[Place]) -> Self {
+        let package = || modules.iter().chain(others);
+        let release = release(package());
+        let below = |name: &str| format!("{PACKAGE}{release}/{name}");
+        let links: String =
+            modules.iter().map(|file| format!("<link rel=\"modulepreload\" href=\"{}\">", below(file.name))).collect();
+        let package = package().map(|&File { name, content }| {
+            let page = Page::new(name, Bytes::from_static(content), Keep::Forever);
+            (below(name), page)
+        });
+        let doors = doors.iter().map(|name| {
+            let passes_on = format!("export * from './{release}/{name}';\n");
+            (format!("{PACKAGE}{name}"), Page::new(name, passes_on.into(), Keep::Asking))
+        });
+        let pages = pages.iter().map(|&(path, File { name, content })| {
+            let content = if name.ends_with(".html") {
+                text(content).replace(PRELOAD, &format!("{PRELOAD}{links}")).into()
+            } else {
+                Bytes::from_static(content)
+            };
+            (path.to_owned(), Page::new(name, content, Keep::Asking))
+        });
+        Self(package.chain(doors).chain(pages).collect())
+    }
+
+    /// The answer to a request for `path`; `None` if there is no such file.
+    pub(in crate::http) fn answer(&self, path: &str, asked: &HeaderMap) -> Option<Response<Full<Bytes>>> {
+        Some(self.0.get(path)?.answer(asked))
+    }
+}
+
+/// What identifies a package: the hash of its files' names and contents.
+fn release<'a>(package: impl Iterator<Item = &'a File>) -> String {
+    let files = package.map(|File { name, content }| format!("{name} {}\n", hash(content)));
+    hash(files.collect::<String>().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    const INDEX: File = File { name: "index.js", content: b"export {}" };
+
+    #[test]
+    fn there_is_nothing_but_the_files() {
+        let home = File { name: "home.html", content: PRELOAD.as_bytes() };
+        let pages = Pages::new(&[INDEX], &[], &["index.js"], &[("/", home)]);
+        let below = format!("{PACKAGE}{}/index.js", release([INDEX].iter()));
+        let paths: HashSet<&str> = pages.0.keys().map(String::as_str).collect();
+        assert_eq!(paths, HashSet::from(["/", &below, "/callboard/index.js"]));
+        for path in ["", "/home.html", "/callboard/", "/callboard/../index.js", "/callboard/%69ndex.js", "/index.js"] {
+            assert!(pages.answer(path, &HeaderMap::new()).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn another_content_and_another_name_make_another_release() {
+        let of = |file: File| release([file].iter());
+        assert_eq!(of(INDEX), of(INDEX));
+        assert_ne!(of(INDEX), of(File { content: b"export {};", ..INDEX }));
+        assert_ne!(of(INDEX), of(File { name: "other.js", ..INDEX }));
+    }
+
+    #[test]
+    fn no_two_files_stand_at_one_path() {
+        let count = MODULES.len() + OTHERS.len() + DOORS.len() + PAGES.len();
+        assert_eq!(Pages::of_this_build().0.len(), count);
+    }
+}
