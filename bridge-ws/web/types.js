@@ -134,8 +134,8 @@
  * @property {Page} [page] Where the page's own events come from, for tests.
  *
  * @typedef {object} PollState
- * @property {'running' | 'waiting' | 'hidden' | 'stopped'} name A run is on its way; the next one is waited for; the page
- *   is hidden; it ended.
+ * @property {'running' | 'waiting' | 'hidden' | 'stopped'} name A run is on its way, the next one waits
+ *   for its time or until the page is shown, or it ended.
  * @property {boolean} isSlow Whether the bus proves that nothing was missed since the last run.
  * @property {number | null} dueAt When the next run begins at the latest, in milliseconds since 1970, while `waiting`.
  */
