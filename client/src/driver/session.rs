@@ -43,6 +43,7 @@ impl<'a> Open<'a> {
     }
 
     async fn turn(&mut self) -> Result<(), End> {
+        self.take_bodies()?;
         self.driver.wants.see_off();
         self.look_at_the_clock()?;
         if self.broken.is_none() {
@@ -65,6 +66,11 @@ impl<'a> Open<'a> {
             lost = connection.closed(), if stalled => return Err(lost.into()),
             () = at(deadline) => {}
         }
+        Ok(())
+    }
+
+    /// Handles what was read. The first turn does so too: what follows Welcome may have come with it.
+    fn take_bodies(&mut self) -> Result<(), End> {
         let Session { reader, dialogue, .. } = &mut self.session;
         let taken = dialogue.take_bodies(&mut self.driver.wants, || reader.poll_body());
         if let Some(was_well) = dialogue.take_setback() {

@@ -21,6 +21,17 @@ use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream, Serve
 /// No dialogue takes this long unless something is wrong.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What the scripted broker says to each.
+const WELCOME: Welcome<'static> = Welcome {
+    agent: "script",
+    connection: ConnectionId::ZERO,
+    capabilities: 0,
+    payload_bytes_max: 64 << 10,
+    subscriptions_max: 100,
+    ping_interval: Millis::ZERO,
+    identity: None,
+};
+
 /// The scripted broker.
 pub(crate) struct Broker {
     endpoint: Endpoint,
@@ -216,16 +227,16 @@ impl Peer {
     }
 
     pub(crate) async fn say_welcome_of(&mut self, payload_bytes_max: u32) {
-        let welcome = Welcome {
-            agent: "script",
-            connection: ConnectionId::ZERO,
-            capabilities: 0,
-            payload_bytes_max,
-            subscriptions_max: 100,
-            ping_interval: Millis::ZERO,
-            identity: None,
-        };
-        self.say(ServerFrame::Welcome(welcome)).await;
+        self.say(ServerFrame::Welcome(Welcome { payload_bytes_max, ..WELCOME })).await;
+    }
+
+    /// Says `Welcome` and `frame` in one breath, which the client reads at once.
+    pub(crate) async fn say_welcome_and(&mut self, frame: ServerFrame<'_>) {
+        let mut out = BytesMut::new();
+        for frame in [ServerFrame::Welcome(WELCOME), frame] {
+            codec::encode_stream(&frame, &mut out).expect("the frame fits");
+        }
+        self.say_bytes(&out).await;
     }
 
     pub(crate) async fn say_ok(&mut self, request: RequestId, answer: Answer<'_>) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use callboard_client::{Client, ConnectError, Ended, Event, Reason, State, Trust};
 use callboard_protocol::close::Code;
-use callboard_protocol::frame::{Ping, ServerFrame};
+use callboard_protocol::frame::{Goodbye, Ping, ServerFrame};
 use callboard_protocol::{Nonce, codec};
 use quinn::VarInt;
 use tokio::time::Instant;
@@ -36,6 +36,16 @@ async fn the_broker_is_left_alone_for_as_long_as_it_asks() {
     assert!(until >= began + Duration::from_millis(400));
     broker.welcome().await;
     assert!(began.elapsed() >= Duration::from_millis(400));
+}
+
+#[tokio::test]
+async fn what_comes_together_with_welcome_is_not_left_lying() {
+    let broker = Broker::start();
+    let client = broker.builder().connect_lazy().expect("the options hold");
+    let goodbye = Goodbye { code: Code::Kicked.number(), sentence: "out again", retry_after: None };
+    let mut peer = broker.accept().await;
+    peer.say_welcome_and(ServerFrame::Goodbye(goodbye)).await;
+    assert!(matches!(closed(&client).await, Reason::Ended { code: 4001, .. }));
 }
 
 #[tokio::test]
