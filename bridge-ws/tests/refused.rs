@@ -103,7 +103,7 @@ fn a_history_that_is_not_whole_frames_leaves_nothing_behind() {
         (&[0], RedressError::Cut),
         (&[0x80], RedressError::Cut),
         (&[0x80, 0x80, 0x80, 1], RedressError::Cut),
-        (&[1, 0x0c], RedressError::Frame(DecodeError::Invalid)),
+        (&[1, 0x0e], RedressError::Frame(DecodeError::Invalid)),
     ];
     for (broken, error) in cases {
         let mut out = BytesMut::from(&b"before"[..]);

@@ -77,6 +77,9 @@ const clientFrame = choice([
   ['Withdraw', { request: integer, service: text }],
   ['Return', { call: integer, outcome }],
   ['Emit', { request: integer, service: text, event: text, payload }],
+  ['Introduce', {
+    address: sixteenBytes, origin: option(text), credential: option(credential), private: bool, ping_interval: integer,
+  }],
 ]);
 
 /** @type {Type<ServerFrame>} */
@@ -98,6 +101,8 @@ const serverFrame = choice([
   ['Membership', { name: text, member: bool }],
   ['Event', { channel: integer, offset: integer, id: integer, service: text, event: text, payload }],
   ['Invoke', { call: integer, service: text, method: text, caller: option(identity), arguments: payload }],
+  ['Suspended', { nonce: integer, sentence: text, retry_after: option(integer) }],
+  ['Resumed', { nonce: integer }],
 ]);
 
 /**

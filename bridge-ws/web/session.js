@@ -10,7 +10,7 @@ import { BODY_BYTES_MAX } from './limits.js';
 import { Violation } from './recovery.js';
 
 /** @import { Advice } from './close.js' */
-/** @import { ClientFrame, Goodbye, Hello, ServerFrame, Socket, Welcome } from './types.js' */
+/** @import { ClientFrame, Goodbye, Hello, ServerFrame, Socket, Suspended, Welcome } from './types.js' */
 
 /**
  * How a session ended.
@@ -129,6 +129,8 @@ export class Session {
   /** @param {ServerFrame} frame */
   #take(frame) {
     if (frame.kind === 'Goodbye') return this.#dismissed(frame);
+    if (frame.kind === 'Suspended') return this.#suspended(frame);
+    if (frame.kind === 'Resumed') throw new Violation('Resumed follows Suspended');
     if (frame.kind === 'Welcome') {
       if (this.#phase === 'open') throw new Violation('a session is opened once');
       this.#phase = 'open';
@@ -166,6 +168,16 @@ export class Session {
     this.#leave(CloseCode.Finished, '');
     const error = new CallboardError(code, classOf(code), sentence);
     this.#handlers.end({ error, advice: adviceOf(code), retryAfter });
+  }
+
+  /**
+   * What stands behind this door is away: the session is over, and another one follows.
+   * @param {Suspended} suspended
+   */
+  #suspended({ sentence, retry_after: retryAfter }) {
+    this.#leave(CloseCode.Finished, '');
+    const error = new CallboardError(0, 'lost', `the broker behind this bridge is away: ${sentence}`);
+    this.#handlers.end({ error, advice: Return.Later, retryAfter });
   }
 
   /**

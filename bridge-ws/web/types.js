@@ -44,7 +44,9 @@
  *   | { kind: 'Provide', request: number, service: string }
  *   | { kind: 'Withdraw', request: number, service: string }
  *   | { kind: 'Return', call: number, outcome: Outcome }
- *   | { kind: 'Emit', request: number, service: string, event: string, payload: WirePayload }} ClientFrame
+ *   | { kind: 'Emit', request: number, service: string, event: string, payload: WirePayload }
+ *   | { kind: 'Introduce', address: Uint8Array, origin: string | null, credential: Credential | null, private: boolean,
+ *       ping_interval: number }} ClientFrame
  */
 
 /**
@@ -60,10 +62,12 @@
  * @typedef {{ kind: 'Membership', name: string, member: boolean }} Membership
  * @typedef {{ kind: 'Event', channel: number, offset: number, id: number, service: string, event: string,
  *   payload: WirePayload }} ServiceEvent
+ * @typedef {{ kind: 'Suspended', nonce: number, sentence: string, retry_after: number | null }} Suspended
  * @typedef {Welcome | Goodbye | { kind: 'Ping', nonce: number } | Ok | Failed | Named | WireMessage | Skipped | Reset
  *   | Membership | ServiceEvent
  *   | { kind: 'Invoke', call: number, service: string, method: string, caller: Identity | null,
- *       arguments: WirePayload }} ServerFrame
+ *       arguments: WirePayload }
+ *   | Suspended | { kind: 'Resumed', nonce: number }} ServerFrame
  */
 
 /**

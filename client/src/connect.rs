@@ -126,6 +126,9 @@ impl Dialer {
         if let ServerFrame::Goodbye(goodbye) = &frame {
             return Err(End::goodbye(goodbye));
         }
+        if let ServerFrame::Suspended(suspended) = &frame {
+            return Err(End::suspended(suspended));
+        }
         Err(End::out_of_order("a session begins with Hello and its answer Welcome"))
     }
 

@@ -171,6 +171,8 @@ impl Dialogue {
             ServerFrame::Named(named) => table.name(&named)?,
             ServerFrame::Membership(membership) => table.member(&membership),
             ServerFrame::Invoke(_) => {}
+            ServerFrame::Suspended(suspended) => return Err(End::suspended(&suspended)),
+            ServerFrame::Resumed(_) => return Err(End::out_of_order("a session that ended is not resumed")),
         }
         Ok(Delivery::Done)
     }

@@ -2,7 +2,7 @@
 
 use callboard_protocol::codec::DecodeError;
 use callboard_protocol::deframe::DeframeError;
-use callboard_protocol::frame::Goodbye;
+use callboard_protocol::frame::{Goodbye, Suspended};
 use callboard_protocol::session::Violation;
 use callboard_protocol::{Millis, close};
 use quinn::{ConnectionError, VarInt, WriteError};
@@ -46,6 +46,11 @@ impl End {
 
     pub(crate) fn goodbye(frame: &Goodbye<'_>) -> Self {
         Self::Goodbye { code: frame.code, sentence: frame.sentence.to_owned(), retry_after: frame.retry_after }
+    }
+
+    /// What is said to browsers alone: there is a bridge where a broker should be, and what it stands for is away.
+    pub(crate) fn suspended(frame: &Suspended<'_>) -> Self {
+        Self::Lost(format!("the broker behind this bridge is away: {}", frame.sentence))
     }
 
     /// The same for those who look at the client's state.

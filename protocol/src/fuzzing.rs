@@ -9,7 +9,10 @@ use bytes::{Bytes, BytesMut};
 
 use crate::codec::{DecodeError, Frame, decode_client, decode_server, encode, encode_stream};
 use crate::deframe::{DeframeError, Deframer};
-use crate::frame::{Call, ClientFrame, Emit, Hello, Named, Reset, ServerFrame, Subscribe, Unsubscribe};
+use crate::frame::{
+    Call, ClientFrame, Emit, Hello, Introduce, Named, Ping, Reset, Resumed, ServerFrame, Subscribe, Suspended,
+    Unsubscribe,
+};
 use crate::integer::RequestId;
 use crate::limits::{BODY_BYTES_MAX, INTEGER_MAX};
 use crate::session::{FromClient, FromServer, request_of};
@@ -39,7 +42,7 @@ fn client_parts(frame: &ClientFrame<'_>, body: &[u8]) {
         }
         ClientFrame::Goodbye(goodbye) => part::goodbye(goodbye),
         ClientFrame::Pong(pong) => part::integer(pong.nonce),
-        ClientFrame::Hello(Hello { credential, .. }) => {
+        ClientFrame::Hello(Hello { credential, .. }) | ClientFrame::Introduce(Introduce { credential, .. }) => {
             // A secret never comes into a log by way of the frame that carries it.
             let shown = format!("{credential:?}");
             assert!(credential.is_none_or(|credential| shown == shown_without_secret(credential.strategy)));
@@ -80,7 +83,9 @@ fn server_parts(frame: &ServerFrame<'_>, body: &[u8]) {
         }
         ServerFrame::Goodbye(goodbye) => part::goodbye(goodbye),
         ServerFrame::Failed(failed) => part::failed(failed),
-        ServerFrame::Ping(ping) => part::integer(ping.nonce),
+        ServerFrame::Ping(Ping { nonce })
+        | ServerFrame::Suspended(Suspended { nonce, .. })
+        | ServerFrame::Resumed(Resumed { nonce }) => part::integer(*nonce),
         ServerFrame::Named(Named { position, .. }) | ServerFrame::Reset(Reset { position, .. }) => {
             part::place(*position);
         }
@@ -206,23 +211,29 @@ pub fn session(input: &[u8]) {
     deframer.handle_bytes(Bytes::copy_from_slice(input));
     let (mut from_client, mut from_server) = (FromClient::default(), FromServer::default());
     let (mut said_by_client, mut said_by_server) = (Said::default(), Said::default());
+    let mut asked = 0;
     while let Ok(Some(line)) = deframer.poll_body() {
         let (speaker, body) = (line[0], &line[1..]);
         if speaker.is_multiple_of(2) {
             let Ok(frame) = decode_client(body) else { continue };
             let request = plain_request(body);
-            let legal = said_by_client.takes(body[0]) && request.is_none_or(|request| request > said_by_client.request);
+            let may_stand = body[0] != INTRODUCE && said_by_client.takes(body[0]);
+            let legal = may_stand && request.is_none_or(|request| request > said_by_client.request);
             assert_eq!(from_client.handle(&frame).is_ok(), legal, "{frame:?} after {said_by_client:?}");
             said_by_client.note(body[0], legal);
             if let (true, Some(request)) = (legal, request) {
                 said_by_client.request = request;
+                asked = request;
                 from_server.asked(request_of(&frame).expect("the plain reader saw a request"));
             }
         } else {
             let Ok(frame) = decode_server(body) else { continue };
-            let legal = said_by_server.takes(body[0]) && answers_something(body, said_by_client.request);
+            let legal = said_by_server.may_say(body) && answers_something(body, asked);
             assert_eq!(from_server.handle(&frame).is_ok(), legal, "{frame:?} after {said_by_server:?}");
             said_by_server.note(body[0], legal);
+            if said_by_server.suspends(body) {
+                asked = 0;
+            }
         }
     }
     let goodbye = crate::frame::Goodbye { code: 4000, sentence: "", retry_after: None };
@@ -230,12 +241,21 @@ pub fn session(input: &[u8]) {
     assert_eq!(from_server.handle(&ServerFrame::Goodbye(goodbye)).is_ok(), !said_by_server.over);
 }
 
+/// A client's frame that no session takes.
+const INTRODUCE: u8 = 13;
+
+/// A broker's frames that a bridge alone says.
+const SUSPENDED: u8 = 12;
+const RESUMED: u8 = 13;
+
 /// What one peer has said so far, as far as the rules of order care. `Hello` and `Welcome` are 0, `Goodbye` is 1.
 #[derive(Debug, Default)]
 struct Said {
     opened: bool,
     over: bool,
     request: u64,
+    /// The nonce of the `Suspended` that nothing ended yet.
+    suspended: Option<u64>,
 }
 
 impl Said {
@@ -246,6 +266,28 @@ impl Said {
     fn note(&mut self, kind: u8, legal: bool) {
         self.opened |= kind == 0;
         self.over |= kind == 1 || !legal;
+    }
+
+    /// The same as [`takes`](Self::takes) of a broker, or of a bridge before it.
+    fn may_say(&self, body: &[u8]) -> bool {
+        const PING: u8 = 2;
+        match (self.suspended, body[0]) {
+            (Some(nonce), RESUMED) => !self.over && plain_integer(&body[1..]) == nonce,
+            (None, RESUMED) => false,
+            (_, SUSPENDED) | (Some(_), PING) => !self.over,
+            (Some(_), kind) => !self.over && kind == 1,
+            (None, kind) => self.takes(kind),
+        }
+    }
+
+    /// Notes where a bridge begins and ends to wait. Whether the session before is over by that.
+    fn suspends(&mut self, body: &[u8]) -> bool {
+        match body[0] {
+            SUSPENDED => self.suspended = Some(plain_integer(&body[1..])),
+            RESUMED => (self.suspended, self.opened) = (None, false),
+            _ => return false,
+        }
+        true
     }
 }
 

@@ -27,7 +27,11 @@ pub const KEY_BYTES_MAX: usize = 255;
 /// Longest identity, strategy, service, method, event or agent name, in bytes.
 pub const LABEL_BYTES_MAX: usize = 255;
 
-/// Longest sentence in a [`Goodbye`](crate::frame::Goodbye) or [`Failed`](crate::frame::Failed), in bytes.
+/// Longest origin of a page, in bytes: the longest host name with any scheme and port that a browser knows.
+pub const ORIGIN_BYTES_MAX: usize = 512;
+
+/// Longest sentence in a [`Goodbye`](crate::frame::Goodbye), [`Failed`](crate::frame::Failed) or
+/// [`Suspended`](crate::frame::Suspended), in bytes.
 pub const SENTENCE_BYTES_MAX: usize = 1024;
 
 /// Largest credential, in bytes: a signed token with generous claims, and no more before a peer is known.
@@ -56,6 +60,10 @@ const _: () = assert!(
 const _: () = assert!(
     CREDENTIAL_BYTES_MAX + 2 * LABEL_BYTES_MAX + FRAME_BYTES_OVERHEAD <= HELLO_BYTES_MAX,
     "the largest Hello fits the largest first body"
+);
+const _: () = assert!(
+    CREDENTIAL_BYTES_MAX + LABEL_BYTES_MAX + ORIGIN_BYTES_MAX + FRAME_BYTES_OVERHEAD <= HELLO_BYTES_MAX,
+    "the largest Introduce fits the largest first body"
 );
 const _: () = assert!(HELLO_BYTES_MAX <= BODY_BYTES_MAX, "a first body is a body");
 const _: () = assert!(UNACKNOWLEDGED_MAX <= PUBLISH_WINDOW, "what a client may send again is still remembered");

@@ -1,7 +1,7 @@
 //! The gatekeeper of a session: which frame may follow which. One judge for each direction; both end at the first violation.
 
 use crate::frame::{ClientFrame, ServerFrame};
-use crate::integer::RequestId;
+use crate::integer::{Nonce, RequestId};
 
 /// A frame stood where it may not stand. The peer is at fault; the session ends with
 /// [`crate::close::Code::OutOfOrder`].
@@ -31,12 +31,32 @@ pub enum Violation {
         /// The number in the answer.
         request: RequestId,
     },
+    /// `Introduce` came where nobody is introduced. A door reads the one of a visitor itself, before the session.
+    #[error("only a bridge introduces, as the first frame of a visitor's stream")]
+    Introduced,
+    /// `Resumed` came without a `Suspended` before it, or with the nonce of another.
+    #[error("Resumed follows Suspended, with the nonce of the last")]
+    NotSuspended,
+    /// Something else than a suspended session may hear.
+    #[error("a suspended session hears nothing but Ping, Suspended, Resumed and Goodbye")]
+    WhileSuspended,
 }
 
+/// Where a session stands; its client's side is never suspended, for a new session begins with a new judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     New,
     Open,
+    Over,
+}
+
+/// The same as a client sees it: behind a bridge, one connection has one session after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    New,
+    Open,
+    /// The nonce of the last `Suspended`.
+    Suspended(Nonce),
     Over,
 }
 
@@ -70,6 +90,8 @@ impl FromClient {
     fn judge(&mut self, frame: &ClientFrame<'_>) -> Result<(), Violation> {
         match (self.phase, frame) {
             (Phase::Over, _) => return Err(Violation::AfterGoodbye),
+            // PROTOCOL.md, "Visitors": anywhere but in front of a visitor's session, `Introduce` is a forged identity.
+            (_, ClientFrame::Introduce(_)) => return Err(Violation::Introduced),
             // A client may leave before it was let in.
             (_, ClientFrame::Goodbye(_)) => self.phase = Phase::Over,
             (Phase::New, ClientFrame::Hello(_)) => self.phase = Phase::Open,
@@ -92,7 +114,11 @@ impl FromClient {
 #[must_use]
 pub fn request_of(frame: &ClientFrame<'_>) -> Option<RequestId> {
     match frame {
-        ClientFrame::Hello(_) | ClientFrame::Goodbye(_) | ClientFrame::Pong(_) | ClientFrame::Return(_) => None,
+        ClientFrame::Hello(_)
+        | ClientFrame::Goodbye(_)
+        | ClientFrame::Pong(_)
+        | ClientFrame::Return(_)
+        | ClientFrame::Introduce(_) => None,
         ClientFrame::Authenticate(frame) => Some(frame.request),
         ClientFrame::Logout(frame) => Some(frame.request),
         ClientFrame::Subscribe(frame) => Some(frame.request),
@@ -108,13 +134,13 @@ pub fn request_of(frame: &ClientFrame<'_>) -> Option<RequestId> {
 /// Judges what a broker sends: the client's side of the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FromServer {
-    phase: Phase,
+    phase: Heard,
     last_asked: RequestId,
 }
 
 impl Default for FromServer {
     fn default() -> Self {
-        Self { phase: Phase::New, last_asked: RequestId::ZERO }
+        Self { phase: Heard::New, last_asked: RequestId::ZERO }
     }
 }
 
@@ -124,27 +150,35 @@ impl FromServer {
         self.last_asked = self.last_asked.max(request);
     }
 
-    /// Judges the next frame.
+    /// Judges the next frame. Behind `Resumed` a new session begins, in which nothing was asked.
     ///
     /// # Errors
     ///
-    /// The rule of PROTOCOL.md, "Session", that it breaks. Every later frame breaks one too.
+    /// The rule of PROTOCOL.md, "Session" or "Suspended sessions", that it breaks. Every later frame breaks one too.
     pub fn handle(&mut self, frame: &ServerFrame<'_>) -> Result<(), Violation> {
         let verdict = self.judge(frame);
         if verdict.is_err() {
-            self.phase = Phase::Over;
+            self.phase = Heard::Over;
         }
         verdict
     }
 
     fn judge(&mut self, frame: &ServerFrame<'_>) -> Result<(), Violation> {
         match (self.phase, frame) {
-            (Phase::Over, _) => return Err(Violation::AfterGoodbye),
-            (_, ServerFrame::Goodbye(_)) => self.phase = Phase::Over,
-            (Phase::New, ServerFrame::Welcome(_)) => self.phase = Phase::Open,
-            (Phase::New, _) => return Err(Violation::NotOpen),
-            (Phase::Open, ServerFrame::Welcome(_)) => return Err(Violation::OpenedTwice),
-            (Phase::Open, _) => {}
+            (Heard::Over, _) => return Err(Violation::AfterGoodbye),
+            (_, ServerFrame::Goodbye(_)) => self.phase = Heard::Over,
+            // It may come at any time: whether the broker is away has nothing to do with what is said.
+            (_, ServerFrame::Suspended(suspended)) => self.phase = Heard::Suspended(suspended.nonce),
+            (Heard::Suspended(nonce), ServerFrame::Resumed(resumed)) if resumed.nonce == nonce => {
+                *self = Self::default();
+            }
+            (_, ServerFrame::Resumed(_)) => return Err(Violation::NotSuspended),
+            (Heard::Suspended(_), ServerFrame::Ping(_)) => {}
+            (Heard::Suspended(_), _) => return Err(Violation::WhileSuspended),
+            (Heard::New, ServerFrame::Welcome(_)) => self.phase = Heard::Open,
+            (Heard::New, _) => return Err(Violation::NotOpen),
+            (Heard::Open, ServerFrame::Welcome(_)) => return Err(Violation::OpenedTwice),
+            (Heard::Open, _) => {}
         }
         let answered = match frame {
             ServerFrame::Ok { request, .. } => {
@@ -164,7 +198,9 @@ impl FromServer {
             | ServerFrame::Reset(_)
             | ServerFrame::Membership(_)
             | ServerFrame::Event(_)
-            | ServerFrame::Invoke(_) => return Ok(()),
+            | ServerFrame::Invoke(_)
+            | ServerFrame::Suspended(_)
+            | ServerFrame::Resumed(_) => return Ok(()),
         };
         if answered > self.last_asked { Err(Violation::AnswerToNobody { request: answered }) } else { Ok(()) }
     }
@@ -173,7 +209,7 @@ impl FromServer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{Answer, Goodbye, Hello, Logout, Ping, Pong, Publish, Welcome};
+    use crate::frame::{Answer, Goodbye, Hello, Introduce, Logout, Ping, Pong, Publish, Resumed, Suspended, Welcome};
     use crate::integer::{ConnectionId, Millis, Nonce, Sequence};
     use crate::payload::PayloadRef;
 
@@ -215,6 +251,14 @@ mod tests {
     fn failed(number: u64) -> ServerFrame<'static> {
         let failed = crate::frame::Failed { request: request(number), code: 500, class: "", sentence: "", data: None };
         ServerFrame::Failed(failed)
+    }
+
+    fn suspended(nonce: u64) -> ServerFrame<'static> {
+        ServerFrame::Suspended(Suspended { nonce: Nonce::saturating(nonce), sentence: "", retry_after: None })
+    }
+
+    fn resumed(nonce: u64) -> ServerFrame<'static> {
+        ServerFrame::Resumed(Resumed { nonce: Nonce::saturating(nonce) })
     }
 
     /// The verdicts about what a client says.
@@ -279,6 +323,51 @@ mod tests {
         for (answer, number) in [(ok(3), 3), (failed(3), 3), (ok(0), 0)] {
             let error = Violation::AnswerToNobody { request: request(number) };
             assert_eq!(heard_from_server(2, &[WELCOME, answer])[1], Err(error));
+        }
+    }
+
+    #[test]
+    fn nobody_is_introduced_within_a_session() {
+        let introduce = ClientFrame::Introduce(Introduce {
+            address: [0; 16],
+            origin: None,
+            credential: None,
+            private: true,
+            ping_interval: Millis::ZERO,
+        });
+        assert_eq!(heard_from_client(&[introduce, HELLO]), [Err(Violation::Introduced), Err(Violation::AfterGoodbye)]);
+        assert_eq!(heard_from_client(&[HELLO, introduce])[1], Err(Violation::Introduced));
+        let goodbye = ClientFrame::Goodbye(GOODBYE);
+        assert_eq!(heard_from_client(&[goodbye, introduce])[1], Err(Violation::AfterGoodbye));
+    }
+
+    #[test]
+    fn a_suspended_session_goes_on_as_a_new_one() {
+        let ping = ServerFrame::Ping(Ping { nonce: Nonce::ZERO });
+        let goodbye = ServerFrame::Goodbye(GOODBYE);
+        let whole = [WELCOME, ok(2), suspended(7), ping, suspended(8), resumed(8), suspended(9), resumed(9), WELCOME];
+        assert_eq!(heard_from_server(2, &whole), [Ok(()); 9]);
+        assert_eq!(
+            heard_from_server(0, &[suspended(7), goodbye, suspended(8)])[1..],
+            [Ok(()), Err(Violation::AfterGoodbye)]
+        );
+        let answered = heard_from_server(2, &[WELCOME, suspended(7), resumed(7), WELCOME, ok(2)]);
+        assert_eq!(
+            answered[4],
+            Err(Violation::AnswerToNobody { request: request(2) }),
+            "the new session asked nothing"
+        );
+        assert_eq!(heard_from_server(0, &[suspended(7), resumed(7), ping])[2], Err(Violation::NotOpen));
+    }
+
+    #[test]
+    fn only_the_last_suspended_is_resumed_and_nothing_else_comes_meanwhile() {
+        for before in [&[][..], &[WELCOME], &[suspended(6)], &[WELCOME, suspended(6), suspended(8)]] {
+            let frames = [before, &[resumed(7)]].concat();
+            assert_eq!(heard_from_server(0, &frames).last(), Some(&Err(Violation::NotSuspended)), "{before:?}");
+        }
+        for frame in [WELCOME, ok(1), failed(1), failed(0)] {
+            assert_eq!(heard_from_server(1, &[WELCOME, suspended(7), frame])[2], Err(Violation::WhileSuspended));
         }
     }
 

@@ -114,6 +114,7 @@ fn the_limits_are_the_constants() {
         ("CHANNEL_NAME_BYTES_MAX", limits::CHANNEL_NAME_BYTES_MAX as u64),
         ("KEY_BYTES_MAX", limits::KEY_BYTES_MAX as u64),
         ("LABEL_BYTES_MAX", limits::LABEL_BYTES_MAX as u64),
+        ("ORIGIN_BYTES_MAX", limits::ORIGIN_BYTES_MAX as u64),
         ("SENTENCE_BYTES_MAX", limits::SENTENCE_BYTES_MAX as u64),
         ("CREDENTIAL_BYTES_MAX", limits::CREDENTIAL_BYTES_MAX as u64),
         ("INTEGER_MAX", limits::INTEGER_MAX),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use bytes::{Bytes, BytesMut};
 use callboard_protocol::ChannelName;
-use callboard_protocol::codec::{Frame, decode_client, decode_server, encode, encode_stream};
+use callboard_protocol::codec::{DecodeError, Frame, decode_client, decode_server, encode, encode_stream};
 use callboard_protocol::deframe::Deframer;
 use callboard_protocol::limits::{BODY_BYTES_MAX, LENGTH_BYTES_MAX};
 use callboard_protocol::session::{FromClient, FromServer, Violation, request_of};
@@ -59,9 +59,10 @@ fn every_vector_stands_in_the_table_once() {
 fn every_frame_and_every_choice_has_a_vector() {
     let lines = named_vectors();
     let kinds = |speaker| lines.iter().filter(|l| l.speaker == speaker).map(|l| l.body[0]).collect::<BTreeSet<_>>();
-    assert_eq!(kinds(Speaker::Client), (0..13).collect());
-    assert_eq!(kinds(Speaker::Server), (0..12).collect());
-    assert!(decode_client(&[13]).is_err() && decode_server(&[12]).is_err(), "there are no more kinds");
+    assert_eq!(kinds(Speaker::Client), (0..14).collect());
+    assert_eq!(kinds(Speaker::Server), (0..14).collect());
+    assert_eq!(decode_client(&[14]), Err(DecodeError::Invalid), "there are no more kinds");
+    assert_eq!(decode_server(&[14]), Err(DecodeError::Invalid), "there are no more kinds");
     let choices = |pointer: &str| {
         let kinds = lines.iter().filter_map(|line| line.frame.pointer(pointer)?.as_str());
         kinds.map(ToOwned::to_owned).collect::<BTreeSet<_>>()
@@ -70,7 +71,7 @@ fn every_frame_and_every_choice_has_a_vector() {
     assert_eq!(choices("/answer/kind").len(), 5);
     assert_eq!(choices("/outcome/kind").len(), 2);
     assert_eq!(choices("/payload/kind").len(), 3);
-    for option in ["credential", "retry_after", "key", "publisher", "identity", "data", "caller"] {
+    for option in ["credential", "origin", "retry_after", "key", "publisher", "identity", "data", "caller"] {
         let values: Vec<&Value> = lines.iter().filter_map(|line| line.frame.get(option)).collect();
         assert!(values.iter().any(|value| value.is_null()), "{option} is absent somewhere");
         assert!(values.iter().any(|value| !value.is_null()), "{option} is present somewhere");

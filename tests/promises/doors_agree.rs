@@ -2,11 +2,11 @@
 
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{
-    Authenticate, Call, ClientFrame, Credential, Goodbye, Hello, Logout, Outcome, Publish, Return, Start,
+    Authenticate, Call, ClientFrame, Credential, Goodbye, Hello, Introduce, Logout, Outcome, Publish, Return, Start,
     SubscribeOptions, Unsubscribe,
 };
 use callboard_protocol::limits::{CHANNEL_NAME_BYTES_MAX, KEY_BYTES_MAX, PAYLOAD_BYTES_DEFAULT};
-use callboard_protocol::{CallId, Epoch, Offset, PayloadRef, Position, RequestId, Sequence};
+use callboard_protocol::{CallId, Epoch, Millis, Offset, PayloadRef, Position, RequestId, Sequence};
 use callboard_tests::Broker;
 use callboard_tests::raw::Door;
 
@@ -15,6 +15,15 @@ use talk::Talk;
 mod talk;
 
 const CHANNEL: &str = "news";
+
+/// Who says this at a door wants to be taken for somebody at another address.
+const FORGED: ClientFrame<'_> = ClientFrame::Introduce(Introduce {
+    address: [127; 16],
+    origin: Some("https://app.example.org"),
+    credential: None,
+    private: true,
+    ping_interval: Millis::ZERO,
+});
 
 /// Has a scenario happen at every door, each with a broker of its own, and compares what was heard.
 async fn agree<F: AsyncFn(&Broker, Door) -> Vec<String>>(scenario: F) -> Vec<String> {
@@ -211,9 +220,11 @@ async fn what_ends_a_session_ends_it_with_the_same_code() {
             key: None,
             payload: PayloadRef::text("x"),
         });
-        let mut hasty = Talk::at(broker, door).await;
-        hasty.peer.send(&publish).await;
-        heard.extend(hasty.hear_out().await);
+        for first in [publish, FORGED] {
+            let mut hasty = Talk::at(broker, door).await;
+            hasty.peer.send(&first).await;
+            heard.extend(hasty.hear_out().await);
+        }
 
         let outcome = Outcome::Returned(PayloadRef::text("x"));
         let instance = [1; 16];
@@ -221,6 +232,7 @@ async fn what_ends_a_session_ends_it_with_the_same_code() {
         for frame in [
             ClientFrame::Hello(Hello { agent: "again", instance, capabilities: 0, credential: None }),
             ClientFrame::Return(Return { call: CallId::saturating(1), outcome }),
+            FORGED,
             ClientFrame::Goodbye(Goodbye { code: 4000, sentence: "", retry_after: None }),
         ] {
             let mut talk = Talk::open(broker, door).await;
@@ -235,7 +247,7 @@ async fn what_ends_a_session_ends_it_with_the_same_code() {
     })
     .await;
     let codes: Vec<&str> = heard.iter().filter_map(|line| line.strip_prefix("closed ")).collect();
-    assert_eq!(codes, ["4401", "4401", "4401", "4000", "4400"], "{heard:?}");
+    assert_eq!(codes, ["4401", "4401", "4401", "4401", "4401", "4000", "4400"], "{heard:?}");
 }
 
 #[tokio::test]

@@ -246,7 +246,8 @@ impl Session for FakeSession {
             | ClientFrame::Provide(_)
             | ClientFrame::Withdraw(_)
             | ClientFrame::Return(_)
-            | ClientFrame::Emit(_) => {}
+            | ClientFrame::Emit(_)
+            | ClientFrame::Introduce(_) => {}
         }
         Ok(())
     }

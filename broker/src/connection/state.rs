@@ -11,7 +11,7 @@ use callboard_protocol::frame::{
     Unsubscribe, Welcome,
 };
 use callboard_protocol::limits::LABEL_BYTES_MAX;
-use callboard_protocol::session::{FromClient, request_of};
+use callboard_protocol::session::{FromClient, Violation, request_of};
 use callboard_protocol::{ChannelName, ConnectionId, Millis, PayloadRef, RequestId};
 
 use super::arrival::Arrival;
@@ -142,6 +142,7 @@ impl State {
             ClientFrame::Return(_) => {
                 return Err(Ending::because(Code::OutOfOrder, "no call was handed to this session"));
             }
+            ClientFrame::Introduce(_) => return Err(Ending::because(Code::OutOfOrder, Violation::Introduced)),
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use callboard_protocol::codec::{decode_client, decode_server, encode};
-use callboard_protocol::frame::{Logout, Pong, Return, Start, SubscribeOptions};
+use callboard_protocol::frame::{Introduce, Logout, Pong, Return, Start, SubscribeOptions};
 use callboard_protocol::{CallId, Millis, Nonce, PayloadRef, Sequence};
 use tempfile::TempDir;
 
@@ -198,6 +198,15 @@ fn frames_out_of_order_end_the_session() {
     let outcome = callboard_protocol::frame::Outcome::Returned(PayloadRef::text("x"));
     let nobodys = ClientFrame::Return(Return { call: CallId::saturating(1), outcome });
     assert_eq!(Talk::open(true).say(&nobodys).unwrap_err().code, Code::OutOfOrder);
+    let forged = ClientFrame::Introduce(Introduce {
+        address: [0; 16],
+        origin: None,
+        credential: None,
+        private: true,
+        ping_interval: Millis::ZERO,
+    });
+    assert_eq!(Talk::new(true).say(&forged).unwrap_err().code, Code::OutOfOrder, "instead of hello");
+    assert_eq!(Talk::open(true).say(&forged).unwrap_err().code, Code::OutOfOrder, "an identity is not forged");
 }
 
 #[test]

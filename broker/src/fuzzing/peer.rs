@@ -131,7 +131,9 @@ impl Peer {
             | ServerFrame::Named(_)
             | ServerFrame::Membership(_)
             | ServerFrame::Event(_)
-            | ServerFrame::Invoke(_) => panic!("{frame:?} was not to come"),
+            | ServerFrame::Invoke(_)
+            | ServerFrame::Suspended(_)
+            | ServerFrame::Resumed(_) => panic!("{frame:?} was not to come"),
         }
     }
 

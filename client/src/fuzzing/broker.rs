@@ -89,7 +89,8 @@ impl Broker {
             | ClientFrame::Provide(_)
             | ClientFrame::Withdraw(_)
             | ClientFrame::Return(_)
-            | ClientFrame::Emit(_) => (RequestId::ZERO, About::Else),
+            | ClientFrame::Emit(_)
+            | ClientFrame::Introduce(_) => (RequestId::ZERO, About::Else),
         };
         // What asks for no answer gets none.
         if request != RequestId::ZERO {

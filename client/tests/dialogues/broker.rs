@@ -165,7 +165,8 @@ impl Heard {
             | ClientFrame::Provide(_)
             | ClientFrame::Withdraw(_)
             | ClientFrame::Return(_)
-            | ClientFrame::Emit(_) => panic!("the client has no reason to send {frame:?}"),
+            | ClientFrame::Emit(_)
+            | ClientFrame::Introduce(_) => panic!("the client has no reason to send {frame:?}"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use callboard_client::{Client, ConnectError, Ended, Event, Reason, State, Trust};
 use callboard_protocol::close::Code;
-use callboard_protocol::frame::{Goodbye, Ping, ServerFrame};
+use callboard_protocol::frame::{Goodbye, Ping, Resumed, ServerFrame, Suspended};
 use callboard_protocol::{Nonce, codec};
 use quinn::VarInt;
 use tokio::time::Instant;
@@ -46,6 +46,29 @@ async fn what_comes_together_with_welcome_is_not_left_lying() {
     let mut peer = broker.accept().await;
     peer.say_welcome_and(ServerFrame::Goodbye(goodbye)).await;
     assert!(matches!(closed(&client).await, Reason::Ended { code: 4001, .. }));
+}
+
+#[tokio::test]
+async fn a_session_that_is_suspended_is_lost_and_never_resumed() {
+    let suspended = Suspended { nonce: Nonce::saturating(7), sentence: "it restarts", retry_after: None };
+    let broker = Broker::start();
+    let hour = Duration::from_secs(3600);
+    let (patient, mut peer) = broker.meet_with(broker.builder().backoff(hour, hour)).await;
+    let mut states = patient.states();
+    peer.say(ServerFrame::Suspended(suspended)).await;
+    let waiting = patiently(states.wait_for(|state| matches!(state, State::Waiting { .. }))).await;
+    let Some(State::Waiting { why: Reason::Lost(why), .. }) = waiting else { panic!("not {waiting:?}") };
+    assert!(why.contains("away") && why.contains("it restarts"), "{why}");
+    assert_eq!(peer.closed_with().await, u64::from(Code::Finished.number()));
+
+    let (_client, mut peer) = broker.meet().await;
+    peer.say(ServerFrame::Suspended(suspended)).await;
+    let mut unwelcome = broker.accept().await;
+    unwelcome.say(ServerFrame::Suspended(suspended)).await;
+    assert_eq!(unwelcome.closed_with().await, u64::from(Code::Finished.number()));
+    let mut peer = broker.welcome().await;
+    peer.say(ServerFrame::Resumed(Resumed { nonce: suspended.nonce })).await;
+    peer.expect_fault(Code::OutOfOrder).await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::part::{Credential, Goodbye, Outcome, Start, SubscribeOptions};
-use crate::integer::{CallId, Nonce, RequestId, Sequence};
+use crate::integer::{CallId, Millis, Nonce, RequestId, Sequence};
 use crate::payload::PayloadRef;
 
 /// A frame from client to broker.
@@ -35,6 +35,8 @@ pub enum ClientFrame<'a> {
     Return(#[serde(borrow)] Return<'a>),
     /// Tells an event of a service that this client provides.
     Emit(#[serde(borrow)] Emit<'a>),
+    /// Says for whom a bridge opens a session.
+    Introduce(#[serde(borrow)] Introduce<'a>),
 }
 
 /// Opens a session.
@@ -167,4 +169,20 @@ pub struct Emit<'a> {
     /// What it carries.
     #[serde(borrow)]
     pub payload: PayloadRef<'a>,
+}
+
+/// Says for whom a bridge opens a session; the visitor's own `Hello` follows (PROTOCOL.md, "Visitors").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Introduce<'a> {
+    /// The visitor's IP address as IPv6, an IPv4 one mapped.
+    pub address: [u8; 16],
+    /// Where the visitor's page comes from, if it has one, not yet checked.
+    pub origin: Option<&'a str>,
+    /// What the visitor showed before its `Hello`; it counts where that shows nothing.
+    #[serde(borrow)]
+    pub credential: Option<Credential<'a>>,
+    /// Whether nobody between the visitor and the bridge can read along.
+    pub private: bool,
+    /// The bridge says something to the visitor at least this often: what `Welcome` is to promise.
+    pub ping_interval: Millis,
 }

@@ -8,8 +8,10 @@ mod part;
 mod server;
 
 pub use client::{
-    Authenticate, Call, ClientFrame, Emit, Hello, Logout, Pong, Provide, Publish, Return, Subscribe, Unsubscribe,
-    Withdraw,
+    Authenticate, Call, ClientFrame, Emit, Hello, Introduce, Logout, Pong, Provide, Publish, Return, Subscribe,
+    Unsubscribe, Withdraw,
 };
 pub use part::{Answer, Credential, Goodbye, Identity, Outcome, Start, SubscribeOptions, Subscribed};
-pub use server::{Event, Failed, Invoke, Membership, Message, Named, Ping, Reset, ServerFrame, Skipped, Welcome};
+pub use server::{
+    Event, Failed, Invoke, Membership, Message, Named, Ping, Reset, Resumed, ServerFrame, Skipped, Suspended, Welcome,
+};

@@ -39,6 +39,10 @@ pub enum ServerFrame<'a> {
     Event(#[serde(borrow)] Event<'a>),
     /// A call for this provider to answer with `Return`.
     Invoke(#[serde(borrow)] Invoke<'a>),
+    /// The session is over and its connection is not: the broker behind this bridge is away.
+    Suspended(#[serde(borrow)] Suspended<'a>),
+    /// The broker is back: the next session begins on the same connection.
+    Resumed(Resumed),
 }
 
 /// Answers `Hello`: the session is open.
@@ -173,4 +177,22 @@ pub struct Invoke<'a> {
     /// The arguments.
     #[serde(borrow)]
     pub arguments: PayloadRef<'a>,
+}
+
+/// The broker behind a bridge is away: the session is over, and its connection waits (PROTOCOL.md, "Suspended sessions").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspended<'a> {
+    /// Comes back in a pong.
+    pub nonce: Nonce,
+    /// A sentence for people: what is away.
+    pub sentence: &'a str,
+    /// In how long the bridge tries again, where it has an opinion.
+    pub retry_after: Option<Millis>,
+}
+
+/// The broker behind a bridge is back: the client says `Hello` again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// The nonce of the last `Suspended`.
+    pub nonce: Nonce,
 }

@@ -1,9 +1,9 @@
 //! Every frame in every shape with anything in its fields, for tests of whatever reads and writes frames.
 
 use callboard_protocol::frame::{
-    Answer, Authenticate, Call, ClientFrame, Credential, Emit, Event, Failed, Goodbye, Hello, Identity, Invoke, Logout,
-    Membership, Message, Named, Outcome, Ping, Pong, Provide, Publish, Reset, Return, ServerFrame, Skipped, Start,
-    Subscribe, SubscribeOptions, Subscribed, Unsubscribe, Welcome, Withdraw,
+    Answer, Authenticate, Call, ClientFrame, Credential, Emit, Event, Failed, Goodbye, Hello, Identity, Introduce,
+    Invoke, Logout, Membership, Message, Named, Outcome, Ping, Pong, Provide, Publish, Reset, Resumed, Return,
+    ServerFrame, Skipped, Start, Subscribe, SubscribeOptions, Subscribed, Suspended, Unsubscribe, Welcome, Withdraw,
 };
 use callboard_protocol::limits::INTEGER_MAX;
 use callboard_protocol::{
@@ -70,6 +70,13 @@ impl Fields {
             ClientFrame::Provide(Provide { request, service: a }),
             ClientFrame::Withdraw(Withdraw { request, service: a }),
             ClientFrame::Return(Return { call, outcome: failed }),
+            ClientFrame::Introduce(Introduce {
+                address: self.instance,
+                origin: self.present.then_some(c),
+                credential,
+                private: self.flag,
+                ping_interval: Millis::saturating(second),
+            }),
         ];
         for start in [Start::Live, Start::Recover(self.position()), Start::Rewind(self.wide)] {
             frames.push(ClientFrame::Subscribe(Subscribe { request, channel: a, start, options }));
@@ -108,6 +115,12 @@ impl Fields {
             ServerFrame::Skipped(Skipped { channel, through: offset }),
             ServerFrame::Reset(Reset { channel, position }),
             ServerFrame::Membership(Membership { name: a, member: self.flag }),
+            ServerFrame::Suspended(Suspended {
+                nonce: Nonce::saturating(first),
+                sentence: a,
+                retry_after: self.present.then_some(Millis::saturating(second)),
+            }),
+            ServerFrame::Resumed(Resumed { nonce: Nonce::saturating(first) }),
         ];
         let answers = [Answer::Done, Answer::Subscribed(subscribed), Answer::Published(position)];
         let answers = answers.into_iter().chain([Answer::Identity(self.identity())]);

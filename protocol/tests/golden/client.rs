@@ -1,8 +1,8 @@
 //! Every client frame, every option and every choice in it, under the names of `vectors/frames.json`.
 
 use callboard_protocol::frame::{
-    Authenticate, Call, ClientFrame, Credential, Emit, Goodbye, Hello, Logout, Outcome, Pong, Provide, Publish, Return,
-    Start, Subscribe, SubscribeOptions, Unsubscribe, Withdraw,
+    Authenticate, Call, ClientFrame, Credential, Emit, Goodbye, Hello, Introduce, Logout, Outcome, Pong, Provide,
+    Publish, Return, Start, Subscribe, SubscribeOptions, Unsubscribe, Withdraw,
 };
 use callboard_protocol::limits::INTEGER_MAX;
 use callboard_protocol::{CallId, Epoch, Millis, Nonce, Offset, PayloadRef, Position, RequestId, Sequence};
@@ -21,7 +21,7 @@ const fn request(number: u64) -> RequestId {
 
 /// The named frames.
 pub(crate) fn client_frames() -> Vec<(&'static str, ClientFrame<'static>)> {
-    [session_frames(), channel_frames(), publishes(), service_frames()].concat()
+    [session_frames(), channel_frames(), publishes(), service_frames(), introductions()].concat()
 }
 
 fn session_frames() -> Vec<(&'static str, ClientFrame<'static>)> {
@@ -135,6 +135,34 @@ fn service_frames() -> Vec<(&'static str, ClientFrame<'static>)> {
                 service: "messages",
                 event: "created",
                 payload: PayloadRef::json("{\"id\":1}"),
+            }),
+        ),
+    ]
+}
+
+fn introductions() -> Vec<(&'static str, ClientFrame<'static>)> {
+    let introduce = Introduce {
+        address: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7],
+        origin: Some("https://app.example.org"),
+        credential: None,
+        private: true,
+        ping_interval: Millis::saturating(10_000),
+    };
+    let credential = Credential { strategy: "apikey", secret: "feed.s3cret" };
+    vec![
+        ("introduce", ClientFrame::Introduce(introduce)),
+        (
+            "introduce_credential",
+            ClientFrame::Introduce(Introduce { origin: None, credential: Some(credential), ..introduce }),
+        ),
+        (
+            "introduce_widest",
+            ClientFrame::Introduce(Introduce {
+                address: [0xff; 16],
+                origin: Some(""),
+                private: false,
+                ping_interval: Millis::saturating(INTEGER_MAX),
+                ..introduce
             }),
         ),
     ]

@@ -32,6 +32,9 @@ pub(crate) fn describe_client(frame: &ClientFrame<'_>) -> Value {
         }
         ClientFrame::Emit(f) => json!({ "kind": "Emit", "request": f.request.value(), "service": f.service,
             "event": f.event, "payload": payload(f.payload) }),
+        ClientFrame::Introduce(f) => json!({ "kind": "Introduce", "address": hex_of(&f.address), "origin": f.origin,
+            "credential": f.credential.map(credential), "private": f.private,
+            "ping_interval": f.ping_interval.value() }),
     }
 }
 
@@ -65,6 +68,9 @@ pub(crate) fn describe_server(frame: &ServerFrame<'_>) -> Value {
             "id": f.id.value(), "service": f.service, "event": f.event, "payload": payload(f.payload) }),
         ServerFrame::Invoke(f) => json!({ "kind": "Invoke", "call": f.call.value(), "service": f.service,
             "method": f.method, "caller": f.caller.map(identity), "arguments": payload(f.arguments) }),
+        ServerFrame::Suspended(f) => json!({ "kind": "Suspended", "nonce": f.nonce.value(), "sentence": f.sentence,
+            "retry_after": f.retry_after.map(|ms| ms.value()) }),
+        ServerFrame::Resumed(f) => json!({ "kind": "Resumed", "nonce": f.nonce.value() }),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Every broker frame, every option and every choice in it, under the names of `vectors/frames.json`.
 
 use callboard_protocol::frame::{
-    Answer, Event, Failed, Goodbye, Identity, Invoke, Membership, Message, Named, Ping, Reset, ServerFrame, Skipped,
-    Subscribed, Welcome,
+    Answer, Event, Failed, Goodbye, Identity, Invoke, Membership, Message, Named, Ping, Reset, Resumed, ServerFrame,
+    Skipped, Subscribed, Suspended, Welcome,
 };
 use callboard_protocol::limits::INTEGER_MAX;
 use callboard_protocol::{
@@ -15,7 +15,7 @@ const POSITION: Position = Position { epoch: Epoch::saturating(0x1_0000_0001), o
 
 /// The named frames.
 pub(crate) fn server_frames() -> Vec<(&'static str, ServerFrame<'static>)> {
-    [session_frames(), answers(), channel_frames(), messages(), service_frames()].concat()
+    [session_frames(), answers(), channel_frames(), messages(), service_frames(), suspensions()].concat()
 }
 
 fn session_frames() -> Vec<(&'static str, ServerFrame<'static>)> {
@@ -155,5 +155,20 @@ fn service_frames() -> Vec<(&'static str, ServerFrame<'static>)> {
         ),
         ("invoke", ServerFrame::Invoke(invoke)),
         ("invoke_caller", ServerFrame::Invoke(Invoke { caller: Some(ALICE), ..invoke })),
+    ]
+}
+
+fn suspensions() -> Vec<(&'static str, ServerFrame<'static>)> {
+    let suspended = Suspended {
+        nonce: Nonce::saturating(301),
+        sentence: "the broker behind this bridge is away",
+        retry_after: Some(Millis::saturating(1500)),
+    };
+    let largest = Nonce::saturating(INTEGER_MAX);
+    vec![
+        ("suspended", ServerFrame::Suspended(suspended)),
+        ("suspended_no_retry", ServerFrame::Suspended(Suspended { nonce: largest, sentence: "", retry_after: None })),
+        ("resumed", ServerFrame::Resumed(Resumed { nonce: suspended.nonce })),
+        ("resumed_largest", ServerFrame::Resumed(Resumed { nonce: largest })),
     ]
 }

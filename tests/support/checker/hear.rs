@@ -151,10 +151,12 @@ impl Ear {
                 }
             }
             ServerFrame::Goodbye(goodbye) => self.seen.note(Fact::Disconnected { code: Some(goodbye.code) }),
+            ServerFrame::Suspended(_) => self.seen.note(Fact::Disconnected { code: None }),
             ServerFrame::Welcome(_)
             | ServerFrame::Ping(_)
             | ServerFrame::Ok { .. }
             | ServerFrame::Membership(_)
+            | ServerFrame::Resumed(_)
             | ServerFrame::Invoke(_) => {}
         }
     }

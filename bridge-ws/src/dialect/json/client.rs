@@ -4,15 +4,15 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use callboard_protocol::frame::{
-    Authenticate, Call, ClientFrame, Emit, Hello, Logout, Outcome, Pong, Provide, Publish, Return, Start, Subscribe,
-    SubscribeOptions, Unsubscribe, Withdraw,
+    Authenticate, Call, ClientFrame, Emit, Hello, Introduce, Logout, Outcome, Pong, Provide, Publish, Return, Start,
+    Subscribe, SubscribeOptions, Unsubscribe, Withdraw,
 };
 use callboard_protocol::{RequestId, Sequence};
 use serde_json::value::RawValue;
 
 use super::object::{Fault, Object};
 use super::part::{
-    Carried, Pair, body_of, credential, goodbye, instance as sixteen_bytes, integer, payload, short, start, text, wide,
+    Carried, Pair, body_of, boolean, credential, goodbye, integer, payload, short, sixteen_bytes, start, text, wide,
 };
 use crate::dialect::Refused;
 
@@ -37,9 +37,10 @@ fn frame(object: Object<'_>, instance: [u8; 16]) -> Result<Bytes, Fault> {
         "Withdraw" => withdraw(object),
         "Return" => end_of_call(object),
         "Emit" => emit(object),
+        "Introduce" => introduce(object),
         _ => {
             let kinds = "Hello, Goodbye, Pong, Authenticate, Logout, Subscribe, Unsubscribe, Publish, Call, Provide, \
-                         Withdraw, Return or Emit";
+                         Withdraw, Return, Emit or Introduce";
             return Err(Fault::new(format!("must be a client's frame: {kinds}")).within("kind"));
         }
     };
@@ -175,4 +176,21 @@ fn emit(object: Object<'_>) -> Result<Bytes, Fault> {
     let payload = object.must("payload", payload)?;
     let payload = payload.borrowed();
     body_of(&ClientFrame::Emit(Emit { request, service: &service, event: &event, payload }))
+}
+
+fn introduce(object: Object<'_>) -> Result<Bytes, Fault> {
+    let object = object.only(&["kind", "address", "origin", "credential", "private", "ping_interval"])?;
+    let address = object.must("address", sixteen_bytes)?;
+    let origin = object.option("origin", text)?;
+    let shown = object.option("credential", credential)?;
+    let private = object.must("private", boolean)?;
+    let ping_interval = object.must("ping_interval", integer)?;
+    let credential = shown.as_ref().map(Pair::credential);
+    body_of(&ClientFrame::Introduce(Introduce {
+        address,
+        origin: origin.as_deref(),
+        credential,
+        private,
+        ping_interval,
+    }))
 }

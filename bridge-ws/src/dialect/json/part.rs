@@ -64,8 +64,8 @@ pub(super) fn text(value: &RawValue) -> Result<Cow<'_, str>, Fault> {
     text.map(Cow::Owned).map_err(|_| Fault::new("has half of a surrogate pair, which is no text"))
 }
 
-/// The 16 bytes of an instance.
-pub(super) fn instance(value: &RawValue) -> Result<[u8; 16], Fault> {
+/// The 16 bytes of an instance or an address.
+pub(super) fn sixteen_bytes(value: &RawValue) -> Result<[u8; 16], Fault> {
     let wrong = || Fault::new("must be a string of 32 hex digits");
     let digits = text(value).map_err(|_| wrong())?;
     unhex(&digits).and_then(|bytes| bytes.try_into().ok()).ok_or_else(wrong)

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use callboard_protocol::frame::{
-    Answer, Event, Failed, Invoke, Membership, Message, Named, Ping, Reset, ServerFrame, Skipped, Subscribed, Welcome,
+    Answer, Event, Failed, Invoke, Membership, Message, Named, Ping, Reset, Resumed, ServerFrame, Skipped, Subscribed,
+    Suspended, Welcome,
 };
 use serde_json::value::RawValue;
 
@@ -32,9 +33,11 @@ fn frame(object: Object<'_>) -> Result<Bytes, Fault> {
         "Membership" => membership(object),
         "Event" => event(object),
         "Invoke" => invoke(object),
+        "Suspended" => suspended(object),
+        "Resumed" => resumed(object),
         _ => {
-            let kinds =
-                "Welcome, Goodbye, Ping, Ok, Failed, Named, Message, Skipped, Reset, Membership, Event or Invoke";
+            let kinds = "Welcome, Goodbye, Ping, Ok, Failed, Named, Message, Skipped, Reset, Membership, Event, Invoke, \
+                         Suspended or Resumed";
             return Err(Fault::new(format!("must be a broker's frame: {kinds}")).within("kind"));
         }
     };
@@ -199,4 +202,17 @@ fn invoke(object: Object<'_>) -> Result<Bytes, Fault> {
         caller: caller.as_ref().map(Pair::identity),
         arguments: arguments.borrowed(),
     }))
+}
+
+fn suspended(object: Object<'_>) -> Result<Bytes, Fault> {
+    let object = object.only(&["kind", "nonce", "sentence", "retry_after"])?;
+    let nonce = object.must("nonce", integer)?;
+    let sentence = object.must("sentence", text)?;
+    let retry_after = object.option("retry_after", integer)?;
+    body_of(&ServerFrame::Suspended(Suspended { nonce, sentence: &sentence, retry_after }))
+}
+
+fn resumed(object: Object<'_>) -> Result<Bytes, Fault> {
+    let object = object.only(&["kind", "nonce"])?;
+    body_of(&ServerFrame::Resumed(Resumed { nonce: object.must("nonce", integer)? }))
 }

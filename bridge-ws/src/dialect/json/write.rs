@@ -3,7 +3,8 @@
 use bytes::BytesMut;
 use callboard_protocol::frame::{
     Answer, Authenticate, ClientFrame, Credential, Goodbye, Identity, Logout, Membership, Named, Outcome, Ping, Pong,
-    Provide, Reset, ServerFrame, Skipped, Start, SubscribeOptions, Subscribed, Unsubscribe, Welcome, Withdraw,
+    Provide, Reset, Resumed, ServerFrame, Skipped, Start, SubscribeOptions, Subscribed, Suspended, Unsubscribe,
+    Welcome, Withdraw,
 };
 use callboard_protocol::{CallId, ChannelId, EventId, Kind, Millis, Offset, PayloadRef, Position, RequestId, Sequence};
 use serde::ser::SerializeStruct;
@@ -89,6 +90,8 @@ enum Server<'a> {
         caller: Option<Identity<'a>>,
         arguments: Payload<'a>,
     },
+    Suspended(Suspended<'a>),
+    Resumed(Resumed),
 }
 
 impl<'a> From<ServerFrame<'a>> for Server<'a> {
@@ -132,6 +135,8 @@ impl<'a> From<ServerFrame<'a>> for Server<'a> {
                 caller: f.caller,
                 arguments: Payload(f.arguments),
             },
+            ServerFrame::Suspended(f) => Self::Suspended(f),
+            ServerFrame::Resumed(f) => Self::Resumed(f),
         }
     }
 }
@@ -162,19 +167,55 @@ impl<'a> From<Answer<'a>> for Answered<'a> {
 #[derive(Serialize)]
 #[serde(tag = "kind")]
 enum Client<'a> {
-    Hello { agent: &'a str, instance: Hex<[u8; 16]>, capabilities: u32, credential: Option<Credential<'a>> },
+    Hello {
+        agent: &'a str,
+        instance: Hex<[u8; 16]>,
+        capabilities: u32,
+        credential: Option<Credential<'a>>,
+    },
     Goodbye(Goodbye<'a>),
     Pong(Pong),
     Authenticate(Authenticate<'a>),
     Logout(Logout),
-    Subscribe { request: RequestId, channel: &'a str, start: Begin, options: SubscribeOptions },
+    Subscribe {
+        request: RequestId,
+        channel: &'a str,
+        start: Begin,
+        options: SubscribeOptions,
+    },
     Unsubscribe(Unsubscribe<'a>),
-    Publish { request: RequestId, sequence: Sequence, channel: &'a str, key: Option<&'a str>, payload: Payload<'a> },
-    Call { request: RequestId, service: &'a str, method: &'a str, arguments: Payload<'a> },
+    Publish {
+        request: RequestId,
+        sequence: Sequence,
+        channel: &'a str,
+        key: Option<&'a str>,
+        payload: Payload<'a>,
+    },
+    Call {
+        request: RequestId,
+        service: &'a str,
+        method: &'a str,
+        arguments: Payload<'a>,
+    },
     Provide(Provide<'a>),
     Withdraw(Withdraw<'a>),
-    Return { call: CallId, outcome: Ended<'a> },
-    Emit { request: RequestId, service: &'a str, event: &'a str, payload: Payload<'a> },
+    Return {
+        call: CallId,
+        outcome: Ended<'a>,
+    },
+    Emit {
+        request: RequestId,
+        service: &'a str,
+        event: &'a str,
+        payload: Payload<'a>,
+    },
+    Introduce {
+        address: Hex<[u8; 16]>,
+        origin: Option<&'a str>,
+        credential: Option<Credential<'a>>,
+        private: bool,
+        ping_interval: Millis,
+    },
 }
 
 impl<'a> From<ClientFrame<'a>> for Client<'a> {
@@ -210,6 +251,13 @@ impl<'a> From<ClientFrame<'a>> for Client<'a> {
             ClientFrame::Emit(f) => {
                 Self::Emit { request: f.request, service: f.service, event: f.event, payload: Payload(f.payload) }
             }
+            ClientFrame::Introduce(f) => Self::Introduce {
+                address: Hex(f.address),
+                origin: f.origin,
+                credential: f.credential,
+                private: f.private,
+                ping_interval: f.ping_interval,
+            },
         }
     }
 }

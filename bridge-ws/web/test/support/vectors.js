@@ -51,7 +51,7 @@ export function mutated(body, dice) {
 function inner(value) {
   if (Array.isArray(value) || value === null || typeof value !== 'object') return value;
   const entries = Object.entries(value).map(([name, field]) => {
-    if (name === 'instance') return [name, bytes(field)];
+    if (name === 'instance' || name === 'address') return [name, bytes(field)];
     return name === 'hex' ? ['bytes', bytes(field)] : [name, inner(field)];
   });
   return Object.fromEntries(entries);
