@@ -8,7 +8,7 @@ const SCHEMES = { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:'
 
 /**
  * The URL to connect to. Without one it is {@link PATH} on the page's own origin; a relative one begins at the page's
- * own address.
+ * own address. Where there is no page, as on a server that renders one, it stays relative, and nothing can be opened.
  *
  * No sentence repeats the URL: it may have a secret in it.
  * @param {unknown} given
@@ -19,6 +19,7 @@ export function addressOf(given, base = globalThis.location?.href) {
     throw badRequest('the broker is named by a URL');
   }
   const url = parse(given ?? PATH, base);
+  if (url === null) return String(given ?? PATH);
   const scheme = SCHEMES[url.protocol];
   if (scheme === undefined) {
     throw badRequest(`a broker is found under ws:, wss:, http: or https:, not under ${url.protocol}`);
@@ -32,6 +33,15 @@ export function addressOf(given, base = globalThis.location?.href) {
 }
 
 /**
+ * Whether this is the whole URL of a broker.
+ * @param {string} address
+ */
+export function isWhole(address) {
+  return /^wss?:/.test(address);
+}
+
+/**
+ * `null` is a relative URL without a page to begin at.
  * @param {string | URL} given
  * @param {string | undefined} base
  */
@@ -39,7 +49,10 @@ function parse(given, base) {
   try {
     return new URL(given, base);
   } catch (error) {
-    const hint = base === undefined ? ', and there is no page here whose origin could be meant' : '';
-    throw badRequest(`the broker's URL is not one${hint}`, error);
+    if (base === undefined && URL.canParse(given, ANY_PAGE)) return null;
+    throw badRequest("the broker's URL is not one", error);
   }
 }
+
+/** Stands for the page that will be there: RFC 2606 keeps its name from being anybody's. */
+const ANY_PAGE = 'https://page.invalid/';

@@ -18,7 +18,8 @@ const REGISTRY = Symbol.for('callboard.connections.1');
 
 /**
  * Begins to use the broker at a URL. Nothing is opened before something needs a session: a subscription, a publish or
- * {@link Client.open}.
+ * {@link Client.open}. Where none can be opened, as on a server that renders a page, such a need ends with an error of
+ * class `no-websocket` or `no-page`, told by its promise, `onEnd` or `onError` and {@link Client.state}, never thrown.
  *
  * Every call for one URL shares one WebSocket, whichever copy of this package it comes from; the first call's options
  * hold until the last of these clients is closed.
@@ -47,7 +48,8 @@ export class Client {
   #connection;
   /** What is undone when it closes. @type {Set<() => void>} */
   #undo = new Set();
-  #isHolding = false;
+  /** Keeps a session open, once `open` was called. @type {(() => void) | null} */
+  #letGo = null;
   #isClosed = false;
 
   /** @param {Connection} connection */
@@ -136,17 +138,18 @@ export class Client {
 
   /**
    * Opens a session though nothing needs one yet, as to learn {@link Client.identity}, and keeps it until this client
-   * is closed. Resolves when there is one; rejects if the connection closed for good, or this client before that.
+   * is closed. Resolves when there is one; rejects if the connection closed for good, or this client before that, or if
+   * none can be opened here at all.
    * @returns {Promise<SessionInfo>}
    */
   async open() {
     this.#check();
-    if (!this.#isHolding) this.#toUndo(this.#connection.hold());
-    this.#isHolding = true;
+    this.#letGo ??= this.#toUndo(this.#connection.hold());
     return new Promise((resolve, reject) => {
       const look = (/** @type {State} */ { name, session, reason }) => {
         if (name === 'online' && session !== null) resolve(session);
         else if (name === 'closed') reject(closed(reason));
+        else if (name === 'idle' && reason !== null) this.#giveUp(reason, reject);
         else return;
         leave();
       };
@@ -211,6 +214,17 @@ export class Client {
     this.#isClosed = true;
     for (const undo of [...this.#undo]) undo();
     await this.#connection.release();
+  }
+
+  /**
+   * No session can be opened here.
+   * @param {CallboardError} error
+   * @param {(error: CallboardError) => void} reject
+   */
+  #giveUp(error, reject) {
+    reject(error);
+    this.#letGo?.();
+    this.#letGo = null;
   }
 
   #check() {

@@ -69,6 +69,7 @@ export class Connection {
       opened: (session, { payload_bytes_max }) => this.#opened(session, payload_bytes_max),
       frame: (frame) => this.#take(frame),
       lost: () => this.#lost(),
+      unable: (error) => this.#unable(error),
       shut: (error) => this.#shut(error),
       told: (state) => this.states.tell(state),
     });
@@ -208,6 +209,14 @@ export class Connection {
     this.#look.stop();
     this.#publishes.pause();
     this.#table.disconnected();
+  }
+
+  /** @param {CallboardError} error Why there can be no session here. */
+  #unable(error) {
+    const isHeard = this.#table.end(error);
+    const isWaitedFor = this.#publishes.clear(error);
+    if (!isHeard || !isWaitedFor) this.#tellError(error);
+    if (this.#isClosing) this.#settle();
   }
 
   /** @param {CallboardError} error */

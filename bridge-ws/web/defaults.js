@@ -22,6 +22,9 @@ export const AT_ONCE_JITTER_MS = 250;
 /** A broker's wish to be left alone is honoured up to here; a longer one is a mistake or worse. */
 export const RETRY_AFTER_CAP_MS = 3_600_000;
 
+/** Where no session can be opened at all, needs are told so at once, but not in a circle of those who need it again. */
+export const GIVE_UP_PAUSE_MS = 100;
+
 /** How many channels that the broker gave unasked are remembered in a session, to judge their deliveries. */
 export const NAMED_MAX = 16_384;
 

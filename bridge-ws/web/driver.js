@@ -3,10 +3,10 @@
 
 import { Backoff } from './backoff.js';
 import { CloseCode, Return } from './close.js';
-import { SUBPROTOCOL } from './defaults.js';
+import { GIVE_UP_PAUSE_MS, SUBPROTOCOL } from './defaults.js';
 import { CallboardError } from './error.js';
 import { Liveness } from './liveness.js';
-import { noToken, toCredential } from './options.js';
+import { noToken, opener, toCredential } from './options.js';
 import { watch } from './page.js';
 import { instance } from './random.js';
 import { Session } from './session.js';
@@ -23,6 +23,7 @@ import { Timer } from './timer.js';
  * @property {(session: Session, welcome: Welcome) => void} opened A session is open.
  * @property {(frame: ServerFrame) => void} frame What came in it.
  * @property {() => void} lost It is over; another one may follow.
+ * @property {(error: CallboardError) => void} unable What needs one is given up: none can be opened here.
  * @property {(error: CallboardError) => void} shut No other one will follow.
  * @property {(state: State) => void} told The state has changed.
  */
@@ -51,12 +52,14 @@ export class Driver {
   /** The pause that began then; an open session ends it. @type {Pause} */
   #pause = NO_PAUSE;
   #pausedAt = 0;
+  #gaveUpAt = 0;
   /** The broker's word about the last credential, if it refused that one. @type {CallboardError | null} */
   #refused = null;
   #isHidden = false;
   #retry;
   #deadline;
   #linger;
+  #giveUp;
 
   /**
    * @param {string} url
@@ -74,6 +77,7 @@ export class Driver {
     this.#retry = new Timer(clock, () => this.#begin());
     this.#deadline = new Timer(clock, () => this.#late());
     this.#linger = new Timer(clock, () => this.#rest());
+    this.#giveUp = new Timer(clock, () => this.#giveUpAll());
     this.#unwatch = watch(page, {
       reachable: () => this.#wake(),
       shown: () => this.#shown(),
@@ -119,6 +123,8 @@ export class Driver {
    * @param {number} pause How long after the last end at the earliest: whatever happens, what the broker asked for.
    */
   #begin(pause = this.#pause.floor) {
+    // Who needs a session now has not yet heard of anything: it is told behind this turn, never by an exception.
+    if (opener(this.#url, this.#options) instanceof CallboardError) return this.#giveUp.startOnce(this.#giveUpPause());
     const early = this.#leftOf(pause);
     if (early > 0) return this.#wait(early);
     this.#retry.stop();
@@ -141,7 +147,9 @@ export class Driver {
 
   /** @param {Credential | null} credential */
   #dial(credential) {
-    const { WebSocket, agent } = this.#options;
+    const { agent } = this.#options;
+    const WebSocket = opener(this.#url, this.#options);
+    if (WebSocket instanceof CallboardError) return this.#giveUpAll();
     let socket;
     try {
       socket = new WebSocket(this.#url, [SUBPROTOCOL]);
@@ -193,6 +201,22 @@ export class Driver {
     this.#pausedAt = clock.now();
     if (this.#passenger.isNeeded()) this.#wait(pause.wait);
     else this.#tell(stateOf('idle'));
+  }
+
+  #giveUpPause() {
+    const since = this.#clock.now() - this.#gaveUpAt;
+    return since >= 0 && since < GIVE_UP_PAUSE_MS ? GIVE_UP_PAUSE_MS : 0;
+  }
+
+  /** No session can be opened here, unless somebody brings what is missing: then the next need finds it. */
+  #giveUpAll() {
+    const error = opener(this.#url, this.#options);
+    if (!(error instanceof CallboardError) || !this.#passenger.isNeeded()) return this.look();
+    this.#leave();
+    this.#gaveUpAt = this.#clock.now();
+    this.#passenger.unable(error);
+    // Who was told may have closed it.
+    if (this.#state.name !== 'closed') this.#tell(stateOf('idle', { reason: error }));
   }
 
   /**
@@ -267,7 +291,7 @@ export class Driver {
 
   /** Nothing of the session or the attempt is left. */
   #leave() {
-    for (const timer of [this.#retry, this.#deadline, this.#linger]) timer.stop();
+    for (const timer of [this.#retry, this.#deadline, this.#linger, this.#giveUp]) timer.stop();
     this.#liveness.end();
     this.#attempt = null;
     this.#session = null;

@@ -1,5 +1,6 @@
 // What a page may choose, checked before anything is opened, so that a mistake is told where it was made.
 
+import { isWhole } from './address.js';
 import { utf8 } from './bytes.js';
 import { NUMBERS, TIMER_MS_MAX, VERSION } from './defaults.js';
 import { CallboardError, badRequest } from './error.js';
@@ -11,8 +12,8 @@ import { ownPage } from './page.js';
 /**
  * Options with every default in its place.
  * @typedef {{ [K in keyof typeof NUMBERS]: number } & Pick<Options, 'getToken' | 'incoming' | 'outgoing'> & {
- *   credential: Credential | null, offline: 'queue' | 'fail', agent: string, WebSocket: WebSocketConstructor,
- *   clock: Clock, page: Page }} Settled
+ *   credential: Credential | null, offline: 'queue' | 'fail', agent: string,
+ *   WebSocket: WebSocketConstructor | undefined, clock: Clock, page: Page }} Settled
  */
 
 /** Time and chance as they are. @type {Clock} */
@@ -29,7 +30,7 @@ export const ownClock = {
  */
 export function settle(options) {
   const { getToken, credential, offline = 'queue', agent = `callboard-js/${VERSION}` } = options;
-  const { WebSocket = globalThis.WebSocket, clock = ownClock, page = ownPage() } = options;
+  const { WebSocket, clock = ownClock, page = ownPage() } = options;
   if (getToken !== undefined && typeof getToken !== 'function') throw badRequest('`getToken` is a function');
   if (getToken !== undefined && credential !== undefined) {
     throw badRequest('a connection has a `getToken` or a `credential`, not both');
@@ -38,9 +39,7 @@ export function settle(options) {
   if (typeof agent !== 'string' || utf8(agent).length > LABEL_BYTES_MAX) {
     throw badRequest(`\`agent\` is a text of at most ${LABEL_BYTES_MAX} bytes`);
   }
-  if (typeof WebSocket !== 'function') {
-    throw badRequest('there is no WebSocket here: give one as the option `WebSocket`, as that of the package ws');
-  }
+  if (WebSocket !== undefined && typeof WebSocket !== 'function') throw badRequest('`WebSocket` is a constructor');
   const { incoming, outgoing } = options;
   return {
     ...numbers(options), getToken, incoming, outgoing, offline, agent, WebSocket, clock, page,
@@ -88,4 +87,21 @@ function numbers(options) {
 export function noToken(cause) {
   if (cause instanceof CallboardError) return cause;
   return new CallboardError(0, 'no-token', '`getToken` gave no credential', { cause });
+}
+
+/**
+ * What opens WebSockets to this address, or why nothing can. It is looked for when it is needed: a server renders pages
+ * without one, and a program may bring one later.
+ * @param {string} address
+ * @param {Settled} options
+ * @returns {WebSocketConstructor | CallboardError}
+ */
+export function opener(address, { WebSocket = globalThis.WebSocket }) {
+  if (!isWhole(address)) {
+    const sentence = "the broker's URL is relative, and there is no page here that it could begin at: name all of it";
+    return new CallboardError(0, 'no-page', sentence);
+  }
+  if (typeof WebSocket === 'function') return WebSocket;
+  const sentence = 'there is no WebSocket here: give one as the option `WebSocket`, as that of the package ws';
+  return new CallboardError(0, 'no-websocket', sentence);
 }

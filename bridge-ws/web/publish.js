@@ -122,7 +122,7 @@ export class Publishes {
   }
 
   /**
-   * Gives all of them up.
+   * Gives all of them up. Says whether somebody waited for each one.
    * @param {CallboardError} error
    */
   clear(error) {
@@ -132,6 +132,7 @@ export class Publishes {
     this.#queueBytes = 0;
     this.#sent = 0;
     for (const entry of gone) entry.reject(error);
+    return gone.every(({ sequence }) => sequence !== 0);
   }
 
   /** @param {Draft} draft */

@@ -130,17 +130,16 @@ export class Table {
   }
 
   /**
-   * Ends every subscription.
+   * Ends every subscription. Says whether each one's listener was told.
    * @param {CallboardError} error
    */
   end(error) {
     this.disconnected();
     const channels = [...this.#channels.values()];
     this.#channels.clear();
-    for (const channel of channels) {
-      this.#around.clock.clearTimeout(channel.grace);
-      for (const member of channel.members) member.end(error);
-    }
+    for (const channel of channels) this.#around.clock.clearTimeout(channel.grace);
+    const members = channels.flatMap((channel) => channel.members);
+    return members.filter((member) => !member.end(error)).length === 0;
   }
 
   /**

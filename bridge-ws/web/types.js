@@ -187,7 +187,8 @@
  * @typedef {object} State
  * @property {'idle' | 'connecting' | 'online' | 'waiting' | 'closed'} name Nothing needs a connection; an attempt is on
  *   its way; a session is open; there is none until `retryAt`; there will be none.
- * @property {CallboardError | null} reason Why there is no session, while `waiting` or `closed`.
+ * @property {CallboardError | null} reason Why there is no session, while `waiting` or `closed`; while `idle`, why what
+ *   needed one was given up: none can be opened here, as on a server.
  * @property {number | null} retryAt When the next attempt begins, in milliseconds since 1970, while `waiting`; `null`
  *   if the page is hidden in the back-forward cache and the next attempt begins when it is shown.
  * @property {SessionInfo | null} session What the broker said, while `online`.
@@ -230,7 +231,8 @@
  * @property {number} [closeTimeoutMs] How long `close` waits for publishes on their way. Default: 5 s.
  * @property {string} [agent] What the page calls itself in the broker's logs. Default: `callboard-js/` and the version.
  * @property {boolean} [shared] Whether to share one WebSocket with the rest of the page. Default: `true`.
- * @property {WebSocketConstructor} [WebSocket] The constructor to use, where the platform has none (Node 20).
+ * @property {WebSocketConstructor} [WebSocket] The constructor to use, where the platform has none (Node 20). Default:
+ *   the global one, if there is one when it is needed.
  * @property {Clock} [clock] Time and chance, for tests.
  * @property {Page} [page] Where the page's own events come from, for tests.
  */
