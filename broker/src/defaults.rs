@@ -116,8 +116,7 @@ pub(crate) const SHARDS: usize = 64;
 /// How often one shard of the directory forgets what is too old; all of it is swept in [`SHARDS`] times this.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_millis(100);
 
-/// Sessions, that is streams, that a peer may have open on one connection. More than one is for a bridge that speaks for
-/// browsers, and comes with it; until then it is no limit to configure.
+/// Sessions, that is streams, that a peer may have open on one connection, unless it is a bridge that speaks for others.
 pub(crate) const SESSIONS_MAX: u32 = 1;
 
 /// Bytes that a busy peer may send before the broker took them: several reads' worth.
@@ -135,6 +134,24 @@ pub(crate) const SEND_WINDOW: u64 = 512 << 10;
 /// The same for everybody else, and for what goes out in small pieces, each of which QUIC keeps with a buffer of its own:
 /// more than QUIC sends unasked before the first acknowledgement.
 pub(crate) const SEND_WINDOW_SMALL: u64 = 16 << 10;
+
+/// Bytes that all visitors of one bridge may send before the broker took them, beside what those have that are held: four
+/// of them may fill their streams' windows between two of its turns.
+pub(crate) const BRIDGE_RECEIVE_WINDOW: u32 = 4 * RECEIVE_WINDOW;
+
+/// Bytes that are sent to one bridge and not acknowledged: two kilobytes for each of a thousand browsers. An edge is far
+/// away by its nature; with 50 ms to it this is forty megabytes a second.
+pub(crate) const BRIDGE_SEND_WINDOW: u64 = 2 << 20;
+
+/// How many times its bytes a small piece takes in QUIC, which keeps each in a buffer of its own until it is acknowledged.
+pub(crate) const SMALL_PIECES: u64 = 8;
+
+/// What both windows of a bridge take, which has to write small pieces at any speed.
+pub(crate) const BRIDGE_BYTES: usize =
+    (SMALL_PIECES * BRIDGE_SEND_WINDOW) as usize + BRIDGE_RECEIVE_WINDOW as usize / 2 * 7;
+
+/// What QUIC keeps for each stream that a bridge might open: two places in tables.
+pub(crate) const BRIDGE_STREAM_BYTES: usize = 256;
 
 /// With this many bytes to be written at once the pieces are large, and the window may be.
 pub(crate) const SEND_BUSY: usize = 8 << 10;
@@ -156,5 +173,9 @@ const _: () = assert!(PIECE_BYTES_SHARED < CHUNK_BYTES, "small pieces are copied
 const _: () = assert!(
     SEND_BUSY <= SEND_WINDOW_SMALL as usize && RECEIVE_BUSY < RECEIVE_WINDOW_SMALL as usize,
     "a window is filled before a larger one is asked for"
+);
+const _: () = assert!(
+    BRIDGE_RECEIVE_WINDOW >= RECEIVE_WINDOW,
+    "one session cannot fill the window of all others of its connection"
 );
 const _: () = assert!(CHUNK_BYTES <= FILL_BYTES && FILL_BYTES <= OUTBOX_BYTES, "a fill is whole chunks of an outbox");

@@ -31,6 +31,10 @@ pub(crate) struct Metrics {
     pub(crate) connections_opened: Counter,
     /// Sessions that are open: their hello was answered.
     pub(crate) sessions: Counter,
+    /// Connections on which a bridge may open sessions for its visitors.
+    pub(crate) bridges: Counter,
+    /// Sessions that bridges opened for visitors.
+    pub(crate) visitors: Counter,
     /// Channels whose actor runs.
     pub(crate) channels_awake: Counter,
     /// Messages that channels stored.

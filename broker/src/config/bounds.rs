@@ -17,6 +17,9 @@ pub struct Limits {
     /// Connections from one address, or from the /64 of an IPv6 one: an office behind one address, or a load generator.
     /// Lower it on the open internet.
     pub connections_per_address: usize,
+    /// Sessions that a bridge may have open for others on one connection. Each counts among the connections, under the
+    /// address that the bridge tells; a bridge that needs more connects again.
+    pub bridge_sessions: usize,
     /// Handshakes under way. From half of it on a peer must first show that its address is its own (QUIC's Retry); past
     /// it a newcomer is refused before anything is kept for it.
     pub handshakes: usize,
@@ -62,6 +65,7 @@ impl Default for Limits {
         Self {
             connections: 50_000,
             connections_per_address: 10_000,
+            bridge_sessions: 1_000,
             handshakes: 2_000,
             handshakes_per_address: 1_000,
             channels: 1_000_000,

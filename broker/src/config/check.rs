@@ -188,6 +188,7 @@ impl Config {
         for (setting, value) in [
             ("limits.connections", limits.connections),
             ("limits.connections_per_address", limits.connections_per_address),
+            ("limits.bridge_sessions", limits.bridge_sessions),
             ("limits.handshakes", limits.handshakes),
             ("limits.handshakes_per_address", limits.handshakes_per_address),
             ("ws.http_connections", self.ws.http_connections),

@@ -2,7 +2,8 @@
 
 use super::{Config, OUTBOX_BYTES_FREE};
 use crate::defaults::{
-    INCOMING_BYTES, PARTIAL_BYTES_FREE, RECEIVE_WINDOW, RECEIVE_WINDOW_SMALL, SEND_WINDOW, SEND_WINDOW_SMALL, SLOTS_MAX,
+    BRIDGE_BYTES, BRIDGE_STREAM_BYTES, INCOMING_BYTES, PARTIAL_BYTES_FREE, RECEIVE_WINDOW, RECEIVE_WINDOW_SMALL,
+    SEND_WINDOW, SEND_WINDOW_SMALL, SLOTS_MAX, SMALL_PIECES,
 };
 
 /// The program, its threads' stacks and what they are just working on.
@@ -26,9 +27,6 @@ const SUBSCRIPTION_BYTES: u64 = 768;
 
 /// What a session remembers of a channel that it publishes to: its name, and its place though it may be retired.
 const GRANT_BYTES: u64 = 1024;
-
-/// How many times its bytes a small piece takes in QUIC, which keeps each in a buffer of its own until it is acknowledged.
-const SMALL_PIECES: u64 = 8;
 
 /// What the allocator needs beside what it was asked for: an eighth, as free memory lies between what is in use.
 const SLACK: u64 = 8;
@@ -84,7 +82,10 @@ impl Config {
         let receive = |window: u32| u64::from(window) / 2 * 7;
         let small = send_small + receive(RECEIVE_WINDOW_SMALL);
         let large = SEND_WINDOW - SEND_WINDOW_SMALL + receive(RECEIVE_WINDOW - RECEIVE_WINDOW_SMALL);
-        let larger = size(limits.window_bytes).min(connections.saturating_mul(large));
+        // Any connection may be a bridge's, whose windows are larger than those that it lends to its visitors.
+        let bridge =
+            size(BRIDGE_BYTES).saturating_add(size(limits.bridge_sessions).saturating_mul(size(BRIDGE_STREAM_BYTES)));
+        let larger = size(limits.window_bytes).min(connections.saturating_mul(large.max(bridge)));
         let subscriptions = size(limits.subscriptions).min(connections.saturating_mul(size(self.subscriptions_max)));
         let mut terms = vec![
             term("the program", 1, PROGRAM_BYTES, ""),
@@ -152,6 +153,7 @@ mod tests {
         let mut config = Config::new("data");
         config.limits.connections = usize::MAX;
         config.limits.history_bytes = usize::MAX;
+        config.limits.bridge_sessions = usize::MAX;
         config.outbox.bytes = usize::MAX;
         assert_eq!(config.memory_bound().bytes(), u64::MAX);
     }

@@ -175,6 +175,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Connections from one address, or from the /64 of an IPv6 one"
     ),
     row!(
+        "limits.bridge_sessions",
+        Count,
+        limits.bridge_sessions,
+        "Sessions that a key made with --bridge may open for others on one connection; each counts as a connection"
+    ),
+    row!(
         "limits.handshakes",
         Count,
         limits.handshakes,

@@ -7,13 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use callboard_protocol::ConnectionId;
 use callboard_protocol::close::Code;
-use callboard_protocol::codec::{decode_client, encode_stream};
-use callboard_protocol::deframe::{DeframeError, Deframer};
-use callboard_protocol::frame::{Goodbye, ServerFrame};
-use callboard_protocol::limits::{BODY_BYTES_MAX, HELLO_BYTES_MAX};
+use callboard_protocol::deframe::Deframer;
 use kameo::actor::{ActorRef, Spawn, WeakActorRef};
 use kameo::error::{ActorStopReason, PanicError};
 use kameo::mailbox::{self, MailboxReceiver, Signal};
@@ -22,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
+use super::bridge::Host;
 use super::ending::Ending;
 use super::messages::Drain;
 use super::outbox::Outbox;
@@ -33,6 +31,8 @@ use crate::defaults::{CHUNKS_A_READ, CONNECTION_MAILBOX, LINGER};
 use crate::limit::Inbox;
 use crate::metrics::{Metrics, Present};
 
+mod reading;
+
 /// How long a session waits for what.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
@@ -42,7 +42,25 @@ pub(crate) struct Patience {
     pub(crate) drain: Duration,
 }
 
-/// One connection at the QUIC door.
+/// What a connection begins with.
+pub(crate) struct Opening {
+    /// Its number.
+    pub(crate) id: ConnectionId,
+    /// Its session, which has not said hello.
+    pub(crate) session: Session,
+    /// What it owns from here on.
+    pub(crate) socket: Socket,
+    /// What was read of it already.
+    pub(crate) deframer: Deframer,
+    /// The connections.
+    pub(crate) registry: Arc<Registry>,
+    /// How long it waits.
+    pub(crate) patience: Patience,
+    /// What makes it a bridge's own session, should it be one.
+    pub(crate) host: Option<Box<Host>>,
+}
+
+/// One session at the QUIC door.
 pub(crate) struct Actor {
     id: ConnectionId,
     session: Session,
@@ -67,6 +85,8 @@ pub(crate) struct Actor {
     draining: Option<mpsc::Sender<()>>,
     /// Counts the session once it is open.
     present: Option<Present>,
+    /// Until it is welcomed, and longer only if it is a bridge's own session.
+    host: Option<Box<Host>>,
 }
 
 /// What woke a connection.
@@ -82,15 +102,11 @@ enum News {
 }
 
 impl Actor {
-    /// Starts a connection that owns `socket`.
-    pub(crate) fn start(
-        id: ConnectionId,
-        session: Session,
-        socket: Socket,
-        registry: Arc<Registry>,
-        patience: Patience,
-    ) {
+    /// Starts a connection.
+    pub(crate) fn start(opening: Opening) {
+        let Opening { id, mut session, socket, deframer, registry, patience, host } = opening;
         let (outbox, inbox) = (Arc::clone(session.outbox()), Arc::clone(session.inbox()));
+        session.begin_read(deframer.buffered_bytes());
         let actor = Self {
             id,
             outbox: Arc::clone(&outbox),
@@ -98,16 +114,17 @@ impl Actor {
             socket,
             registry: Arc::clone(&registry),
             patience,
-            deframer: Deframer::new(HELLO_BYTES_MAX),
+            more: deframer.buffered_bytes() > 0,
+            deframer,
             writer: Writer::default(),
             inbox,
             reading: true,
-            more: false,
             ending: false,
             torn: false,
             timer: Some(Box::pin(sleep_until(patience.hello))),
             draining: None,
             present: None,
+            host,
         };
         let prepared = Self::prepare_with_mailbox(mailbox::bounded(CONNECTION_MAILBOX));
         // Before it runs, so that it cannot be over before it is known.
@@ -173,6 +190,7 @@ impl Actor {
         self.ending = true;
         (self.reading, self.more) = (false, false);
         self.draining = None;
+        self.socket.read_no_more(ending.code);
         if ending.code == Code::TooSlow {
             // It does not read what it has: only the close itself can reach it.
             self.drop_unwritten();
@@ -182,77 +200,17 @@ impl Actor {
         self.timer = Some(Box::pin(sleep(patience)));
     }
 
-    /// Takes the frames out of what was read and hands them over.
-    fn take_frames(&mut self, chunks: &mut [Bytes]) {
-        let bytes: usize = chunks.iter().map(Bytes::len).sum();
-        self.metrics().bytes_read.add(bytes as u64);
-        self.socket.after_read(bytes);
-        // One copy: a publish that waits keeps what was read with it, and would keep the datagrams that came together with
-        // it from whomever.
-        let mut copied = Vec::with_capacity(bytes);
-        for chunk in chunks {
-            copied.extend_from_slice(&std::mem::take(chunk));
-        }
-        self.deframer.handle_bytes(copied.into());
-        self.session.begin_read(bytes);
-        self.take_more();
-    }
-
-    /// Takes frames out of what was read and hands them over.
-    fn take_more(&mut self) {
-        let verdict = self.take_bodies();
-        self.session.hand_over();
-        match verdict
-            .and_then(|()| if self.more { Ok(()) } else { self.session.hold_partial(self.deframer.buffered_bytes()) })
-        {
-            Ok(()) => {}
-            Err(ending) => {
-                (self.reading, self.more) = (false, false);
-                self.outbox.end(ending);
-            }
-        }
-        if self.session.is_open() && !self.ending {
-            self.timer = None;
-            if self.present.is_none() {
-                self.present = Some(Present::new(self.metrics(), |metrics| &metrics.sessions));
-            }
-        }
-    }
-
-    fn take_bodies(&mut self) -> Result<(), Ending> {
-        self.more = true;
-        while !self.session.is_laden() {
-            let Some(body) = self.deframer.poll_body().map_err(|error| {
-                let too_long = matches!(error, DeframeError::TooLong { .. } | DeframeError::LengthTooLong);
-                Ending::because(if too_long { Code::FrameTooLong } else { Code::Malformed }, error)
-            })?
-            else {
-                self.more = false;
-                return Ok(());
-            };
-            let frame = decode_client(&body).map_err(|error| Ending::because(Code::Malformed, error))?;
-            self.session.handle(&frame, &body)?;
-            // PROTOCOL.md, "Stream": the first body has a limit of its own, before the peer is known.
-            self.deframer.set_body_bytes_max(BODY_BYTES_MAX);
-        }
-        Ok(())
-    }
-
-    /// The peer's half of the stream ended, one way or another.
-    fn stop_reading(&mut self, ended: Result<(), Gone>) {
-        self.reading = false;
-        match ended {
-            // A client that ends its half without a word is done as well.
-            Ok(()) if !self.deframer.is_mid_frame() => self.outbox.end(Ending::plain(Code::Finished)),
-            Ok(()) => self.outbox.end(Ending::because(Code::Malformed, "the stream ended within a frame")),
-            Err(_) => self.outbox.abandon(Ending::plain(Code::Finished)),
-        }
-    }
-
     /// Nothing that was read is left to hand over: a draining broker is told.
     fn note_clear(&mut self) {
         if self.session.is_clear() && !self.more {
             self.draining = None;
+        }
+    }
+
+    /// A session that is read no further must not keep others of its connection from being read.
+    fn note_held(&mut self) {
+        if let Err(ending) = self.socket.hold(!self.ending && !self.session.is_clear()) {
+            self.outbox.end(ending);
         }
     }
 
@@ -276,17 +234,14 @@ impl Actor {
     async fn close(&mut self, ending: &Ending) {
         // Behind a part of a frame a goodbye would be read as the rest of it.
         let torn = self.torn || self.writer.is_pending();
-        let mut frame = BytesMut::new();
-        let goodbye = ServerFrame::Goodbye(Goodbye {
-            code: ending.code.number(),
-            sentence: &ending.sentence,
-            retry_after: ending.retry_after,
-        });
-        encode_stream(&goodbye, &mut frame).expect("a sentence fits a body");
         // A reader that is too slow has no room for a goodbye either; it hears the code all the same.
         let linger = if ending.code == Code::TooSlow { Duration::ZERO } else { LINGER };
         if !torn {
-            let _ = timeout(linger, self.socket.outward.finish(frame.freeze())).await;
+            let _ = timeout(linger, self.socket.outward.finish(ending.last_words())).await;
+        }
+        if let Some(host) = self.host.as_mut().filter(|_| ending.code == Code::ShuttingDown) {
+            // Its visitors hear their own goodbyes before the connection under them is closed.
+            let _ = timeout(self.patience.drain, host.visitors_gone()).await;
         }
         self.socket.close(ending.code, &ending.sentence);
         self.registry.metrics().closed(ending.code);
@@ -340,6 +295,7 @@ impl kameo::Actor for Actor {
             }
             let over = self.fill();
             self.note_clear();
+            self.note_held();
             if let Some(ending) = over {
                 self.close(&ending).await;
                 return Ok(None);

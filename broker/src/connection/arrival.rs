@@ -3,6 +3,7 @@
 use std::fmt;
 
 use callboard_protocol::Millis;
+use callboard_protocol::frame::Credential;
 
 /// What a session knows before `Hello`.
 #[derive(Debug)]
@@ -22,19 +23,22 @@ impl Default for Arrival {
     }
 }
 
-/// An API key that was shown at a door. Nothing shows it by accident.
+/// A credential that was shown at a door. Nothing shows it by accident.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Shown(String);
+pub(crate) struct Shown {
+    strategy: String,
+    secret: String,
+}
 
 impl Shown {
     /// What was shown.
-    pub(crate) fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
+    pub(crate) fn new(strategy: impl Into<String>, secret: impl Into<String>) -> Self {
+        Self { strategy: strategy.into(), secret: secret.into() }
     }
 
-    /// The secret itself.
-    pub(crate) fn secret(&self) -> &str {
-        &self.0
+    /// The credential, with its secret.
+    pub(crate) fn credential(&self) -> Credential<'_> {
+        Credential { strategy: &self.strategy, secret: &self.secret }
     }
 }
 

@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 
+use bytes::{Bytes, BytesMut};
 use callboard_protocol::Millis;
 use callboard_protocol::close::Code;
+use callboard_protocol::codec::encode_stream;
+use callboard_protocol::deframe::DeframeError;
+use callboard_protocol::frame::{Goodbye, ServerFrame};
 
 use crate::sentence::capped;
 
@@ -28,5 +32,23 @@ impl Ending {
     pub(crate) fn because(code: Code, reason: impl std::fmt::Display) -> Self {
         let sentence = capped(format!("{}: {reason}", code.sentence()));
         Self { code, sentence: sentence.into(), retry_after: None }
+    }
+
+    /// The ending of a session whose bytes are no frames.
+    pub(crate) fn torn(error: &DeframeError) -> Self {
+        let too_long = matches!(error, DeframeError::TooLong { .. } | DeframeError::LengthTooLong);
+        Self::because(if too_long { Code::FrameTooLong } else { Code::Malformed }, error)
+    }
+
+    /// The goodbye that tells it, for a stream.
+    pub(crate) fn last_words(&self) -> Bytes {
+        let mut frame = BytesMut::new();
+        let goodbye = ServerFrame::Goodbye(Goodbye {
+            code: self.code.number(),
+            sentence: &self.sentence,
+            retry_after: self.retry_after,
+        });
+        encode_stream(&goodbye, &mut frame).expect("a sentence fits a body");
+        frame.freeze()
     }
 }

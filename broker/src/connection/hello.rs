@@ -16,10 +16,12 @@ pub(super) fn check_hello(hello: &Hello<'_>) -> Result<(), Ending> {
     if hello.agent.len() > LABEL_BYTES_MAX {
         return Err(Ending::because(Code::Malformed, "the agent's name is too long"));
     }
-    if hello.credential.as_ref().is_some_and(|credential| !fits(credential)) {
-        return Err(Ending::because(Code::Malformed, TOO_LONG_A_CREDENTIAL));
-    }
-    Ok(())
+    hello.credential.as_ref().map_or(Ok(()), check_shown)
+}
+
+/// The same limits for a credential that a door was shown before `Hello`.
+pub(crate) fn check_shown(credential: &Credential<'_>) -> Result<(), Ending> {
+    if fits(credential) { Ok(()) } else { Err(Ending::because(Code::Malformed, TOO_LONG_A_CREDENTIAL)) }
 }
 
 pub(super) fn fits(credential: &Credential<'_>) -> bool {

@@ -5,6 +5,7 @@
 
 mod actor;
 mod arrival;
+mod bridge;
 mod ending;
 mod gate;
 mod hello;
@@ -19,10 +20,12 @@ mod subscriptions;
 mod windows;
 mod writer;
 
-pub(crate) use actor::{Actor, Patience};
+pub(crate) use actor::{Actor, Opening, Patience};
 pub(crate) use arrival::{Arrival, Shown};
+pub(crate) use bridge::{Host, Introducer};
 pub(crate) use ending::Ending;
 pub(crate) use gate::Gate;
+pub(crate) use hello::check_shown;
 pub(crate) use messages::Drain;
 pub(crate) use outbox::{Ended, Outbox};
 pub(crate) use registry::Registry;

@@ -23,7 +23,7 @@ use crate::defaults::{
     COMMANDS_BYTES, FILL_BYTES, MEASURED_ONE_IN, PARTIAL_BYTES_FREE, REPLAYS_MAX, SLOTS_MAX, STRIKES_MAX,
 };
 use crate::directory::{Directory, Full};
-use crate::identity::Refusal;
+use crate::identity::{KeyId, Refusal};
 use crate::limit::{Bucket, Inbox, Load, Share, Ticket};
 
 /// What a command of its own takes, and what a publish takes that joins a batch; near enough to know when to stop.
@@ -126,6 +126,11 @@ impl Session {
     /// Whether the session has said hello and was let in.
     pub(crate) fn is_open(&self) -> bool {
         self.state.is_open()
+    }
+
+    /// The API key under which the session's peer may open sessions for others.
+    pub(crate) fn bridge_key(&self) -> Option<&KeyId> {
+        self.state.bridge_key()
     }
 
     /// What all sessions have read and channels have not taken: while it is full, nothing should be read.

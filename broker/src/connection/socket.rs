@@ -1,20 +1,28 @@
 //! A session's stream and the connection that it is on, as the session's owner uses them; what the bytes mean is not its affair.
+//!
+//! A visitor's session shares its connection with others: its end is the end of its stream.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
 use callboard_protocol::close::Code;
 use quinn::{RecvStream, SendStream, VarInt};
 
+use super::bridge::{Bridge, Visit};
+use super::ending::Ending;
+use super::outbox::Outbox;
 use super::windows::Windows;
+use crate::identity::KeyId;
 use crate::limit::Inbox;
+use crate::metrics::Metrics;
 #[cfg(feature = "simulation")]
 use crate::simulation::Pipe;
 
-/// A session's stream and its connection, which is closed when the session is over, as it has no other yet.
+/// A session's stream and its connection. That is closed when the session is over, unless it is a visitor's on a bridge's.
 #[derive(Debug)]
 pub(crate) struct Socket {
     /// What the client says.
@@ -43,6 +51,7 @@ pub(super) enum Outward {
 #[derive(Debug)]
 enum Line {
     Quic(quinn::Connection, Windows),
+    Shared(Visit),
     #[cfg(feature = "simulation")]
     Pipe(Pipe),
 }
@@ -57,6 +66,11 @@ impl Socket {
         Self { inward: Inward::Quic(recv), outward: Outward::Quic(send), line: Line::Quic(connection, windows) }
     }
 
+    /// A visitor's stream on the connection of a bridge.
+    pub(crate) fn visitor(visit: Visit, send: SendStream, recv: RecvStream) -> Self {
+        Self { inward: Inward::Quic(recv), outward: Outward::Quic(send), line: Line::Shared(visit) }
+    }
+
     /// A stream that only a simulation sees.
     #[cfg(feature = "simulation")]
     pub(crate) fn pipe(pipe: &Pipe) -> Self {
@@ -64,10 +78,47 @@ impl Socket {
         Self { inward: Inward::Pipe(inward), outward: Outward::Pipe(outward), line: Line::Pipe(line) }
     }
 
+    /// Makes the connection one on which its peer opens sessions for visitors. `None` if there is no room for it.
+    pub(super) fn become_bridge(
+        &mut self,
+        sessions: u32,
+        key: &KeyId,
+        outbox: &Arc<Outbox>,
+        metrics: &Arc<Metrics>,
+    ) -> Option<Bridge> {
+        match &mut self.line {
+            Line::Quic(connection, windows) => {
+                Bridge::open(connection, windows.leave(), sessions, key.clone(), outbox, metrics)
+            }
+            Line::Shared(_) => None,
+            #[cfg(feature = "simulation")]
+            Line::Pipe(_) => None,
+        }
+    }
+
+    /// Notes whether what the peer says is left unread for now.
+    pub(super) fn hold(&mut self, is_held: bool) -> Result<(), Ending> {
+        match &mut self.line {
+            Line::Shared(visit) => visit.hold(is_held),
+            Line::Quic(..) => Ok(()),
+            #[cfg(feature = "simulation")]
+            Line::Pipe(_) => Ok(()),
+        }
+    }
+
+    /// Nothing is read any more. Where others share the connection, what the peer still says must not fill its window.
+    pub(super) fn read_no_more(&mut self, code: Code) {
+        if let (Inward::Quic(stream), Line::Shared(_)) = (&mut self.inward, &self.line) {
+            // A stream that has ended is as stopped as can be.
+            let _ = stream.stop(VarInt::from(u32::from(code.number())));
+        }
+    }
+
     /// Makes room for this many bytes that are about to be written.
     pub(super) fn before_write(&mut self, bytes: usize) {
         match &mut self.line {
             Line::Quic(connection, windows) => windows.before_write(connection, bytes),
+            Line::Shared(_) => {}
             #[cfg(feature = "simulation")]
             Line::Pipe(_) => {}
         }
@@ -77,17 +128,36 @@ impl Socket {
     pub(super) fn after_read(&mut self, bytes: usize) {
         match &mut self.line {
             Line::Quic(connection, windows) => windows.after_read(connection, bytes),
+            Line::Shared(_) => {}
             #[cfg(feature = "simulation")]
             Line::Pipe(_) => {}
         }
     }
 
-    /// Closes the connection. What the peer has not taken is lost.
-    pub(super) fn close(&self, code: Code, sentence: &str) {
+    /// Closes the connection, or ends the stream on one that others share. What the peer has not taken is lost.
+    pub(super) fn close(&mut self, code: Code, sentence: &str) {
+        let number = VarInt::from(u32::from(code.number()));
         match &self.line {
-            Line::Quic(connection, _) => connection.close(VarInt::from(u32::from(code.number())), sentence.as_bytes()),
+            Line::Quic(connection, _) => connection.close(number, sentence.as_bytes()),
+            Line::Shared(_) => self.reset(number),
             #[cfg(feature = "simulation")]
             Line::Pipe(pipe) => pipe.close(code),
+        }
+    }
+}
+
+impl Socket {
+    fn reset(&mut self, code: VarInt) {
+        // Each half may have ended by itself, and then there is nothing to be told.
+        match &mut self.outward {
+            Outward::Quic(stream) => drop(stream.reset(code)),
+            #[cfg(feature = "simulation")]
+            Outward::Pipe(_) => {}
+        }
+        match &mut self.inward {
+            Inward::Quic(stream) => drop(stream.stop(code)),
+            #[cfg(feature = "simulation")]
+            Inward::Pipe(_) => {}
         }
     }
 }

@@ -14,7 +14,7 @@ use callboard_protocol::limits::LABEL_BYTES_MAX;
 use callboard_protocol::session::{FromClient, Violation, request_of};
 use callboard_protocol::{ChannelName, ConnectionId, Millis, PayloadRef, RequestId};
 
-use super::arrival::Arrival;
+use super::arrival::{Arrival, Shown};
 use super::ending::Ending;
 use super::gate::Gate;
 use super::hello::{NOT_PRIVATE, TOO_LONG_A_CREDENTIAL, check_hello, fits};
@@ -27,7 +27,7 @@ use crate::config::Limits;
 use crate::defaults::{BATCHES_SEARCHED, GRANTS_MAX, STRIKES_MAX};
 use crate::faults::{self, Place};
 use crate::hooks::{Hooks, Incoming};
-use crate::identity::{self, Identity, KeyStore, Refusal};
+use crate::identity::{self, Identity, KeyId, KeyStore, Refusal};
 use crate::limit::{Bucket, Budget};
 
 /// What holds for every session.
@@ -99,6 +99,11 @@ impl State {
         self.open
     }
 
+    /// The API key under which the peer may open sessions for others.
+    pub(crate) fn bridge_key(&self) -> Option<&KeyId> {
+        self.identity.as_ref()?.bridge.as_ref()
+    }
+
     /// Notes the time of a read: what the frames of it may cost is counted by it.
     pub(crate) fn begin_read(&mut self, now: Millis) {
         self.frames.fill(self.rules.limits.frames, now);
@@ -150,8 +155,7 @@ impl State {
     fn hello(&mut self, hello: &Hello<'_>) -> Result<(), Ending> {
         check_hello(hello)?;
         let shown = self.arrival.shown.take();
-        let shown = shown.as_ref().map(|shown| Credential { strategy: identity::APIKEY, secret: shown.secret() });
-        let identity = match hello.credential.or(shown) {
+        let identity = match hello.credential.or(shown.as_ref().map(Shown::credential)) {
             None => None,
             Some(_) if !self.arrival.is_private => return Err(Ending::because(Code::Forbidden, NOT_PRIVATE)),
             Some(credential) => Some(

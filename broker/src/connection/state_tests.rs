@@ -224,7 +224,7 @@ fn a_session_is_answered_in_its_format() {
 #[test]
 fn what_was_shown_at_the_door_counts_where_hello_shows_nothing() {
     let arrive = |shown: &str| {
-        let arrival = Arrival { shown: Some(Shown::new(shown)), ..Arrival::default() };
+        let arrival = Arrival { shown: Some(Shown::new("apikey", shown)), ..Arrival::default() };
         Talk::arrived(false, Format::Stream, arrival)
     };
     let mut talk = arrive("cb_nobody_nothing");
@@ -232,7 +232,7 @@ fn what_was_shown_at_the_door_counts_where_hello_shows_nothing() {
 
     let mut talk = arrive("");
     let key = talk.state.rules.keys.create("reporter").unwrap().reveal();
-    talk.state.arrival.shown = Some(Shown::new(&*key));
+    talk.state.arrival.shown = Some(Shown::new("apikey", &*key));
     talk.say(&ClientFrame::Hello(hello())).unwrap();
     talk.publish("a", b"x");
     assert_eq!((talk.heard(), talk.commanded()), (vec!["Welcome".to_owned()], vec!["a 1".to_owned()]));
@@ -247,7 +247,7 @@ fn what_was_shown_at_the_door_counts_where_hello_shows_nothing() {
 #[test]
 fn where_others_could_read_along_no_credential_is_taken() {
     let arrive = |shown| Arrival { shown, is_private: false, ..Arrival::default() };
-    let mut talk = Talk::arrived(true, Format::Stream, arrive(Some(Shown::new("cb_key"))));
+    let mut talk = Talk::arrived(true, Format::Stream, arrive(Some(Shown::new("apikey", "cb_key"))));
     assert_eq!(talk.say(&ClientFrame::Hello(hello())).unwrap_err().code, Code::Forbidden);
 
     let credential = Credential { strategy: "apikey", secret: "cb_key" };

@@ -21,17 +21,28 @@ pub(crate) struct Windows {
     receiving: Share,
     /// Whether much may be sent and not acknowledged just now.
     sends_wide: bool,
+    /// Whether somebody else sets them: those of a bridge are all its sessions'.
+    is_shared: bool,
 }
 
 impl Windows {
     /// Small windows, as every connection begins with, and a share of `budget`.
     pub(crate) fn new(budget: &Arc<Budget>) -> Self {
-        Self { sending: Share::of(budget), receiving: Share::of(budget), sends_wide: false }
+        Self { sending: Share::of(budget), receiving: Share::of(budget), sends_wide: false, is_shared: false }
+    }
+
+    /// Leaves the windows to whoever holds the share that this gives, of nothing yet.
+    pub(crate) fn leave(&mut self) -> Share {
+        self.is_shared = true;
+        self.sending.sibling()
     }
 
     /// Makes the window fit what is about to be written. Small pieces never get a large one: QUIC keeps each of them in a
     /// buffer of its own, many times its size, until it is acknowledged.
     pub(crate) fn before_write(&mut self, connection: &quinn::Connection, bytes: usize) {
+        if self.is_shared {
+            return;
+        }
         let is_busy = bytes >= SEND_BUSY && (self.sending.bytes() > 0 || self.sending.resize(SENDING));
         if is_busy != self.sends_wide {
             self.sends_wide = is_busy;
@@ -41,7 +52,7 @@ impl Windows {
 
     /// Makes the window large for a peer that filled the small one.
     pub(crate) fn after_read(&mut self, connection: &quinn::Connection, bytes: usize) {
-        if bytes >= RECEIVE_BUSY && self.receiving.bytes() == 0 && self.receiving.resize(RECEIVING) {
+        if !self.is_shared && bytes >= RECEIVE_BUSY && self.receiving.bytes() == 0 && self.receiving.resize(RECEIVING) {
             connection.set_receive_window(VarInt::from_u32(RECEIVE_WINDOW));
         }
     }

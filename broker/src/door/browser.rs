@@ -17,7 +17,7 @@ use super::local::Local;
 use super::publishing::Publishing;
 use crate::connection::{Arrival, Ending, Outbox, Registry, Session, Shown, Writer};
 use crate::format::Format;
-use crate::identity::Refusal;
+use crate::identity::{APIKEY, Refusal};
 use crate::limit::{Inbox, Ticket};
 use crate::metrics::Present;
 
@@ -50,7 +50,7 @@ impl upstream::Upstream for Inside {
 
     fn open(&self, ticket: Ticket, visitor: Visitor, dialect: Dialect) -> Browser {
         let Visitor { address, origin, credential, is_private } = visitor;
-        let shown = credential.map(|credential| Shown::new(credential.secret.expose()));
+        let shown = credential.map(|credential| Shown::new(APIKEY, credential.secret.expose()));
         let arrival = Arrival { shown, is_private, ping_interval: self.ping_interval };
         let (id, session) = self.local.open(ticket, Format::Message(dialect), arrival);
         tracing::debug!(connection = %id, %address, origin, "a browser's session opened");

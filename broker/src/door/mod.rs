@@ -6,6 +6,7 @@ mod publishing;
 mod quic;
 mod reset;
 pub mod tuning;
+mod visitors;
 
 pub(crate) use browser::Inside;
 pub(crate) use local::Local;

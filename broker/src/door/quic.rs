@@ -1,4 +1,5 @@
-//! The QUIC door: accepts connections, opens a session on each one's first stream, and leaves the rest to its actor.
+//! The QUIC door: accepts connections, opens a session on each one's first stream, and leaves the rest to its actor, or to
+//! those who receive a bridge's visitors.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -6,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_protocol::close::Code;
+use callboard_protocol::deframe::Deframer;
+use callboard_protocol::limits::HELLO_BYTES_MAX;
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, Incoming, TokioRuntime, VarInt};
 use tokio::sync::oneshot;
@@ -14,9 +17,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::local::Local;
 use super::reset::ResetSecret;
-use super::tuning;
+use super::{tuning, visitors};
 use crate::config::Config;
-use crate::connection::{Actor, Arrival, Patience, Socket, Windows};
+use crate::connection::{Actor, Arrival, Host, Introducer, Opening, Patience, Socket, Windows};
 use crate::defaults::{INCOMING_BYTES, RECEIVE_WINDOW_SMALL, SEND_WINDOW_SMALL};
 use crate::format::Format;
 use crate::limit::{Begun, Greeting, Handshakes, Ticket};
@@ -70,7 +73,12 @@ impl Quic {
         let socket = tuning::socket(config.listen).map_err(bind)?;
         let endpoint = Endpoint::new(reset.endpoint(), Some(server), socket, Arc::new(TokioRuntime)).map_err(bind)?;
         let address = endpoint.local_addr().map_err(bind)?;
-        let waits = Waits { hello: config.hello_timeout, drain: config.drain.deadline };
+        let sessions = config.limits.bridge_sessions.min(config.limits.connections);
+        let waits = Waits {
+            hello: config.hello_timeout,
+            drain: config.drain.deadline,
+            bridge_sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
+        };
         let mut accepting = JoinSet::new();
         let (open, closed) = oneshot::channel();
         accepting.spawn(accept(endpoint.clone(), local, waits, Handshakes::new(config.limits), closed));
@@ -126,7 +134,7 @@ async fn accept(
             }
             Some(shaken) = handshakes.join_next() => {
                 if let Ok(Some(stranger)) = shaken && !draining {
-                    strangers.spawn(open_session(stranger, Arc::clone(&local)));
+                    strangers.spawn(serve(stranger, Arc::clone(&local), waits));
                 }
             }
             Some(_) = strangers.join_next() => {}
@@ -182,8 +190,16 @@ async fn shake_hands(incoming: Incoming, _begun: Begun, local: Arc<Local>, waits
     }
 }
 
+/// Opens a connection's session. If that is a bridge's own, receives its visitors.
+async fn serve(stranger: Stranger, local: Arc<Local>, waits: Waits) {
+    let Some(welcomed) = open_session(stranger, &local, waits).await else { return };
+    if let Ok(introducer) = welcomed.await {
+        visitors::receive(introducer, local, waits).await;
+    }
+}
+
 /// Waits for a connection's first stream, which is the session.
-async fn open_session(stranger: Stranger, local: Arc<Local>) {
+async fn open_session(stranger: Stranger, local: &Arc<Local>, waits: Waits) -> Option<oneshot::Receiver<Introducer>> {
     let Stranger { mut unopened, ticket, patience } = stranger;
     let connection = unopened.connection.clone();
     let peer = connection.remote_address();
@@ -193,21 +209,31 @@ async fn open_session(stranger: Stranger, local: Arc<Local>) {
             let (id, session) = local.open(ticket, Format::Stream, Arrival::default());
             tracing::debug!(connection = %id, %peer, "session opened");
             let socket = Socket::quic(connection, send, recv, Windows::new(&local.windows));
-            Actor::start(id, session, socket, Arc::clone(&local.registry), patience);
+            let (host, welcomed) = Host::new(waits.bridge_sessions, local.registry.metrics());
+            let (deframer, registry) = (Deframer::new(HELLO_BYTES_MAX), Arc::clone(&local.registry));
+            let host = Some(Box::new(host));
+            Actor::start(Opening { id, session, socket, deframer, registry, patience, host });
+            Some(welcomed)
         }
-        Ok(Err(error)) => tracing::debug!(%peer, %error, "connection gone before a session was opened"),
+        Ok(Err(error)) => {
+            tracing::debug!(%peer, %error, "connection gone before a session was opened");
+            None
+        }
         Err(_) => {
             unopened.code = Some(Code::HandshakeTimeout);
             local.registry.metrics().closed(Code::HandshakeTimeout);
+            None
         }
     }
 }
 
 /// How long the door and its sessions wait.
 #[derive(Debug, Clone, Copy)]
-struct Waits {
-    hello: Duration,
-    drain: Duration,
+pub(super) struct Waits {
+    pub(super) hello: Duration,
+    pub(super) drain: Duration,
+    /// How many sessions a bridge may have open for others; no time, and as much the same for everybody.
+    bridge_sessions: u32,
 }
 
 /// A peer that has shaken hands, has a place among the connections, and has not opened a session yet.

@@ -55,6 +55,8 @@ fn connections(encoder: &mut DescriptorEncoder<'_>, scope: &Scope) -> fmt::Resul
     let (metrics, depths) = (&scope.metrics, scope.depths());
     gauge(encoder, "connections", "Connections that are open", None, depths.outboxes)?;
     gauge(encoder, "sessions", "Sessions that have said hello", None, metrics.sessions.value())?;
+    gauge(encoder, "bridges", "Connections that open sessions for others", None, metrics.bridges.value())?;
+    gauge(encoder, "visitors", "Sessions that these have open for others", None, metrics.visitors.value())?;
     let opened = metrics.connections_opened.value();
     counter(encoder, "connections_opened", "Connections that were let in", None, opened)?;
     let subscriptions = scope.local.rules.subscriptions.held() as u64;

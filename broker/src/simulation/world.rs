@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use callboard_protocol::ConnectionId;
+use callboard_protocol::deframe::Deframer;
+use callboard_protocol::limits::HELLO_BYTES_MAX;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -14,7 +16,7 @@ use super::pipe::Pipe;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::connection::{Actor, Arrival, Patience, Socket};
+use crate::connection::{Actor, Arrival, Opening, Patience, Socket};
 use crate::format::Format;
 use crate::hooks::Hooks;
 use crate::identity::KeyStore;
@@ -119,7 +121,15 @@ impl World {
             Patience { hello: Instant::now() + self.config.hello_timeout, drain: self.config.drain.deadline };
         let pipe = Pipe::default();
         let (id, session) = local.open(ticket, Format::Stream, Arrival::default());
-        Actor::start(id, session, Socket::pipe(&pipe), std::sync::Arc::clone(&local.registry), patience);
+        Actor::start(Opening {
+            id,
+            session,
+            socket: Socket::pipe(&pipe),
+            deframer: Deframer::new(HELLO_BYTES_MAX),
+            registry: std::sync::Arc::clone(&local.registry),
+            patience,
+            host: None,
+        });
         self.wires.push((id, pipe));
         Ok(Wire(self.wires.len() - 1))
     }
