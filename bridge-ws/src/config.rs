@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::resource::Resource;
 use crate::rules::Rules;
 
 /// How the door opens and whom it lets in.
@@ -23,6 +24,8 @@ pub struct Config {
     pub drain_deadline: Duration,
     /// What a connection may cost.
     pub limits: Limits,
+    /// What stands beside the pages.
+    pub resources: Vec<Resource>,
 }
 
 impl Config {
@@ -37,6 +40,7 @@ impl Config {
             hello_timeout: HELLO_TIMEOUT,
             drain_deadline: DRAIN_DEADLINE,
             limits: Limits::default(),
+            resources: Vec::new(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_bridge_ws::{Door, Heartbeat};
+use callboard_bridge_ws::{Door, Heartbeat, Resource};
 use callboard_client::Fingerprint;
 use callboard_protocol::Millis;
 use tokio::task::JoinSet;
@@ -90,10 +90,10 @@ impl Broker {
 
     /// A broker to be, for a program that embeds it and has a say in what is published.
     pub fn builder(config: Config) -> Builder {
-        Builder { config, hooks: Hooks::default() }
+        Builder { config, hooks: Hooks::default(), resources: Vec::new() }
     }
 
-    pub(crate) async fn start_built(Builder { config, hooks }: Builder) -> Result<Self, StartError> {
+    pub(crate) async fn start_built(Builder { config, hooks, resources }: Builder) -> Result<Self, StartError> {
         config.check()?;
         let Files { certificate, tls, keys, reset } = read(config.clone()).await?;
         let memory_bound_bytes = config.memory_bound().bytes();
@@ -107,7 +107,7 @@ impl Broker {
             memory_bound_bytes,
         };
         let observed = observe(config.metrics_listen, scope).await?;
-        let browsers = open_to_browsers(&config, &tls, interior.local()).await?;
+        let browsers = open_to_browsers(&config, &tls, interior.local(), resources).await?;
         let quic = Quic::open(&config, tls, &reset, Arc::clone(interior.local()))?;
         let mut tasks = JoinSet::new();
         tasks.spawn(interior.sweep());
@@ -196,6 +196,7 @@ async fn open_to_browsers(
     config: &Config,
     tls: &rustls::ServerConfig,
     local: &Arc<Local>,
+    resources: Vec<Resource>,
 ) -> Result<Option<Door<Inside>>, callboard_bridge_ws::BindError> {
     let Some(listen) = config.ws_address() else { return Ok(None) };
     let ws = &config.ws;
@@ -211,6 +212,7 @@ async fn open_to_browsers(
             http_connections_per_address: ws.http_connections_per_address,
             ..callboard_bridge_ws::Limits::default()
         },
+        resources,
         ..callboard_bridge_ws::Config::new(listen)
     };
     let door = Door::open(door, Arc::new(Inside::new(Arc::clone(local), ping_interval))).await?;

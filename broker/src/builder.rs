@@ -1,5 +1,7 @@
 //! How a program that embeds the broker starts one with more than a configuration. It starts nothing by itself.
 
+use callboard_bridge_ws::Resource;
+
 use crate::broker::{Broker, StartError};
 use crate::config::Config;
 use crate::hooks::Hooks;
@@ -10,6 +12,7 @@ use crate::hooks::Hooks;
 pub struct Builder {
     pub(crate) config: Config,
     pub(crate) hooks: Hooks,
+    pub(crate) resources: Vec<Resource>,
 }
 
 impl Builder {
@@ -27,6 +30,13 @@ impl Builder {
     /// ```
     pub fn configure(mut self, configure: impl FnOnce(&mut Hooks)) -> Self {
         configure(&mut self.hooks);
+        self
+    }
+
+    /// Lets the browser's door serve something small of the program's own beside the pages. Whoever may load those may
+    /// read it.
+    pub fn resource(mut self, resource: Resource) -> Self {
+        self.resources.push(resource);
         self
     }
 

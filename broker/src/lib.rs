@@ -12,6 +12,7 @@ pub mod config;
 mod connection;
 mod data_dir;
 pub mod defaults;
+pub mod demo;
 mod directory;
 mod door;
 mod faults;
@@ -33,6 +34,7 @@ pub mod tls;
 
 pub use broker::{Broker, StartError};
 pub use builder::Builder;
+pub use callboard_bridge_ws::Resource;
 pub use config::Config;
 pub use door::{BindError, tuning};
 #[cfg(feature = "faults")]

@@ -17,6 +17,8 @@ const SLEEPERS: &[(&str, &str)] = &[
     ("bridge-ws/src/http/patient.rs", "gives up a peer that takes nothing of an answer"),
     ("broker/src/channel/actor.rs", "lays a channel to sleep that nothing has happened to for a while"),
     ("broker/src/connection/actor.rs", "ends a session that was not opened in time, or that lingers after its goodbye"),
+    ("broker/src/demo/job.rs", "stands in for work that takes its time"),
+    ("broker/src/demo/program.rs", "sells a seat of the demo now and then"),
     ("broker/src/simulation/world.rs", "lets the time of a simulation pass, which stands still otherwise"),
     ("broker/src/observe/server.rs", "waits a moment when the system cannot accept a scraper's connection"),
     ("client/examples/progress.rs", "stands in for work that takes its time"),

@@ -13,6 +13,7 @@ mod browsers_in_tls;
 mod byte_by_byte;
 mod chaos;
 mod checker_catches;
+mod demo;
 mod doors_agree;
 mod fan_out;
 mod forged_introductions;
