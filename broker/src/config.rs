@@ -44,6 +44,9 @@ pub struct Config {
     pub anonymous_publish: Option<bool>,
     /// Go beyond loopback although the certificate is a development one or anonymous peers may publish.
     pub expose_anyway: bool,
+    /// Whether the program runs a small one that the page at `/` shows at work ([`crate::demo`]); the broker itself never
+    /// does. `None`: where `callboard` is run without a command, and only this machine can connect.
+    pub demo: Option<bool>,
     /// What channels remember. The first rule whose pattern matches counts; without one, [`History::default`].
     pub history: Vec<(Pattern, History)>,
     /// The bounds of one session's queue out.
@@ -153,6 +156,7 @@ impl Config {
             data_dir: data_dir.into(),
             anonymous_publish: None,
             expose_anyway: false,
+            demo: None,
             history: Vec::new(),
             outbox: Outbox { messages: defaults::OUTBOX_MESSAGES, bytes: defaults::OUTBOX_BYTES },
             payload_bytes_max: limits::PAYLOAD_BYTES_DEFAULT,

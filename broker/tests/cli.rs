@@ -2,6 +2,8 @@
 
 #[path = "cli/configuration.rs"]
 mod configuration;
+#[path = "cli/demo.rs"]
+mod demo;
 #[path = "cli/observing.rs"]
 mod observing;
 #[path = "cli/program.rs"]

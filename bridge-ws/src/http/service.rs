@@ -76,7 +76,11 @@ async fn route<U: Upstream>(
         doorway.check_open()?;
         return publish(&*doorway.upstream, &doorway.config.limits, &caller, head, body).await;
     }
-    let Some(mut page) = doorway.pages.answer(path, &head.headers) else {
+    let resource = || doorway.config.resources.iter().find_map(|resource| resource.answer(path));
+    let Some(mut page) = doorway.pages.answer(path, &head.headers).or_else(resource) else {
+        if let Some(lost) = doorway.pages.lost(&head.headers) {
+            return Ok(lost);
+        }
         return Err(Denial::new(Class::NotFound, "there is nothing here"));
     };
     allow(head, &[Method::GET, Method::HEAD], "GET, HEAD")?;

@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use callboard_bridge_ws::Resource;
 use flate2::read::GzDecoder;
 
 use crate::house::House;
@@ -47,8 +50,13 @@ fn imports(path: &str, text: &str) -> Vec<String> {
 
 /// Every module that a browser loads for the package, each with its text, as imports lead to it.
 async fn package(house: &House) -> BTreeMap<String, String> {
+    loaded(house, "/callboard/index.js").await
+}
+
+/// The same for a module, without the package.
+async fn loaded(house: &House, module: &str) -> BTreeMap<String, String> {
     let mut modules = BTreeMap::new();
-    let mut next = vec!["/callboard/index.js".to_owned()];
+    let mut next = vec![module.to_owned()];
     while let Some(path) = next.pop() {
         if modules.contains_key(&path) {
             continue;
@@ -79,10 +87,52 @@ async fn the_package_stands_below_its_hash_and_its_door_at_a_name_that_stays() {
 #[tokio::test]
 async fn a_page_asks_at_once_for_every_module_that_it_runs() {
     let house = House::open().await;
-    let home = read(&house, "/").await;
-    let preloaded = between(&home, "<link rel=\"modulepreload\" href=\"", "\">");
-    let loaded = package(&house).await;
-    assert_eq!(preloaded.into_iter().collect::<BTreeSet<_>>(), loaded.keys().map(String::as_str).collect());
+    for (page, script) in [("/", Some("/pages/board.js")), ("/hello", None)] {
+        let text = read(&house, page).await;
+        let named = [("<link rel=\"modulepreload\" href=\"", "\">"), ("<script type=\"module\" src=\"", "\">")];
+        let asked: BTreeSet<&str> = named.iter().flat_map(|(open, close)| between(&text, open, close)).collect();
+        let mut runs = package(&house).await;
+        if let Some(script) = script {
+            runs.extend(loaded(&house, script).await);
+        }
+        assert_eq!(asked, runs.keys().map(String::as_str).collect(), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_is_people_see_a_page_and_programs_read_why() {
+    let house = House::open().await;
+    for (accept, media_type) in [
+        ("Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8\r\n", "text/html; charset=utf-8"),
+        ("Accept: application/json\r\n", "application/json"),
+        ("", "application/json"),
+    ] {
+        let (answer, content) = get(&house, "/nowhere", &format!("{accept}If-None-Match: *\r\n")).await;
+        assert_eq!((answer.status, answer.field("content-type")), (404, Some(media_type)), "{accept}");
+        assert_eq!(answer.field("cache-control"), Some("no-store"), "something may be there later");
+        assert!(!content.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_a_program_has_beside_the_bus_is_read_anew_each_time() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let read = Arc::clone(&count);
+    let house = House::with(move |config| {
+        let tell = move || read.fetch_add(1, Ordering::Relaxed).to_string().into();
+        config.resources = vec![Resource::json("/count", tell), Resource::json("/", || "never".into())];
+    })
+    .await;
+    for told in ["0", "1"] {
+        let (answer, content) = get(&house, "/count", "").await;
+        assert_eq!((answer.status, content), (200, told.into()));
+        assert_eq!(answer.field("content-type"), Some("application/json"));
+        assert_eq!(answer.field("cache-control"), Some("no-store"));
+    }
+    assert_eq!(ask(&house, "POST /count", "Content-Length: 0\r\n").await.0.status, 405);
+    assert!(self::read(&house, "/").await.contains("<h1>"), "what the door has stays its own");
+    let stranger = "Origin: https://stranger.example\r\n";
+    assert_eq!(get(&house, "/count", stranger).await.0.field("access-control-allow-origin"), None);
 }
 
 #[tokio::test]
@@ -160,11 +210,18 @@ async fn a_head_is_what_a_get_has_before_its_content() {
 #[tokio::test]
 async fn a_page_runs_nothing_but_what_this_door_serves() {
     let house = House::open().await;
-    let (home, _) = get(&house, "/", "").await;
-    let policy = home.field("content-security-policy").unwrap();
-    assert!(policy.starts_with("default-src 'none'; script-src 'self' 'sha256-"), "{policy}");
-    assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("http"), "{policy}");
-    assert_eq!(home.field("x-content-type-options"), Some("nosniff"));
+    for (page, scripts) in [("/", "'self';"), ("/hello", "'self' 'sha256-")] {
+        let (home, content) = get(&house, page, "").await;
+        let policy = home.field("content-security-policy").unwrap();
+        assert!(policy.starts_with(&format!("default-src 'none'; script-src {scripts}")), "{policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("http"), "{policy}");
+        assert_eq!(home.field("x-content-type-options"), Some("nosniff"));
+        let text = String::from_utf8(content).unwrap();
+        for forbidden in ["http:", "https:", "\"//", " on", "style="] {
+            let attributes = text.split('<').filter(|element| element.split('>').next().unwrap().contains(forbidden));
+            assert_eq!(attributes.count(), 0, "{page} has {forbidden}");
+        }
+    }
     let (module, _) = get(&house, "/callboard/index.js", "").await;
     assert!(module.field("content-security-policy").unwrap().starts_with("default-src 'none'; base-uri 'none'"));
 }

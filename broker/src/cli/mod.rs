@@ -18,6 +18,7 @@ mod run;
 mod secret;
 mod serve;
 mod settings;
+mod stage;
 mod status;
 mod subscribe;
 mod summary;

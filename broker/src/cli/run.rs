@@ -43,7 +43,7 @@ fn tell(error: &str) {
     let _ = writeln!(anstream::stderr(), "{red}error:{red:#} {error}");
 }
 
-/// The command line; without a command, the same one for `serve`.
+/// The command line; without a command, the same one for `serve`, with the demo.
 fn parse() -> Cli {
     let cli = Cli::parse();
     if cli.command.is_some() {
@@ -51,7 +51,11 @@ fn parse() -> Cli {
     }
     let mut words = std::env::args_os();
     let program = words.next().unwrap_or_default();
-    Cli::parse_from([program, "serve".into()].into_iter().chain(words))
+    let mut cli = Cli::parse_from([program, "serve".into()].into_iter().chain(words));
+    if let Some(Command::Serve(serve)) = &mut cli.command {
+        serve.is_unbidden = true;
+    }
+    cli
 }
 
 fn execute(cli: Cli) -> anyhow::Result<Exit> {

@@ -11,6 +11,7 @@ use clap::Args;
 use super::exit::{self, Exit};
 use super::output::nobody_reads;
 use super::settings::Settings;
+use super::stage::Stage;
 use super::{logging, program, summary};
 use crate::shutdown::{Signal, Signals};
 
@@ -21,6 +22,7 @@ A flag wins over its variable, a variable over the configuration file, the file 
 
 Examples:
   callboard serve
+  callboard serve --demo
   callboard serve --listen 127.0.0.1:5000 --data-dir ./state
   callboard serve --listen 0.0.0.0:4480 --cert chain.pem --key key.pem
   callboard serve --config callboard.toml
@@ -42,6 +44,10 @@ pub(super) struct Serve {
     /// End at once when standard input does: for whoever starts a broker that must not outlive it.
     #[arg(long = UNTIL_INPUT_ENDS, hide = true)]
     until_input_ends: bool,
+
+    /// Whether the program was started without a command.
+    #[arg(skip)]
+    pub(super) is_unbidden: bool,
 }
 
 /// The hidden flag of a broker that ends with the program that started it.
@@ -54,9 +60,11 @@ pub(super) async fn run(command: Serve) -> anyhow::Result<Exit> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "started");
     let mut signals = Signals::listen().context("signals cannot be listened for")?;
     let deadline = config.drain.deadline;
-    let broker = Broker::start(config.clone()).await.map_err(explain)?;
+    let stage = Stage::new(&config, command.is_unbidden);
+    let broker = Broker::builder(config.clone()).resource(stage.resource()).start().await.map_err(explain)?;
+    let demo = stage.play(&broker)?;
     if config.log_format == LogFormat::Human {
-        print_summary(&config, &broker)?;
+        print_summary(&config, &broker, demo.is_some())?;
     }
 
     let signal = tokio::select! {
@@ -68,8 +76,14 @@ pub(super) async fn run(command: Serve) -> anyhow::Result<Exit> {
         signal.name(),
         deadline.as_secs_f32()
     ));
+    let end = async {
+        if let Some(demo) = demo {
+            demo.end().await;
+        }
+        broker.drain().await;
+    };
     tokio::select! {
-        () = broker.drain() => Ok(Exit::Done),
+        () = end => Ok(Exit::Done),
         second = signals.next() => Ok(at_once(second)),
     }
 }
@@ -123,13 +137,14 @@ fn explain(error: StartError) -> anyhow::Error {
     anyhow::anyhow!("{error}; {hint}")
 }
 
-fn print_summary(config: &Config, broker: &Broker) -> anyhow::Result<()> {
+fn print_summary(config: &Config, broker: &Broker, has_demo: bool) -> anyhow::Result<()> {
     let text = summary::render(&summary::Facts {
         config,
         address: broker.addr(),
         fingerprint: broker.fingerprint(),
         browsers: broker.ws_addr(),
         metrics: broker.metrics_addr(),
+        has_demo,
         usual_data_dir: callboard::config::platform_data_dir(),
         program: program::invoked(),
     });

@@ -129,8 +129,17 @@ fn flag(setting: &'static Setting) -> Arg {
 }
 
 /// What the short help shows.
-const COMMON: &[&str] =
-    &["listen", "ws_listen", "data_dir", "anonymous_publish", "expose_anyway", "metrics_listen", "tls.cert", "tls.key"];
+const COMMON: &[&str] = &[
+    "listen",
+    "ws_listen",
+    "data_dir",
+    "anonymous_publish",
+    "expose_anyway",
+    "demo",
+    "metrics_listen",
+    "tls.cert",
+    "tls.key",
+];
 
 fn heading(setting: &Setting) -> &'static str {
     match setting.section() {

@@ -24,6 +24,8 @@ pub(super) struct Facts<'a> {
     pub(super) fingerprint: Fingerprint,
     /// Where browsers are let in.
     pub(super) browsers: Option<SocketAddr>,
+    /// Whether the demo's program runs.
+    pub(super) has_demo: bool,
     /// Where metrics are served.
     pub(super) metrics: Option<SocketAddr>,
     /// Where the other commands look unless told otherwise.
@@ -42,6 +44,9 @@ pub(super) fn render(facts: &Facts<'_>) -> String {
     row("address", &address(facts.address));
     if let Some(browsers) = facts.browsers {
         row("browsers", &page(facts.config, browsers));
+    }
+    if facts.has_demo {
+        row("demo", "a program that the page above shows at work");
     }
     row("certificate", &certificate(facts.config));
     row("", &facts.fingerprint.to_string());
@@ -105,7 +110,17 @@ fn publishing(config: &Config) -> String {
 
 fn suggestions(facts: &Facts<'_>) -> String {
     let (program, options) = (&facts.program, options(facts));
-    let mut text = "\nTry, each in a terminal of its own:\n\n".to_owned();
+    let mut text = match (facts.browsers, facts.has_demo) {
+        (Some(browsers), true) => {
+            format!("\nOpen {} to see the bus at work.\n\nOr try", page(facts.config, browsers))
+        }
+        (Some(browsers), false) => {
+            let page = page(facts.config, browsers);
+            format!("\nOpen {page} to see the bus at work; with --demo there is more to see.\n\nOr try")
+        }
+        (None, _) => "\nTry".to_owned(),
+    };
+    text.push_str(", each in a terminal of its own:\n\n");
     let mut command = |line: &str| {
         let _ = writeln!(text, "  {COMMAND}{line}{COMMAND:#}");
     };
@@ -158,6 +173,7 @@ mod tests {
             address: config.listen,
             fingerprint: Fingerprint::of(b""),
             browsers: config.ws_address(),
+            has_demo: config.demo == Some(true),
             metrics: config.metrics_listen,
             usual_data_dir: Some("/home/me/.local/share/callboard".into()),
             program: "callboard".to_owned(),
@@ -179,7 +195,9 @@ Callboard {version} is listening.
   data         /home/me/.local/share/callboard
   publishing   anyone (only this machine can connect)
 
-Try, each in a terminal of its own:
+Open http://localhost:4480/ to see the bus at work; with --demo there is more to see.
+
+Or try, each in a terminal of its own:
 
   callboard sub demo/hello
   callboard pub demo/hello \"hi\"
@@ -188,6 +206,14 @@ Ctrl-C ends it.
 "
         );
         assert_eq!(summary(|_| ()), wanted);
+    }
+
+    #[test]
+    fn the_demo_is_named_where_it_runs() {
+        let text = summary(|config| config.demo = Some(true));
+        assert!(text.contains("demo         a program") && text.contains("to see the bus at work.\n"), "{text}");
+        let text = summary(|config| config.ws.listen = callboard::config::WsListen::Off);
+        assert!(text.contains("\nTry, each") && !text.contains("demo ") && !text.contains("http"), "{text}");
     }
 
     #[test]

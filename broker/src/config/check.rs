@@ -100,6 +100,12 @@ pub enum ConfigError {
         /// Where the door would listen.
         listen: SocketAddr,
     },
+    /// The demo would run where nobody who has no key could ask it for anything.
+    #[error(
+        "demo is true, and peers without a key may not publish, as the page that shows the demo does. Leave demo out, or \
+         let them publish with anonymous_publish = true"
+    )]
+    DemoWithoutPublishing,
     /// Browsers on other machines would come without TLS.
     #[error(
         "{listen} can be reached from other machines, and ws.tls is false: everybody on the way could read and change \
@@ -128,7 +134,11 @@ impl Config {
         self.check_limits()?;
         self.check_certificate()?;
         self.ws.rules().check()?;
-        self.check_exposure()
+        self.check_exposure()?;
+        if self.demo == Some(true) && !self.may_publish_anonymously() {
+            return Err(ConfigError::DemoWithoutPublishing);
+        }
+        Ok(())
     }
 
     fn check_bounds(&self) -> Result<(), ConfigError> {
@@ -342,6 +352,22 @@ mod tests {
         let mut config = exposed();
         assert!(!config.may_publish_anonymously());
         assert_eq!(config.check(), Ok(()));
+        config.anonymous_publish = Some(true);
+        assert_eq!(config.check(), Err(ConfigError::ExposedAnonymousPublish { listen: config.listen }));
+        config.expose_anyway = true;
+        assert_eq!(config.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_demo_stands_where_its_page_may_publish_and_beyond_this_machine_only_if_all_of_that_was_said() {
+        let mut config = Config::new("data");
+        config.demo = Some(true);
+        assert_eq!(config.check(), Ok(()));
+        config.anonymous_publish = Some(false);
+        assert_eq!(config.check(), Err(ConfigError::DemoWithoutPublishing));
+        config = exposed();
+        config.demo = Some(true);
+        assert_eq!(config.check(), Err(ConfigError::DemoWithoutPublishing));
         config.anonymous_publish = Some(true);
         assert_eq!(config.check(), Err(ConfigError::ExposedAnonymousPublish { listen: config.listen }));
         config.expose_anyway = true;

@@ -56,6 +56,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         expose_anyway,
         "Listen beyond this machine although the certificate is for development or peers without a key may publish"
     ),
+    row!(
+        "demo",
+        Switch,
+        demo,
+        "Run the small program that the page at / shows at work; unset, where callboard runs without a command, for this \
+         machine alone",
+        None,
+        "true"
+    ),
     row!("payload_bytes_max", Bytes, payload_bytes_max, "The largest payload of a message"),
     row!("subscriptions_max", Count, subscriptions_max, "Subscriptions that a session may have at once"),
     row!("hello_timeout_ms", Millis, hello_timeout, "How long a peer may take to open its session"),

@@ -19,10 +19,15 @@ export class Broker {
   #commands = new Set();
   #printed = '';
   #origins;
+  #serve;
 
-  /** @param {string[]} origins Pages that may come in beside its own. */
-  constructor(origins) {
+  /**
+   * @param {string[]} origins Pages that may come in beside its own.
+   * @param {string[]} serve More arguments of `callboard serve`.
+   */
+  constructor(origins, serve) {
     this.#origins = origins;
+    this.#serve = serve;
   }
 
   /** The origin of its own page. */
@@ -40,7 +45,7 @@ export class Broker {
     this.#dataDir ??= await mkdtemp(join(tmpdir(), 'callboard-'));
     const { native, pages } = this.#doors;
     const doors = ['--listen', native, '--ws-listen', pages, '--ws-origins', this.#origins.join(',')];
-    this.#program = new Program(['serve', '--data-dir', this.#dataDir, ...doors]);
+    this.#program = new Program(['serve', '--data-dir', this.#dataDir, ...doors, ...this.#serve]);
     const [, listens] = await this.#program.prints(/callboard:\/\/([\d.:]+)/);
     const [, port] = await this.#program.prints(/http:\/\/localhost:(\d+)\//);
     this.#doors = { native: listens, pages: `127.0.0.1:${port}` };

@@ -12,12 +12,13 @@ import { Browser, missing } from './browser.js';
  * @param {'chromium' | 'firefox-esr'} kind
  * @param {string} promise
  * @param {(scene: { app: App, broker: Broker, browser: Browser }) => Promise<void>} body
+ * @param {string[]} serve What the broker is told beside that.
  */
-export function promise(kind, promise, body) {
+export function promise(kind, promise, body, serve = []) {
   test(`${kind}: ${promise}`, { skip: missing(kind) }, async (t) => {
     const app = await App.start();
     t.after(() => app.end());
-    const broker = new Broker([app.origin]);
+    const broker = new Broker([app.origin], serve);
     t.after(() => broker.end());
     await broker.start();
     app.broker = broker.origin;

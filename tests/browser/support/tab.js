@@ -1,22 +1,49 @@
-// What tests do with a tab: the page of ten lines as a visitor has it, and pages of the test's own. It asserts nothing.
+// What tests do with a tab: the broker's pages as a visitor has them, and pages of the test's own. It asserts nothing.
 
 import { soon } from './deadline.js';
+
+/** Tabs behind others paint nothing, so that waiting for their next frame would wait for ever. */
+const ANY_TAB = { polling: 50 };
 
 /**
  * The page of ten lines, online.
  * @param {import('./browser.js').Browser} browser
  * @param {import('./broker.js').Broker} broker
  */
-export async function openHome(browser, broker) {
+export async function openHello(browser, broker) {
+  const tab = await browser.tab();
+  await tab.goto(`${broker.origin}/hello`);
+  await says(tab, 'online');
+  return tab;
+}
+
+/**
+ * The board at `/`, online.
+ * @param {import('./browser.js').Browser} browser
+ * @param {import('./broker.js').Broker} broker
+ */
+export async function openBoard(browser, broker) {
   const tab = await browser.tab();
   await tab.goto(broker.origin);
   await says(tab, 'online');
   return tab;
 }
 
-/** Waits until the page of ten lines says that its connection is so. */
+/** Waits until a page of the broker says that its connection is so. */
 export async function says(tab, state) {
-  await tab.waitForFunction((wanted) => document.querySelector('output').value === wanted, {}, state);
+  await tab.waitForFunction((wanted) => document.querySelector('output').value === wanted, ANY_TAB, state);
+}
+
+/**
+ * Waits until the element that `selector` finds says what `pattern` matches, and gives all that it says.
+ * @param {RegExp} pattern
+ */
+export async function reads(tab, selector, pattern) {
+  const found = await tab.waitForFunction((selector, source) => {
+    const text = document.querySelector(selector)?.textContent ?? '';
+    return new RegExp(source).test(text) && text;
+  }, ANY_TAB, selector, pattern.source);
+  return found.jsonValue();
 }
 
 /** Waits until the page of ten lines shows a line, and gives all that it shows, the latest last. */
@@ -68,8 +95,7 @@ export async function listen(tab, channel) {
 export async function sees(tab, payload, count = 1) {
   await tab.waitForFunction(
     (payload, count) => globalThis.seen.filter((seen) => seen === payload).length >= count,
-    // Tabs behind others paint nothing, so that waiting for their next frame would wait for ever.
-    { polling: 50 },
+    ANY_TAB,
     payload,
     count,
   );

@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 
 import { promise } from '../support/scene.js';
-import { openHome, says } from '../support/tab.js';
+import { openHello, says } from '../support/tab.js';
 
 for (const kind of ['chromium', 'firefox-esr']) {
   promise(kind, 'the package comes at once, in few bytes, and is kept', async ({ broker, browser }) => {
-    const tab = await openHome(browser, broker);
+    const tab = await openHello(browser, broker);
     const [door, ...modules] = await resources(tab);
     assert.equal(door.path, '/callboard/index.js');
     assert.ok(modules.length > 20, `${modules.length} modules`);
@@ -21,7 +21,7 @@ for (const kind of ['chromium', 'firefox-esr']) {
     assert.equal(new Set(modules.map(({ path }) => path)).size, modules.length, 'each was fetched once');
 
     // A second visit, as by a link: `reload` would ask again for everything.
-    await tab.goto(broker.origin);
+    await tab.goto(`${broker.origin}/hello`);
     await says(tab, 'online');
     const again = await resources(tab);
     assert.deepEqual(again.map(({ path }) => path), [door, ...modules].map(({ path }) => path));

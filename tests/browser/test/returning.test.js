@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 
 import { promise } from '../support/scene.js';
-import { openHome, says, shows, writes } from '../support/tab.js';
+import { openHello, says, shows, writes } from '../support/tab.js';
 
 promise('chromium', 'a page outlives its broker and is told of the gap', async ({ broker, browser }) => {
-  const tab = await openHome(browser, broker);
+  const tab = await openHello(browser, broker);
   await broker.publish('demo/hello', 'before');
   await shows(tab, 'before');
   // The browser says so each time that it finds nobody there.
@@ -22,7 +22,7 @@ promise('chromium', 'a page outlives its broker and is told of the gap', async (
 });
 
 promise('chromium', 'a page that was left and is shown again misses nothing', async ({ broker, browser }) => {
-  const tab = await openHome(browser, broker);
+  const tab = await openHello(browser, broker);
   await broker.publish('demo/hello', 'before');
   await shows(tab, 'before');
   await tab.evaluate(() => {

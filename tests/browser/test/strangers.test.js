@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { promise } from '../support/scene.js';
-import { openHome, shows } from '../support/tab.js';
+import { openHello, shows } from '../support/tab.js';
 
 promise('chromium', 'an origin that nobody listed uses nothing', async ({ app, broker, browser }) => {
   const tab = await browser.tab();
@@ -26,5 +26,5 @@ promise('chromium', 'an origin that nobody listed uses nothing', async ({ app, b
   }, broker.origin);
   assert.deepEqual(refused, { module: 'TypeError', session: 1006, publish: 'TypeError' });
   await broker.publish('demo/hello', 'the only one');
-  assert.deepEqual(await shows(await openHome(browser, broker), 'the only one'), ['the only one']);
+  assert.deepEqual(await shows(await openHello(browser, broker), 'the only one'), ['the only one']);
 });

@@ -28,8 +28,21 @@ macro_rules! places {
 /// The pages and what belongs to them alone. The paths stay from release to release, so a browser asks each time whether
 /// the content has.
 pub(super) const PAGES: &[Place] = places! {
-    "/" => "hello.html",
+    "/" => "pages/board.html",
+    "/hello" => "hello.html",
+    "/pages/board.css" => "pages/board.css",
+    "/pages/board.js" => "pages/board.js",
+    "/pages/cable.js" => "pages/cable.js",
+    "/pages/cut.js" => "pages/cut.js",
+    "/pages/elements.js" => "pages/elements.js",
+    "/pages/jobs.js" => "pages/jobs.js",
+    "/pages/line.js" => "pages/line.js",
+    "/pages/office.js" => "pages/office.js",
+    "/pages/talk.js" => "pages/talk.js",
 };
+
+/// What a visitor sees where nothing is.
+pub(super) const LOST: File = file!("pages/lost.html");
 
 /// The modules that `index.js` loads, and itself: they stand below the hash of the package, where a browser keeps them for
 /// good, and pages preload them.
@@ -91,6 +104,16 @@ mod tests {
         let mut served = names(&[MODULES, OTHERS].concat());
         served.sort_unstable();
         assert_eq!(served, modules);
+    }
+
+    #[test]
+    fn every_file_of_the_pages_is_served_under_its_name() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/web/pages");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        for name in files.filter(|name| name.ends_with(".js") || name.ends_with(".css")) {
+            let place = PAGES.iter().find(|(path, _)| *path == format!("/pages/{name}"));
+            assert_eq!(place.unwrap_or_else(|| panic!("{name} is not served")).1.name, format!("pages/{name}"));
+        }
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::header::{self, HeaderValue};
+use http::{HeaderMap, Response, StatusCode};
 use http_body_util::Full;
 
-use super::files::{DOORS, File, MODULES, OTHERS, PAGES, Place};
+use super::files::{DOORS, File, LOST, MODULES, OTHERS, PAGES, Place};
 use super::page::{Keep, Page, hash, text};
 
 /// Where the package stands.
@@ -19,7 +20,10 @@ const PRELOAD: &str = "<link rel=\"modulepreload\" href=\"/callboard/index.js\">
 
 /// The files by their paths.
 #[derive(Debug)]
-pub(in crate::http) struct Pages(HashMap<String, Page>);
+pub(in crate::http) struct Pages {
+    shelf: HashMap<String, Page>,
+    lost: Page,
+}
 
 impl Pages {
     /// The files of this build. They are hashed and compressed when the first door of the process opens.
@@ -50,12 +54,26 @@ impl Pages {
             };
             (path.to_owned(), Page::new(name, content, Keep::Asking))
         });
-        Self(package.chain(doors).chain(pages).collect())
+        let lost = Page::new(LOST.name, Bytes::from_static(LOST.content), Keep::Asking);
+        Self { shelf: package.chain(doors).chain(pages).collect(), lost }
     }
 
     /// The answer to a request for `path`; `None` if there is no such file.
     pub(in crate::http) fn answer(&self, path: &str, asked: &HeaderMap) -> Option<Response<Full<Bytes>>> {
-        Some(self.0.get(path)?.answer(asked))
+        Some(self.shelf.get(path)?.answer(asked))
+    }
+
+    /// What is shown to people where nothing is; `None` for programs, which read the refusal itself.
+    pub(in crate::http) fn lost(&self, asked: &HeaderMap) -> Option<Response<Full<Bytes>>> {
+        let mut wanted = asked.get_all(header::ACCEPT).into_iter().filter_map(|accept| accept.to_str().ok());
+        if !wanted.any(|accept| accept.contains("text/html")) {
+            return None;
+        }
+        let mut response = self.lost.answer(&HeaderMap::new());
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        // A later release may have something there.
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Some(response)
     }
 }
 
@@ -78,7 +96,7 @@ mod tests {
         let home = File { name: "home.html", content: PRELOAD.as_bytes() };
         let pages = Pages::new(&[INDEX], &[], &["index.js"], &[("/", home)]);
         let below = format!("{PACKAGE}{}/index.js", release([INDEX].iter()));
-        let paths: HashSet<&str> = pages.0.keys().map(String::as_str).collect();
+        let paths: HashSet<&str> = pages.shelf.keys().map(String::as_str).collect();
         assert_eq!(paths, HashSet::from(["/", &below, "/callboard/index.js"]));
         for path in ["", "/home.html", "/callboard/", "/callboard/../index.js", "/callboard/%69ndex.js", "/index.js"] {
             assert!(pages.answer(path, &HeaderMap::new()).is_none(), "{path}");
@@ -96,6 +114,6 @@ mod tests {
     #[test]
     fn no_two_files_stand_at_one_path() {
         let count = MODULES.len() + OTHERS.len() + DOORS.len() + PAGES.len();
-        assert_eq!(Pages::of_this_build().0.len(), count);
+        assert_eq!(Pages::of_this_build().shelf.len(), count);
     }
 }
