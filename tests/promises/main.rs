@@ -27,6 +27,7 @@ mod migration;
 mod order;
 mod reconnection;
 mod replay;
+mod secrets;
 mod sent_away;
 mod shutdown;
 mod simulation;

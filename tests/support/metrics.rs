@@ -25,6 +25,12 @@ impl Metrics {
         Ok(Self(page))
     }
 
+    /// All of it.
+    #[must_use]
+    pub fn page(&self) -> &str {
+        &self.0
+    }
+
     /// The value of a line.
     ///
     /// # Panics

@@ -48,7 +48,13 @@ pub struct Ended {
 struct Kept {
     data_dir: Arc<TempDir>,
     arguments: Vec<String>,
+    /// Where the browser's door listens: the port of a broker that starts again may be taken by then, and few tests need
+    /// this door.
+    ws_listen: &'static str,
 }
+
+/// No door for browsers.
+const NOWHERE: &str = "false";
 
 impl Process {
     /// Starts the binary with the defaults, on a free port of loopback and a data directory of its own.
@@ -60,23 +66,31 @@ impl Process {
     pub async fn start_with(arguments: &[&str]) -> Self {
         let data_dir = Arc::new(temp::directory());
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Self::run(FREE_PORT, Kept { data_dir, arguments }, Disk::Roomy).await
+        Self::run(FREE_PORT, Kept { data_dir, arguments, ws_listen: NOWHERE }, Disk::Roomy).await
     }
 
     /// Starts it with this configuration file.
     pub async fn start_configured(toml: &str) -> Self {
+        Self::start_listening(toml, NOWHERE).await
+    }
+
+    /// The same with a browser's door, on a free port of loopback.
+    pub async fn start_for_browsers(toml: &str) -> Self {
+        Self::start_listening(toml, "127.0.0.1:0").await
+    }
+
+    async fn start_listening(toml: &str, ws_listen: &'static str) -> Self {
         let data_dir = Arc::new(temp::directory());
         let file = data_dir.path().join("callboard.toml");
         std::fs::write(&file, toml).expect("a temporary directory takes a file");
         let arguments = vec!["--config".to_owned(), file.display().to_string()];
-        Self::run(FREE_PORT, Kept { data_dir, arguments }, Disk::Roomy).await
+        Self::run(FREE_PORT, Kept { data_dir, arguments, ws_listen }, Disk::Roomy).await
     }
 
     async fn run(listen: SocketAddr, kept: Kept, disk: Disk) -> Self {
         let mut command = command(disk);
         command.arg("serve").arg("--listen").arg(listen.to_string());
-        // The port of a broker that starts again may be taken by then; few tests need this door.
-        command.arg("--ws-listen").arg("false");
+        command.arg("--ws-listen").arg(kept.ws_listen);
         command.arg("--data-dir").arg(kept.data_dir.path()).args(&kept.arguments);
         command.stderr(disk::log(disk));
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
@@ -90,6 +104,16 @@ impl Process {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where its browser's door listens.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
+    pub async fn ws_addr(&self) -> SocketAddr {
+        let addr = soon("the address where browsers are served", self.output.browsers()).await;
+        addr.expect("it lives")
     }
 
     /// Its address as clients are told it.

@@ -126,8 +126,7 @@ fn bad(sentence: impl Into<std::borrow::Cow<'static, str>>) -> Denial {
 }
 
 fn parse(limits: &Limits, text: &[u8]) -> Result<Vec<Parcel>, Denial> {
-    let order: Order<'_> =
-        serde_json::from_slice(text).map_err(|error| bad(format!("the body is not an order: {error}")))?;
+    let order: Order<'_> = serde_json::from_slice(text).map_err(|error| bad(told(&error)))?;
     let Order { messages, channel, channels, key, payload } = order;
     let items = match messages {
         None => vec![Item { channel, channels, key, payload }],
@@ -152,6 +151,15 @@ fn parse(limits: &Limits, text: &[u8]) -> Result<Vec<Parcel>, Denial> {
         parcels.extend(channels.into_iter().map(parcel));
     }
     if parcels.is_empty() { Err(bad("there is nothing to publish")) } else { Ok(parcels) }
+}
+
+/// What is wrong with a body, without what serde_json repeats of it: a value stands before the last of these words.
+fn told(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    match said.rsplit_once(", expected ") {
+        Some((_, wanted)) => format!("the body is not an order: expected {wanted}"),
+        None => format!("the body is not an order: {said}"),
+    }
 }
 
 /// Reads key and payload as the JSON dialect does, so that there is one way to write them.

@@ -47,9 +47,14 @@ impl Output {
         self.log.borrow().lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
-    /// The door's address, as soon as it prints one; how it ended, if it prints none.
+    /// The QUIC door's address, as soon as it prints one; how it ended, if it prints none.
     pub(super) async fn address(&self) -> Result<SocketAddr, ExitStatus> {
-        self.find(|line| if is_about_metrics(line) { None } else { address(line) }).await
+        self.find(|line| if is_about_metrics(line) || is_about_browsers(line) { None } else { address(line) }).await
+    }
+
+    /// The same for the browser's door.
+    pub(super) async fn browsers(&self) -> Result<SocketAddr, ExitStatus> {
+        self.find(|line| if is_about_browsers(line) { address(line) } else { None }).await
     }
 
     /// The same for where it serves its metrics.
@@ -93,6 +98,11 @@ fn is_about_metrics(line: &str) -> bool {
     line.contains("metrics")
 }
 
+/// The same for the browser's door.
+fn is_about_browsers(line: &str) -> bool {
+    line.contains("serving browsers")
+}
+
 /// The first address of loopback with a port.
 fn address(line: &str) -> Option<SocketAddr> {
     let start = line.find("127.0.0.1:")?;
@@ -114,5 +124,6 @@ mod tests {
         assert_eq!(address("binding 127.0.0.1:0"), None);
         assert_eq!(address("hello"), None);
         assert!(is_about_metrics("INFO serving metrics address=127.0.0.1:4490"));
+        assert!(is_about_browsers("INFO serving browsers address=127.0.0.1:4480"));
     }
 }
