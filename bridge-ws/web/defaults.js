@@ -44,6 +44,10 @@ export const RECENT_BYTES = 1 << 20;
 /** A timer that fires this much late shows that the page was asleep: what the broker said meanwhile may be waiting. */
 export const ASLEEP_MS = 1_000;
 
+/** A bridge whose broker was never there has promised no signs of life; this long it may take for one (PROTOCOL.md,
+ * "Suspended sessions"). */
+export const SUSPENDED_SILENCE_MS = 120_000;
+
 /** Browsers wake a hidden page's timers once a minute: what is later than this was not throttled but frozen. */
 export const FROZEN_MS = 90_000;
 

@@ -3,7 +3,7 @@
 
 import { Backoff } from './backoff.js';
 import { CloseCode, Return } from './close.js';
-import { GIVE_UP_PAUSE_MS, SUBPROTOCOL } from './defaults.js';
+import { GIVE_UP_PAUSE_MS, RETRY_AFTER_CAP_MS, SUBPROTOCOL, SUSPENDED_SILENCE_MS } from './defaults.js';
 import { CallboardError } from './error.js';
 import { Liveness } from './liveness.js';
 import { noToken, opener, toCredential } from './options.js';
@@ -15,7 +15,7 @@ import { Timer } from './timer.js';
 /** @import { Pause } from './backoff.js' */
 /** @import { Settled } from './options.js' */
 /** @import { End } from './session.js' */
-/** @import { Credential, Hello, Identity, ServerFrame, State, Welcome } from './types.js' */
+/** @import { Credential, Hello, Identity, ServerFrame, State, Suspended, Welcome } from './types.js' */
 
 /**
  * @typedef {object} Passenger What is carried by the sessions.
@@ -47,6 +47,8 @@ export class Driver {
   #session = null;
   /** @type {number | null} */
   #openedAt = null;
+  /** How often the broker promised a sign of life on this socket, if it did. @type {number | null} */
+  #promised = null;
   /** How the last session or attempt ended. @type {CallboardError | null} */
   #why = null;
   /** The pause that began then; an open session ends it. @type {Pause} */
@@ -103,7 +105,7 @@ export class Driver {
       this.#linger.stop();
       // A need that went away and came back makes no pause shorter.
       if (name === 'idle' && !this.#isHidden) this.#begin(this.#pause.wait);
-    } else if (name === 'online') this.#linger.startOnce(this.#options.lingerMs);
+    } else if (name === 'online' || this.#session?.isSuspended) this.#linger.startOnce(this.#options.lingerMs);
     else if (name !== 'idle') this.#rest();
   }
 
@@ -119,12 +121,14 @@ export class Driver {
   }
 
   /**
-   * Begins an attempt; there is never more than one.
+   * Begins an attempt, on the socket that there is if a bridge kept it; there is never more than one.
    * @param {number} pause How long after the last end at the earliest: whatever happens, what the broker asked for.
    */
   #begin(pause = this.#pause.floor) {
     // Who needs a session now has not yet heard of anything: it is told behind this turn, never by an exception.
-    if (opener(this.#url, this.#options) instanceof CallboardError) return this.#giveUp.startOnce(this.#giveUpPause());
+    if (this.#session === null && opener(this.#url, this.#options) instanceof CallboardError) {
+      return this.#giveUp.startOnce(this.#giveUpPause());
+    }
     const early = this.#leftOf(pause);
     if (early > 0) return this.#wait(early);
     this.#retry.stop();
@@ -134,8 +138,8 @@ export class Driver {
     this.#tell(stateOf('connecting'));
     if (this.#attempt !== attempt) return;
     this.#credential().then(
-      (credential) => this.#attempt === attempt && this.#dial(credential),
-      (error) => this.#attempt === attempt && this.#over(later(noToken(error))),
+      (credential) => this.#attempt === attempt && this.#greet(credential),
+      (error) => this.#attempt === attempt && this.#unshown(noToken(error)),
     );
   }
 
@@ -146,8 +150,16 @@ export class Driver {
   }
 
   /** @param {Credential | null} credential */
-  #dial(credential) {
+  #greet(credential) {
     const { agent } = this.#options;
+    /** @type {Hello} */
+    const hello = { kind: 'Hello', agent, instance: this.#instance, capabilities: 0, credential };
+    if (this.#session === null) this.#dial(hello);
+    else this.#session.greet(hello);
+  }
+
+  /** @param {Hello} hello */
+  #dial(hello) {
     const WebSocket = opener(this.#url, this.#options);
     if (WebSocket instanceof CallboardError) return this.#giveUpAll();
     let socket;
@@ -157,12 +169,12 @@ export class Driver {
       // A page that came over https: may not open plain ws:, for one.
       return this.#over(later(new CallboardError(0, 'unreachable', 'the browser opens no WebSocket there', { cause })));
     }
-    /** @type {Hello} */
-    const hello = { kind: 'Hello', agent, instance: this.#instance, capabilities: 0, credential };
     this.#session = new Session(socket, hello, {
       heard: () => this.#liveness.heard(),
       welcome: (session, welcome) => this.#welcomed(session, welcome),
       frame: (frame) => this.#passenger.frame(frame),
+      suspended: (suspended) => this.#suspended(suspended),
+      resumed: () => this.#resumed(),
       end: (end) => this.#over(end),
     });
   }
@@ -178,6 +190,7 @@ export class Driver {
     this.#openedAt = this.#clock.now();
     this.#refused = null;
     this.#identity = identity;
+    this.#promised = welcome.ping_interval;
     this.#liveness.begin(welcome.ping_interval);
     this.#pause = NO_PAUSE;
     const state = stateOf('online', { session: Object.freeze({ connection, agent, identity, ...limits }) });
@@ -187,20 +200,58 @@ export class Driver {
     if (this.#state === state) this.#passenger.told(state);
   }
 
+  /**
+   * The broker behind this bridge is away. No other socket would find it, so this one waits until the bridge does.
+   * @param {Suspended} suspended
+   */
+  #suspended({ sentence, retry_after: retryAfter }) {
+    if (this.#attempt !== null) this.#pauseAfter({ advice: Return.AtOnce, retryAfter: null });
+    this.#why = new CallboardError(0, 'away', sentence || 'the broker behind this bridge is away');
+    this.#retry.stop();
+    this.#liveness.begin(this.#promised ?? SUSPENDED_SILENCE_MS);
+    this.#endSession();
+    const retryAt = retryAfter === null ? null : this.#clock.now() + Math.min(retryAfter, RETRY_AFTER_CAP_MS);
+    this.#tell(stateOf('waiting', { reason: this.#why, retryAt }));
+  }
+
+  /** It is back. One that comes and goes is not asked in a tight loop: the pause grows, as between sockets. */
+  #resumed() {
+    // Until Welcome the attempt's own deadline holds.
+    this.#liveness.end();
+    if (this.#passenger.isNeeded()) this.#begin(this.#pause.wait);
+    else this.#rest();
+  }
+
   /** @param {End} end The session, or the attempt at one, is over. */
   #over({ error, advice, retryAfter }) {
-    const { clock, getToken } = this.#options;
-    const livedMs = this.#openedAt === null ? 0 : clock.now() - this.#openedAt;
+    const comesBack = this.#pauseAfter({ advice, retryAfter });
     this.#leave();
     this.#why = error;
     if (advice === Return.WithNewCredential) this.#refused = error;
+    if (!comesBack) this.#shut(error);
+    else if (this.#passenger.isNeeded()) this.#wait(this.#pause.wait);
+    else this.#tell(stateOf('idle'));
+  }
+
+  /**
+   * Begins the pause that follows an end. `false` if nothing follows.
+   * @param {Pick<End, 'advice' | 'retryAfter'>} end
+   */
+  #pauseAfter({ advice, retryAfter }) {
+    const { clock, getToken } = this.#options;
+    const livedMs = this.#openedAt === null ? 0 : clock.now() - this.#openedAt;
     const ending = { advice, retryAfter, livedMs, renewable: getToken !== undefined };
     const pause = this.#backoff.after(ending, clock.random());
-    if (pause === null) return this.#shut(error);
+    if (pause === null) return false;
     this.#pause = pause;
     this.#pausedAt = clock.now();
-    if (this.#passenger.isNeeded()) this.#wait(pause.wait);
-    else this.#tell(stateOf('idle'));
+    return true;
+  }
+
+  /** @param {CallboardError} error There is nothing to show: a socket that waits for it waits in vain. */
+  #unshown(error) {
+    this.#session?.close(CloseCode.Finished, error.sentence);
+    this.#over(later(error));
   }
 
   #giveUpPause() {
@@ -260,7 +311,8 @@ export class Driver {
 
   /** Something speaks for a better chance than a moment ago: the next attempt begins now, unless the broker minds. */
   #wake() {
-    if (this.#state.name !== 'waiting' || this.#isHidden) return;
+    // A bridge looks for its broker itself.
+    if (this.#state.name !== 'waiting' || this.#isHidden || this.#session?.isSuspended) return;
     this.#begin();
   }
 
@@ -291,10 +343,17 @@ export class Driver {
 
   /** Nothing of the session or the attempt is left. */
   #leave() {
-    for (const timer of [this.#retry, this.#deadline, this.#linger, this.#giveUp]) timer.stop();
+    for (const timer of [this.#retry, this.#linger, this.#giveUp]) timer.stop();
     this.#liveness.end();
-    this.#attempt = null;
     this.#session = null;
+    this.#promised = null;
+    this.#endSession();
+  }
+
+  /** What was said is lost, whether its socket is or not. */
+  #endSession() {
+    this.#deadline.stop();
+    this.#attempt = null;
     this.#openedAt = null;
     this.#passenger.lost();
   }

@@ -1,5 +1,5 @@
-// One session over one WebSocket, from Hello to its end: frames out, frames in, and who broke which rule. It knows
-// nothing of channels, and it never comes back.
+// One WebSocket from its opening to its end: frames out, frames in, and who broke which rule. It has one session, and
+// behind a bridge perhaps another when the broker is back. It knows nothing of channels, and it never comes back.
 
 import { DecodeError } from './bytes.js';
 import { CloseCode, Return, adviceOf, classOf, isOurs } from './close.js';
@@ -26,19 +26,24 @@ import { Violation } from './recovery.js';
  * @property {(session: Session, welcome: Welcome) => void} welcome The session is open.
  * @property {(frame: ServerFrame) => void} frame A frame of the open session that is not the session's own affair.
  *   A {@link Violation} that it throws ends the session.
+ * @property {(suspended: Suspended) => void} suspended The broker behind this bridge is away: the session is over, or
+ *   was so already. Nothing is to be said until `resumed`.
+ * @property {(session: Session) => void} resumed It is back, and waits for `greet`.
  * @property {(end: End) => void} end It is over, and not because `close` was called. Nothing follows.
  */
 
 const REASON_BYTES_MAX = 123;
 
-/** A session that is being opened or is open. */
+/** A session that is being opened or is open, and those that follow it on the same socket. */
 export class Session {
   #socket;
   #hello;
   #handlers;
-  /** @type {'dialing' | 'new' | 'open' | 'over'} */
+  /** @type {'dialing' | 'new' | 'open' | 'suspended' | 'resumed' | 'over'} */
   #phase = 'dialing';
   #lastRequest = 0;
+  /** That of the last `Suspended`. */
+  #nonce = 0;
 
   /**
    * @param {Socket} socket
@@ -62,6 +67,11 @@ export class Session {
     return this.#socket.bufferedAmount;
   }
 
+  /** Whether the broker behind this bridge is away. */
+  get isSuspended() {
+    return this.#phase === 'suspended';
+  }
+
   /**
    * Sends a request and gives its number.
    * @param {(request: number) => ClientFrame} make
@@ -82,6 +92,17 @@ export class Session {
   send(frame) {
     // Nothing follows Goodbye.
     if (this.#phase !== 'over') this.#socket.send(encodeClient(frame));
+  }
+
+  /**
+   * Begins the session that follows `resumed`.
+   * @param {Hello} hello
+   */
+  greet(hello) {
+    if (this.#phase !== 'resumed') return;
+    this.#phase = 'new';
+    this.#lastRequest = 0;
+    this.send(hello);
   }
 
   /**
@@ -130,9 +151,11 @@ export class Session {
   #take(frame) {
     if (frame.kind === 'Goodbye') return this.#dismissed(frame);
     if (frame.kind === 'Suspended') return this.#suspended(frame);
+    if (this.#phase === 'suspended') return this.#takeSuspended(frame);
     if (frame.kind === 'Resumed') throw new Violation('Resumed follows Suspended');
     if (frame.kind === 'Welcome') {
       if (this.#phase === 'open') throw new Violation('a session is opened once');
+      if (this.#phase === 'resumed') throw new Violation('Welcome answers Hello');
       this.#phase = 'open';
       return this.#handlers.welcome(this, frame);
     }
@@ -171,13 +194,27 @@ export class Session {
   }
 
   /**
-   * What stands behind this door is away: the session is over, and another one follows.
+   * What was said and not answered is lost, and nothing more is said than that this was heard.
    * @param {Suspended} suspended
    */
-  #suspended({ sentence, retry_after: retryAfter }) {
-    this.#leave(CloseCode.Finished, '');
-    const error = new CallboardError(0, 'lost', `the broker behind this bridge is away: ${sentence}`);
-    this.#handlers.end({ error, advice: Return.Later, retryAfter });
+  #suspended(suspended) {
+    this.#phase = 'suspended';
+    this.#nonce = suspended.nonce;
+    this.#pong(suspended.nonce);
+    // A bridge that does not read its answers was given up.
+    if (this.isSuspended) this.#handlers.suspended(suspended);
+  }
+
+  /**
+   * "The bridge says nothing but `Ping`, `Suspended`, `Resumed` and `Goodbye`" (PROTOCOL.md, "Suspended sessions").
+   * @param {ServerFrame} frame
+   */
+  #takeSuspended(frame) {
+    if (frame.kind === 'Ping') return this.#pong(frame.nonce);
+    if (frame.kind !== 'Resumed') throw new Violation(`${frame.kind} came while the session is suspended`);
+    if (frame.nonce !== this.#nonce) throw new Violation('Resumed has another nonce than the last Suspended');
+    this.#phase = 'resumed';
+    return this.#handlers.resumed(this);
   }
 
   /**

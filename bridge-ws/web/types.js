@@ -186,11 +186,14 @@
  * How a connection is doing. A new object at each change, never changed itself.
  * @typedef {object} State
  * @property {'idle' | 'connecting' | 'online' | 'waiting' | 'closed'} name Nothing needs a connection; an attempt is on
- *   its way; a session is open; there is none until `retryAt`; there will be none.
- * @property {CallboardError | null} reason Why there is no session, while `waiting` or `closed`; while `idle`, why what
- *   needed one was given up: none can be opened here, as on a server.
+ *   its way; a session is open; there is none until `retryAt`, or until the bridge that this page is connected to finds
+ *   its broker; there will be none.
+ * @property {CallboardError | null} reason Why there is no session, while `waiting` or `closed`: of class `away` if a
+ *   bridge keeps the connection until its broker is back. While `idle`, why what needed one was given up: none can be
+ *   opened here, as on a server.
  * @property {number | null} retryAt When the next attempt begins, in milliseconds since 1970, while `waiting`; `null`
- *   if the page is hidden in the back-forward cache and the next attempt begins when it is shown.
+ *   if the page is hidden in the back-forward cache and the next attempt begins when it is shown, or if a bridge that
+ *   waits for its broker does not say when it looks again.
  * @property {SessionInfo | null} session What the broker said, while `online`.
  *
  * @typedef {object} SessionInfo
@@ -212,8 +215,8 @@
 /**
  * What a page may choose. Of several calls for one URL, the first one's options hold.
  * @typedef {object} Options
- * @property {GetToken} [getToken] Asked before each attempt. If the broker refuses what it gave, it is asked again
- *   after a growing pause.
+ * @property {GetToken} [getToken] Asked before each attempt, also on a connection that a bridge kept. If the broker
+ *   refuses what it gave, it is asked again after a growing pause.
  * @property {Credential | string} [credential] Shown in every session; a string is an API key. If the broker refuses
  *   it, the connection closes.
  * @property {Incoming | Incoming[]} [incoming]

@@ -161,9 +161,25 @@ async function live(dice) {
   client.onState(({ reason }) => assert.notEqual(reason?.class, 'broker-at-fault', reason?.sentence));
   client.onError(() => {});
   const isOpen = () => client.state.name === 'online';
+  let suspensions = 0;
+  /** The socket whose session a bridge ended last. */
+  let kept = null;
+  let isAway = false;
+  const suspend = () => {
+    kept = broker.socket;
+    kept.heard.length = 0;
+    model.forget();
+    isAway = true;
+    broker.suspend((suspensions += 1));
+  };
+  const isKept = () => kept !== null && kept.closed === null;
+  const resume = () => {
+    if (isAway && isKept()) broker.say({ kind: 'Resumed', nonce: suspensions });
+    isAway = false;
+  };
   const open = async () => {
     await settled();
-    if (client.state.name === 'connecting') await broker.welcome();
+    if (client.state.name === 'connecting') await (isKept() ? broker.welcomeAgain() : broker.welcome());
   };
   const leaveOne = () => watchers.splice(dice.below(watchers.length + 1), 1).forEach(({ stop }) => stop());
   const steps = [
@@ -187,6 +203,10 @@ async function live(dice) {
     () => model.append(model.channels.get(NAMES[dice.below(3)]), 'of another'),
     () => isOpen() && dice.below(6) === 0 && broker.socket.drop(),
     () => isOpen() && dice.below(8) === 0 && (broker.socket.drop(), model.restart()),
+    () => isOpen() && dice.below(4) === 0 && suspend(),
+    () => isOpen() && dice.below(8) === 0 && (suspend(), model.restart()),
+    resume,
+    resume,
     () => dice.below(6) === 0 && page.window.dispatchEvent(new Event('pagehide')),
     () => page.window.dispatchEvent(new Event('pageshow')),
     () => clock.advance(dice.below(80)),
@@ -200,6 +220,7 @@ async function live(dice) {
   }
   page.window.dispatchEvent(new Event('pageshow'));
   for (let count = 0; count < 20; count += 1) {
+    resume();
     await open();
     if (isOpen()) model.work(true);
     await clock.advance(20_000 * (count % 2));

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { decodeClient, encodeServer } from '../../codec.js';
+import { decodeClient, decodeServer, encodeServer } from '../../codec.js';
 import { connect } from '../../index.js';
 import { FakeClock, settled } from './clock.js';
 import { FromClient } from './judge.js';
@@ -56,8 +56,13 @@ export class Broker {
   /** Opens the session on the last socket. */
   async welcome(welcome = {}) {
     await settled();
+    this.socket.accept();
+    return this.welcomeAgain(welcome);
+  }
+
+  /** Opens a session on a socket that was opened before. */
+  async welcomeAgain(welcome = {}) {
     const { socket } = this;
-    socket.accept();
     const hello = socket.hear('Hello');
     socket.say({
       kind: 'Welcome', agent: 'scripted/1', connection: 1, capabilities: 0, payload_bytes_max: 65536, subscriptions_max: 128,
@@ -69,6 +74,12 @@ export class Broker {
 
   say(frame) {
     this.socket.say(frame);
+  }
+
+  /** As a bridge whose broker is away; hears that it was heard. */
+  suspend(nonce, { sentence = 'the broker is away', retryAfter = null } = {}) {
+    this.say({ kind: 'Suspended', nonce, sentence, retry_after: retryAfter });
+    assert.equal(this.hear('Pong').nonce, nonce);
   }
 
   /** The next frame that was heard, which must be of this kind. */
@@ -156,10 +167,21 @@ class FakeSocket {
   }
 
   say(frame) {
-    this.sayBytes(encodeServer(frame));
+    this.#judge.hear(frame);
+    this.#sayBytes(encodeServer(frame));
   }
 
+  /** Says what may be no frame. */
   sayBytes(bytes) {
+    try {
+      this.#judge.hear(decodeServer(bytes));
+    } catch {
+      // What is no frame ends no session and begins none.
+    }
+    this.#sayBytes(bytes);
+  }
+
+  #sayBytes(bytes) {
     this.sayData(Uint8Array.from(bytes).buffer);
   }
 
