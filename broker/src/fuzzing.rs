@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use callboard_protocol::codec::encode_stream;
+use callboard_protocol::codec::{encode, encode_stream};
 use callboard_protocol::frame::{
-    Authenticate, Call, ClientFrame, Credential, Goodbye, Hello, Logout, Publish, Start, Subscribe, SubscribeOptions,
-    Unsubscribe,
+    Authenticate, Call, ClientFrame, Credential, Goodbye, Hello, Introduce, Logout, Publish, Start, Subscribe,
+    SubscribeOptions, Unsubscribe,
 };
-use callboard_protocol::{Epoch, Offset, PayloadRef, Position, RequestId, Sequence};
+use callboard_protocol::{Epoch, Millis, Offset, PayloadRef, Position, RequestId, Sequence};
 
 use crate::config::{Config, Drain, History, Limits, OUTBOX_BYTES_FREE, Outbox, Pattern, Rate};
 use crate::simulation::{Census, World};
@@ -27,6 +27,10 @@ const CHANNELS: [&str; 8] = ["a", "a", "a", "a", "b/c", "b/c", "user/1", "no//na
 
 /// What ends much is chosen by one byte in eight of those that choose it, or an input comes to nothing.
 const RARELY: u8 = 0xe0;
+
+/// From which byte on a session is opened by a bridge, and from which on with any bytes in place of its introduction.
+const VISITORS_FROM: u8 = 0x80;
+const STRANGERS_FROM: u8 = 0xe0;
 
 /// Moves of one input, so that each stays cheap.
 const MOVES_MAX: usize = 300;
@@ -104,7 +108,11 @@ impl Stage {
         let place = usize::from(choice >> 4) % PEERS;
         let Self { world, peers } = self;
         match choice & 0xf {
-            0 => open(world, &mut peers[place], bytes.next()),
+            0 => match bytes.next() {
+                how @ ..VISITORS_FROM => open(world, &mut peers[place], how),
+                how @ VISITORS_FROM..STRANGERS_FROM => visit(world, &mut peers[place], &introduction(how)),
+                how @ STRANGERS_FROM.. => visit(world, &mut peers[place], bytes.take(usize::from(how & 0x1f))),
+            },
             1 if bytes.next() >= RARELY => with(&peers[place], |peer| world.hang_up(peer.wire)),
             2 if bytes.next() >= RARELY => with(&peers[place], |peer| world.end_saying(peer.wire)),
             3 => {
@@ -214,6 +222,29 @@ fn open(world: &mut World, peer: &mut Option<Peer>, how: u8) {
     if how & 12 != 0 {
         with(peer, |peer| world.make_room(peer.wire, usize::MAX));
     }
+}
+
+/// Opens a session for a visitor, if this is an introduction. The visitor greets and reads.
+fn visit(world: &mut World, peer: &mut Option<Peer>, introduction: &[u8]) {
+    if peer.is_none() {
+        *peer = world.visit(&bytes::Bytes::copy_from_slice(introduction)).ok().map(Peer::new);
+        say(world, peer, |peer, out| speak(peer, 13, 0, 0, 0, out));
+        with(peer, |peer| world.make_room(peer.wire, usize::MAX));
+    }
+}
+
+/// What a bridge may say of a visitor; right or wrong.
+fn introduction(how: u8) -> bytes::BytesMut {
+    let mut body = bytes::BytesMut::new();
+    let frame = ClientFrame::Introduce(Introduce {
+        address: [how & 3; 16],
+        origin: (how & 4 != 0).then_some("https://app.example.org"),
+        credential: (how & 0x18 == 0x18).then_some(Credential { strategy: "apikey", secret: "cb_0_0" }),
+        private: how & 0x20 != 0,
+        ping_interval: Millis::saturating(u64::from(how)),
+    });
+    encode(&frame, &mut body).expect("an introduction is short");
+    body
 }
 
 fn with(peer: &Option<Peer>, act: impl FnOnce(&Peer)) {

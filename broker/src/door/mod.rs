@@ -13,3 +13,5 @@ pub(crate) use local::Local;
 pub use quic::BindError;
 pub(crate) use quic::Quic;
 pub(crate) use reset::ResetSecret;
+#[cfg(feature = "simulation")]
+pub(crate) use visitors::introduced;

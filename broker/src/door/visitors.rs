@@ -50,7 +50,7 @@ async fn introduce(mut guest: Guest, introducer: Arc<Introducer>, local: Arc<Loc
         Err(_) => Err(Ending::plain(Code::HandshakeTimeout)),
     };
     let opened = heard.and_then(|body| {
-        let (address, origin, arrival) = arrival(&body)?;
+        let Introduced { address, origin, arrival } = introduced(&body)?;
         check_right(&introducer, &local)?;
         let ticket = local.admit(address).map_err(|refused| Ending::because(Code::Overloaded, refused))?;
         tracing::debug!(%address, origin, "a visitor is introduced");
@@ -74,7 +74,22 @@ async fn introduce(mut guest: Guest, introducer: Arc<Introducer>, local: Arc<Loc
 }
 
 /// Who comes, and how, as the bridge tells it.
-fn arrival(body: &Bytes) -> Result<(IpAddr, Option<String>, Arrival), Ending> {
+#[derive(Debug)]
+pub(crate) struct Introduced {
+    /// The visitor's own address.
+    pub(crate) address: IpAddr,
+    /// Its page's origin, which the bridge has judged.
+    origin: Option<String>,
+    /// What its session knows before `Hello`.
+    pub(crate) arrival: Arrival,
+}
+
+/// Reads an introduction.
+///
+/// # Errors
+///
+/// How the visitor's session ends if it is none.
+pub(crate) fn introduced(body: &Bytes) -> Result<Introduced, Ending> {
     let frame = decode_client(body).map_err(|error| Ending::because(Code::Malformed, error))?;
     let ClientFrame::Introduce(Introduce { address, origin, credential, private, ping_interval }) = frame else {
         return Err(Ending::because(Code::OutOfOrder, "a visitor's session begins with Introduce"));
@@ -89,7 +104,7 @@ fn arrival(body: &Bytes) -> Result<(IpAddr, Option<String>, Arrival), Ending> {
     });
     let arrival = Arrival { shown: shown.transpose()?, is_private: private, ping_interval };
     let address = Ipv6Addr::from(address).to_canonical();
-    Ok((address, origin.map(str::to_owned), arrival))
+    Ok(Introduced { address, origin: origin.map(str::to_owned), arrival })
 }
 
 /// PROTOCOL.md, "Visitors": a bridge has the right from the broker's operator, who may take it back at any time.

@@ -17,6 +17,7 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection::{Actor, Arrival, Opening, Patience, Socket};
+use crate::door;
 use crate::format::Format;
 use crate::hooks::Hooks;
 use crate::identity::KeyStore;
@@ -113,14 +114,27 @@ impl World {
     ///
     /// A sentence, if there is no place for it.
     pub fn open(&mut self, host: u8) -> Result<Wire, String> {
+        self.open_for(IpAddr::V4(Ipv4Addr::new(127, 0, 0, host)), Arrival::default())
+    }
+
+    /// Opens a session for a visitor whom a bridge introduces with this body.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, if that is no introduction or there is no place for it.
+    pub fn visit(&mut self, introduction: &Bytes) -> Result<Wire, String> {
+        let introduced = door::introduced(introduction).map_err(|ending| ending.sentence.into_owned())?;
+        self.open_for(introduced.address, introduced.arrival)
+    }
+
+    fn open_for(&mut self, address: IpAddr, arrival: Arrival) -> Result<Wire, String> {
         let _context = self.runtime.enter();
         let local = self.broker().interior.local();
-        let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, host));
         let ticket = local.admit(address).map_err(|refused: Refused| refused.to_string())?;
         let patience =
             Patience { hello: Instant::now() + self.config.hello_timeout, drain: self.config.drain.deadline };
         let pipe = Pipe::default();
-        let (id, session) = local.open(ticket, Format::Stream, Arrival::default());
+        let (id, session) = local.open(ticket, Format::Stream, arrival);
         Actor::start(Opening {
             id,
             session,
