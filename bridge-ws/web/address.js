@@ -15,11 +15,10 @@ const SCHEMES = { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:'
  * @param {string | undefined} base The page's own address.
  */
 export function addressOf(given, base = globalThis.location?.href) {
-  if (given !== undefined && typeof given !== 'string' && !(given instanceof URL)) {
-    throw badRequest('the broker is named by a URL');
-  }
-  const url = parse(given ?? PATH, base);
-  if (url === null) return String(given ?? PATH);
+  const named = given === undefined ? PATH : given;
+  if (typeof named !== 'string' && !(named instanceof URL)) throw badRequest('the broker is named by a URL');
+  const url = parse(named, base);
+  if (url === null) return String(named);
   const scheme = SCHEMES[url.protocol];
   if (scheme === undefined) {
     throw badRequest(`a broker is found under ws:, wss:, http: or https:, not under ${url.protocol}`);

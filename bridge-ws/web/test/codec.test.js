@@ -87,12 +87,12 @@ test('what cannot be written is the fault of the caller and said so', () => {
 });
 
 test('a byte order mark is a character like others', () => {
-  const frame = { kind: 'Unsubscribe', request: 1, channel: '\ufeffa' };
+  const frame = /** @type {const} */ ({ kind: 'Unsubscribe', request: 1, channel: '\ufeffa' });
   assert.deepEqual(decodeClient(encodeClient(frame)), frame);
 });
 
 test('a binary payload shares no memory with the frame that brought it', () => {
   const { body } = FRAMES.find(({ name }) => name === 'message_binary');
-  const { payload } = decodeServer(body);
+  const { payload } = /** @type {any} */ (decodeServer(body));
   assert.equal(payload.bytes.buffer.byteLength, payload.bytes.length);
 });

@@ -35,7 +35,9 @@ test('a credential is shown in every session', async () => {
 });
 
 test('no token, no attempt, and the next one follows after a pause', async () => {
-  for (const getToken of [() => { throw new Error('mine'); }, async () => { throw new Error('mine'); }, () => 7]) {
+  /** @type {any[]} */
+  const broken = [() => { throw new Error('mine'); }, async () => { throw new Error('mine'); }, () => 7];
+  for (const getToken of broken) {
     const { client, broker, clock } = setUp({ getToken });
     client.subscribe('a', () => {});
     await settled();
@@ -78,7 +80,7 @@ test('a refused or expired token is asked for again after a growing pause, with 
 });
 
 test('a token that takes too long ends the attempt, and what comes late opens nothing', async () => {
-  let give;
+  let give = (/** @type {string} */ _token) => {};
   const { client, broker, clock } = setUp({ getToken: () => new Promise((resolve) => { give = resolve; }) });
   client.subscribe('a', () => {});
   await clock.advance(10_000);

@@ -127,7 +127,7 @@ class Watcher {
 
   constructor(client, name, rewind) {
     this.name = name;
-    this.stop = client.subscribe(name, (text, channel, { position }) => this.#hear(position), {
+    this.stop = client.subscribe(name, (_text, _channel, { position }) => this.#hear(position), {
       rewind, onGap: (gap) => this.#miss(gap),
     });
     this.stop.ready.then((place) => { this.place ??= place; }, () => {});

@@ -13,7 +13,7 @@ test('every legal name is taken', () => {
 test('every illegal name is refused with a sentence', () => {
   const sentences = new Map();
   for (const { name, error } of NAMES.illegal) {
-    assert.throws(() => checkName(name), (thrown) => {
+    assert.throws(() => checkName(name), (/** @type {any} */ thrown) => {
       sentences.set(error, (sentences.get(error) ?? new Set()).add(thrown.sentence.replace(/\d+$/, '')));
       return thrown.class === 'bad-channel-name' && thrown.code === 400;
     }, JSON.stringify(name));

@@ -9,6 +9,7 @@ import { Broker } from './support/broker.js';
 
 test('a URL becomes the one that a WebSocket is opened to', () => {
   const page = 'https://app.example/view/7?q#top';
+  /** @type {[given: string | URL, base: string, url: string][]} */
   const wanted = [
     [undefined, page, 'wss://app.example/v1/bus'], [undefined, 'http://localhost:8080/', 'ws://localhost:8080/v1/bus'],
     ['/bus', page, 'wss://app.example/bus'], ['bus', page, 'wss://app.example/view/bus'],
@@ -21,6 +22,7 @@ test('a URL becomes the one that a WebSocket is opened to', () => {
 });
 
 test('what is no address of a broker is refused, and never repeated', () => {
+  /** @type {[given: any, base: string][]} */
   const nonsense = [
     ['http://', undefined], ['//', undefined], ['//b.example:canary/', undefined], [null, 'https://a.example/'],
     [7, 'https://a.example/'], [{}, 'https://a.example/'], ['ftp://canary.example/', undefined], [undefined, 'file:///tmp/canary.html'],
@@ -28,7 +30,7 @@ test('what is no address of a broker is refused, and never repeated', () => {
     ['wss://b.example/#canary', undefined], ['ws://b.example:99999/canary', undefined], ['callboard://canary', undefined],
   ];
   for (const [given, base] of nonsense) {
-    assert.throws(() => addressOf(given, base), (error) => {
+    assert.throws(() => addressOf(given, base), (/** @type {any} */ error) => {
       assert.equal(error.class, 'bad-request', `${given}`);
       assert.doesNotMatch(error.sentence, /canary/);
       return true;
@@ -45,14 +47,19 @@ test('options that cannot hold are refused, each by its name', () => {
   };
   for (const [name, value] of Object.entries(nonsense)) {
     const wrong = () => connect('ws://options.test/', { shared: false, WebSocket, [name]: value });
-    assert.throws(wrong, (error) => error.class === 'bad-request' && error.sentence.includes(name), name);
+    assert.throws(wrong, (/** @type {any} */ error) => (
+      error.class === 'bad-request' && error.sentence.includes(name)
+    ), name);
   }
 });
 
 test('a credential is an API key or names its strategy, and is never repeated', () => {
   const { WebSocket } = new Broker();
-  for (const credential of [7, {}, { strategy: 'apikey' }, { strategy: 1, secret: 'canary' }, 'canary'.repeat(3000)]) {
-    assert.throws(() => connect('ws://options.test/', { shared: false, WebSocket, credential }), (error) => (
+  /** @type {any[]} */
+  const nonsense = [7, {}, { strategy: 'apikey' }, { strategy: 1, secret: 'canary' }, 'canary'.repeat(3000)];
+  for (const credential of nonsense) {
+    const wrong = () => connect('ws://options.test/', { shared: false, WebSocket, credential });
+    assert.throws(wrong, (/** @type {any} */ error) => (
       error.class === 'bad-request' && !error.sentence.includes('canary')
     ));
   }

@@ -80,7 +80,7 @@ async function run(code) {
   const body = code.replace(/^import \{ connect \} from 'callboard';$/m, '');
   assert.notEqual(body, code);
   const done = [];
-  const AsyncFunction = (async () => {}).constructor;
+  const AsyncFunction = /** @type {FunctionConstructor} */ ((async () => {}).constructor);
   const parameters = ['connect', 'fetchToken', 'show', 'reload', 'console'];
   const page = new AsyncFunction(...parameters, body);
   const running = page(connect, () => 'key', (shown) => done.push(shown), () => {}, { log: (line) => done.push(line) });

@@ -350,7 +350,7 @@ test('what cannot be polled is refused at once', () => {
   const { client, clock, page } = setUp();
   const options = { clock, page };
   const run = () => {};
-  for (const interval of [0, -1, NaN, Infinity, '1000', undefined]) {
+  for (const interval of /** @type {any[]} */ ([0, -1, NaN, Infinity, '1000', undefined])) {
     assert.throws(() => poll(client, 'a', interval, run, options), { class: 'bad-request' });
   }
   assert.throws(() => poll(client, '/a', INTERVAL, run, options), { class: 'bad-channel-name' });

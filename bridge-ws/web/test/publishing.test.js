@@ -130,6 +130,7 @@ test('mistakes are told where they are made, and nothing is sent', async () => {
   const { client, broker } = await setUpOnline({});
   const cycle = {};
   cycle.cycle = cycle;
+  /** @type {[channel: string, payload: any, options: any, name: string][]} */
   const mistakes = [
     ['', 'x', {}, 'bad-channel-name'], ['a', undefined, {}, 'bad-request'], ['a', () => {}, {}, 'bad-request'],
     ['a', 1n, {}, 'bad-request'], ['a', cycle, {}, 'bad-request'], ['a', '\ud800', {}, 'bad-request'],

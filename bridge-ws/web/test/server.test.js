@@ -48,11 +48,13 @@ withoutWebSocket('a client that nothing needs is idle, and starts nothing', asyn
 
 withoutWebSocket('every need is told what is missing, after the call has returned', async () => {
   const getToken = () => assert.fail('a server that renders a page needs no token');
-  for (const [url, name, hint] of [
+  /** @type {[url: string | undefined, name: string, hint: RegExp][]} */
+  const places = [
     [URL_OF_BROKER, 'no-websocket', /package ws/],
     [undefined, 'no-page', /name all of it/],
     ['/v1/bus', 'no-page', /name all of it/],
-  ]) {
+  ];
+  for (const [url, name, hint] of places) {
     const { client, clock, errors } = setUpServer(url, { getToken });
     const ended = [];
     const { ready } = client.subscribe('a', () => {}, { onEnd: (error) => ended.push(error) });
@@ -130,7 +132,7 @@ withoutWebSocket('a WebSocket that is brought later is used by the next need', a
   await clock.advance(0);
   assert.equal(await failed, 'no-websocket');
   const broker = new Broker();
-  globalThis.WebSocket = broker.WebSocket;
+  globalThis.WebSocket = /** @type {any} */ (broker.WebSocket);
   await clock.advance(60_000);
   assert.equal(broker.sockets.length, 0, 'nothing needs one');
   const heard = listener();

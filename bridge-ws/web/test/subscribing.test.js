@@ -350,6 +350,7 @@ test('the broker may say how long to wait', async () => {
 
 test('mistakes are told where they are made, and nothing is sent', async () => {
   const { client, broker } = await setUpOnline();
+  /** @type {[channel: string, heard: any, options: any, name: string][]} */
   const mistakes = [
     ['a//b', () => {}, {}, 'bad-channel-name'], ['a', 'no function', {}, 'bad-request'],
     ['a', () => {}, { rewind: -1 }, 'bad-request'], ['a', () => {}, { rewind: 0.5 }, 'bad-request'],

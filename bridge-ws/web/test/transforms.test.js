@@ -38,7 +38,7 @@ test('an incoming transform that throws, or waits, drops the message and is repo
   const offs = [client.use({ incoming: () => { throw new Error('mine'); } })];
   const errors = await reported(() => broker.message(11, 'x'));
   offs.pop()();
-  client.use({ incoming: async (message) => message });
+  client.use({ incoming: /** @type {any} */ (async (message) => message) });
   errors.push(...await reported(() => broker.message(12, 'y')));
   assert.deepEqual(errors.map(({ class: name, message }) => name ?? message), ['mine', 'async-transform']);
   assert.deepEqual(heard.payloads, []);
@@ -89,12 +89,13 @@ test('an outgoing transform that throws fails the publish where it is called', a
 
 test('what is no function is refused at once', async () => {
   const { client } = await setUpOnline();
-  assert.throws(() => client.use({ incoming: 'x' }), { class: 'bad-request' });
-  assert.throws(() => client.use({ outgoing: [() => {}, 7] }), { class: 'bad-request' });
+  assert.throws(() => client.use(/** @type {any} */ ({ incoming: 'x' })), { class: 'bad-request' });
+  assert.throws(() => client.use(/** @type {any} */ ({ outgoing: [() => {}, 7] })), { class: 'bad-request' });
 });
 
 test('what an incoming transform gives in the place of a message is kept for who comes late', async () => {
-  const { client, broker } = await setUpOnline({ incoming: ({ channel, payload }) => ({ channel, payload }) });
+  const incoming = ({ channel, payload }) => /** @type {any} */ ({ channel, payload });
+  const { client, broker } = await setUpOnline({ incoming });
   const late = listener();
   client.subscribe('a', () => {}, { rewind: 3 });
   await broker.subscribed();

@@ -9,7 +9,10 @@ import { FromClient } from './judge.js';
 
 export const EPOCH = 77;
 
-/** A client of a scripted broker: `{ client, broker, clock, page }`. */
+/**
+ * A client of a scripted broker: `{ client, broker, clock, page }`.
+ * @param {import('../../types.js').Options} options
+ */
 export function setUp(options = {}) {
   const clock = new FakeClock();
   const broker = new Broker();
@@ -18,7 +21,10 @@ export function setUp(options = {}) {
   return { client: connect('ws://broker.test/v1/bus', all), broker, clock, page };
 }
 
-/** The same with a subscription and an open session. */
+/**
+ * The same with an open session.
+ * @param {import('../../types.js').Options} options
+ */
 export async function setUpOnline(options = {}) {
   const all = setUp(options);
   const session = all.client.open();
@@ -27,9 +33,7 @@ export async function setUpOnline(options = {}) {
 }
 
 export function fakePage() {
-  const page = { window: new EventTarget(), document: new EventTarget() };
-  page.document.visibilityState = 'visible';
-  return page;
+  return { window: new EventTarget(), document: Object.assign(new EventTarget(), { visibilityState: 'visible' }) };
 }
 
 export class Broker {
@@ -206,11 +210,12 @@ class FakeSocket {
 /** A listener that keeps what it was called with, as `calls`, and of that the `payloads`, in order. */
 export function listener() {
   const calls = [];
+  const payloads = [];
   const keep = (payload, channel, message) => {
     calls.push({ payload, channel, message });
-    keep.payloads.push(payload);
+    payloads.push(payload);
   };
-  return Object.assign(keep, { calls, payloads: [] });
+  return Object.assign(keep, { calls, payloads });
 }
 
 /** Lets the pause pass that the client makes, and opens the next session. */
