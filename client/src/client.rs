@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::address::Address;
-use crate::connect::Dialer;
+use crate::connect::{Dialer, Windows};
 use crate::defaults::{COMMANDS, ONE_OFF_PREFIX};
 use crate::driver::Driver;
 use crate::error::{BuildError, CloseError, ConnectError, RebindError, SubscribeError};
@@ -85,7 +85,7 @@ impl Client {
     pub(crate) fn start(address: Address, trust: &Trust, options: Options) -> Result<Self, BuildError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let instance = random::instance().map_err(BuildError::Random)?;
-        let dialer = Dialer::new(address, trust, instance, &options)?;
+        let dialer = Dialer::new(address, trust, instance, &options, Windows::OF_ONE)?;
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let shared = Arc::new(Shared::new(Queue::new(options.offline, options.unacknowledged)));
         runtime.spawn(Driver::new(dialer, options, Arc::clone(&shared), inbox).run());

@@ -19,7 +19,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::address::Address;
 use crate::credential::{Credential, Source};
 use crate::defaults::{
-    ADDRESS_STAGGER, ADDRESSES_MAX, RECEIVE_WINDOW_BYTES, SEND_WINDOW_BYTES, SOCKET_BYTES, UNTRUSTED_GRACE,
+    ADDRESS_STAGGER, ADDRESSES_MAX, RECEIVE_WINDOW_BYTES, SEND_WINDOW_BYTES, SESSIONS_A_CONNECTION,
+    SHARED_SEND_WINDOW_BYTES, SOCKET_BYTES, STREAM_WINDOW_BYTES, UNTRUSTED_GRACE,
 };
 use crate::end::{End, end_of_write};
 use crate::error::BuildError;
@@ -62,10 +63,11 @@ impl Dialer {
         trust: &Trust,
         instance: [u8; 16],
         options: &Options,
+        windows: Windows,
     ) -> Result<Self, BuildError> {
         let (tls, verdict) = trust.judging()?;
         let mut config = ClientConfig::new(Arc::new(tls));
-        config.transport_config(Arc::new(transport(options.idle_timeout)));
+        config.transport_config(Arc::new(transport(options.idle_timeout, windows)));
         Ok(Self {
             address,
             config,
@@ -224,18 +226,38 @@ impl Dialer {
     }
 }
 
-fn transport(idle_timeout: Duration) -> TransportConfig {
+/// How many bytes may be on their way on one connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Windows {
+    stream: u32,
+    receive: u32,
+    send: u64,
+}
+
+impl Windows {
+    /// Of a client's one session.
+    pub(crate) const OF_ONE: Self =
+        Self { stream: RECEIVE_WINDOW_BYTES, receive: RECEIVE_WINDOW_BYTES, send: SEND_WINDOW_BYTES };
+
+    /// Of many sessions on one connection. Each may leave its whole window unread, and all others go on.
+    pub(crate) const OF_MANY: Self = Self {
+        stream: STREAM_WINDOW_BYTES,
+        receive: STREAM_WINDOW_BYTES * SESSIONS_A_CONNECTION as u32,
+        send: SHARED_SEND_WINDOW_BYTES,
+    };
+}
+
+fn transport(idle_timeout: Duration, windows: Windows) -> TransportConfig {
     let mut transport = TransportConfig::default();
-    let window = VarInt::from_u32(RECEIVE_WINDOW_BYTES);
     transport
         .max_idle_timeout(IdleTimeout::try_from(idle_timeout).ok())
         .keep_alive_interval(Some(idle_timeout / 3))
         // A broker opens no streams to a client in this version.
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
-        .stream_receive_window(window)
-        .receive_window(window)
-        .send_window(SEND_WINDOW_BYTES)
+        .stream_receive_window(VarInt::from_u32(windows.stream))
+        .receive_window(VarInt::from_u32(windows.receive))
+        .send_window(windows.send)
         .datagram_receive_buffer_size(None);
     transport
 }

@@ -85,6 +85,19 @@ pub(crate) const RECEIVE_WINDOW_BYTES: u32 = 1 << 20;
 /// How many bytes are on their way out at once, written and not yet known to have come.
 pub(crate) const SEND_WINDOW_BYTES: u64 = 1 << 20;
 
+/// How many sessions for others one connection carries, as many as a broker lets it unless told otherwise.
+pub const SESSIONS_A_CONNECTION: usize = 1000;
+
+/// How many bytes of one such session are on their way in at once: a few hundred messages, which is what a page gets in
+/// a moment, and little enough that all may lie unread.
+pub(crate) const STREAM_WINDOW_BYTES: u32 = 64 << 10;
+
+/// How many bytes of all sessions of such a connection are on their way out at once.
+pub(crate) const SHARED_SEND_WINDOW_BYTES: u64 = 8 << 20;
+
+/// How many such sessions, given up by their owners, say their last words at once.
+pub(crate) const LEAVING_MAX: usize = 1024;
+
 /// The socket's buffers, in bytes. The system may give less.
 pub(crate) const SOCKET_BYTES: usize = 2 << 20;
 

@@ -37,6 +37,7 @@ mod options;
 mod publish;
 mod queue;
 mod random;
+pub mod raw;
 mod receipt;
 mod recovery;
 mod state;

@@ -258,9 +258,15 @@ impl Builder {
     ///
     /// [`BuildError`] if the options cannot hold.
     pub fn connect_lazy(self) -> Result<Client, BuildError> {
+        let (address, trust, options) = self.checked()?;
+        Client::start(address, &trust, options)
+    }
+
+    /// What it says, once it can hold.
+    pub(crate) fn checked(self) -> Result<(Address, Trust, Options), BuildError> {
         let address = Address::parse(&self.url)?;
         self.options.check()?;
-        Client::start(address, &self.trust, self.options)
+        Ok((address, self.trust, self.options))
     }
 }
 

@@ -60,6 +60,23 @@ pub fn encode_stream<F: Frame>(frame: &F, out: &mut BytesMut) -> Result<(), Enco
     encode_behind(frame, out, length_prefix)
 }
 
+/// Appends a body that is encoded already, dressed for a stream.
+///
+/// # Errors
+///
+/// [`EncodeError`] if the body is longer than a peer accepts; `out` is then as it was.
+pub fn append_body(body: &[u8], out: &mut BytesMut) -> Result<(), EncodeError> {
+    let bytes = body.len();
+    if bytes > BODY_BYTES_MAX {
+        return Err(EncodeError { bytes });
+    }
+    let (prefix, prefix_bytes) = length_prefix(bytes);
+    out.reserve(prefix_bytes + bytes);
+    out.extend_from_slice(&prefix[..prefix_bytes]);
+    out.extend_from_slice(body);
+    Ok(())
+}
+
 /// Appends the prefix that `prefix_of` makes for a body of so many bytes (as many bytes of the array as it says), then
 /// `frame`'s body.
 ///
@@ -217,7 +234,14 @@ mod tests {
             encode_stream(&publish(&payload_for(body_bytes)), &mut out).unwrap();
             assert_eq!(&out[..prefix.len()], prefix, "{body_bytes}");
             assert_eq!(out.len(), prefix.len() + body_bytes);
+            let mut again = BytesMut::new();
+            append_body(&out[prefix.len()..], &mut again).unwrap();
+            assert_eq!(again, out, "a body that is encoded already is dressed alike");
         }
+        assert_eq!(
+            append_body(&[0; BODY_BYTES_MAX + 1], &mut BytesMut::new()).map_err(|error| error.bytes),
+            Err(BODY_BYTES_MAX + 1)
+        );
     }
 
     #[test]

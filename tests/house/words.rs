@@ -23,6 +23,7 @@ const SLEEPERS: &[(&str, &str)] = &[
     ("broker/src/observe/server.rs", "waits a moment when the system cannot accept a scraper's connection"),
     ("client/examples/progress.rs", "stands in for work that takes its time"),
     ("client/src/driver.rs", "comes back to the broker when the pause that it was told, or chose, is over"),
+    ("client/src/raw/driver.rs", "comes back to the broker when the pause that it was told, or chose, is over"),
     ("client/src/connect.rs", "gives one address of a host a head start before the next is tried beside it"),
     ("tests/promises/chaos/stage.rs", "lets each fault last for as long as the seed says"),
     ("tests/support/load/subscriber.rs", "reads slowly, or goes when it has stayed long enough"),

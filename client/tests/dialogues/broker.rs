@@ -16,7 +16,7 @@ use callboard_protocol::{
     ChannelId, ConnectionId, Epoch, Millis, Nonce, Offset, PayloadRef, Position, RequestId, Sequence, close, codec,
 };
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream, ServerConfig, VarInt};
+use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream, ServerConfig, TransportConfig, VarInt};
 
 /// No dialogue takes this long unless something is wrong.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -40,6 +40,11 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn start() -> Self {
+        Self::start_with_streams(100)
+    }
+
+    /// One that lets a connection have so many streams at once.
+    pub(crate) fn start_with_streams(streams: u32) -> Self {
         let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
         let pin = Fingerprint::of(certified.cert.der());
         let key = rustls::pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
@@ -52,7 +57,10 @@ impl Broker {
             .expect("the key fits the certificate");
         tls.alpn_protocols = vec![ALPN.to_vec()];
         let tls = QuicServerConfig::try_from(tls).expect("a QUIC suite");
-        let config = ServerConfig::with_crypto(Arc::new(tls));
+        let mut config = ServerConfig::with_crypto(Arc::new(tls));
+        let mut transport = TransportConfig::default();
+        transport.max_concurrent_bidi_streams(VarInt::from_u32(streams));
+        config.transport_config(Arc::new(transport));
         let endpoint = Endpoint::server(config, (Ipv4Addr::LOCALHOST, 0).into()).expect("a socket");
         Self { endpoint, pin }
     }
@@ -73,13 +81,7 @@ impl Broker {
         patiently(async {
             let incoming = self.endpoint.accept().await.expect("the endpoint lives");
             let connection = incoming.await.expect("a handshake");
-            let (send, recv) = connection.accept_bi().await.expect("a session");
-            let mut peer = Peer { connection, send, recv, deframer: Deframer::new(BODY_BYTES_MAX), hello: None };
-            match peer.hear().await {
-                Heard::Hello(hello) => peer.hello = Some(hello),
-                other => panic!("a session begins with Hello, not {other:?}"),
-            }
-            peer
+            Peer::accept(connection).await
         })
         .await
     }
@@ -172,6 +174,17 @@ impl Heard {
 }
 
 impl Peer {
+    /// The next session on this connection, up to its `Hello`.
+    pub(crate) async fn accept(connection: Connection) -> Self {
+        let (send, recv) = patiently(connection.accept_bi()).await.expect("a session");
+        let mut peer = Self { connection, send, recv, deframer: Deframer::new(BODY_BYTES_MAX), hello: None };
+        match peer.hear().await {
+            Heard::Hello(hello) => peer.hello = Some(hello),
+            other => panic!("a session begins with Hello, not {other:?}"),
+        }
+        peer
+    }
+
     pub(crate) fn hello(&self) -> &Hello {
         self.hello.as_ref().expect("it was heard on accepting")
     }

@@ -6,6 +6,7 @@ mod broker;
 mod credentials;
 mod hostile;
 mod publishing;
+mod raw;
 mod receipts;
 mod reconnection;
 mod recovery;

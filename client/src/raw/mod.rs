@@ -1,0 +1,9 @@
+//! Sessions for others: the connections of a bridge, and on each the streams of its visitors, as bodies in and out.
+
+mod driver;
+mod leaving;
+mod session;
+mod trunk;
+
+pub use session::{End, Session};
+pub use trunk::{Opening, Trunk};

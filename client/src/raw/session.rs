@@ -1,0 +1,195 @@
+//! One visitor's session on a stream: whole bodies out and in, by poll and without a task. It judges none of them.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use callboard_protocol::close::Code;
+use callboard_protocol::codec;
+use callboard_protocol::deframe::Deframer;
+use callboard_protocol::frame::{ClientFrame, Goodbye};
+use callboard_protocol::limits::BODY_BYTES_MAX;
+use quinn::{ConnectionError, ReadError, RecvStream, ResetError, SendStream, VarInt, WriteError};
+
+use super::leaving::Leaving;
+use crate::defaults::READ_CHUNKS;
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum End {
+    /// The broker ended it with a number of the close registry, or with another.
+    #[error("the broker ended the session with code {0}")]
+    Code(u64),
+    /// The broker ended it without a word.
+    #[error("the broker ended the session without a goodbye")]
+    Finished,
+    /// The connection with the broker is gone, and all its sessions with it.
+    #[error("the connection was lost: {0}")]
+    Lost(Arc<str>),
+    /// What came is not cut into bodies as the protocol wants.
+    #[error("the broker broke the protocol: {0}")]
+    Fault(Arc<str>),
+}
+
+impl From<ConnectionError> for End {
+    fn from(error: ConnectionError) -> Self {
+        Self::Lost(error.to_string().into())
+    }
+}
+
+/// A visitor's session. What is said waits here until it is written, so whoever says much looks at
+/// [`unwritten`](Self::unwritten). Dropped, it ends without a word; [`leave`](Self::leave) ends it well.
+#[derive(Debug)]
+pub struct Session {
+    send: SendStream,
+    recv: RecvStream,
+    deframer: Deframer,
+    writing: Bytes,
+    gathering: BytesMut,
+    /// Whether the broker reads no more. Why, it says on the other half.
+    is_unheard: bool,
+    /// Whether the other half can no longer be reset.
+    is_whole: bool,
+    leaving: Leaving,
+}
+
+impl Session {
+    pub(super) fn new(send: SendStream, recv: RecvStream, leaving: Leaving) -> Self {
+        Self {
+            send,
+            recv,
+            deframer: Deframer::new(BODY_BYTES_MAX),
+            writing: Bytes::new(),
+            gathering: BytesMut::new(),
+            is_unheard: false,
+            is_whole: false,
+            leaving,
+        }
+    }
+
+    /// Says `frame`.
+    ///
+    /// # Errors
+    ///
+    /// [`codec::EncodeError`] if no broker would read it.
+    pub fn say(&mut self, frame: &ClientFrame<'_>) -> Result<(), codec::EncodeError> {
+        codec::encode_stream(frame, &mut self.gathering)
+    }
+
+    /// Says a body that is encoded already.
+    ///
+    /// # Errors
+    ///
+    /// [`codec::EncodeError`] if no broker would read it.
+    pub fn say_body(&mut self, body: &[u8]) -> Result<(), codec::EncodeError> {
+        codec::append_body(body, &mut self.gathering)
+    }
+
+    /// How many bytes were said and not written.
+    #[must_use]
+    pub fn unwritten(&self) -> usize {
+        self.writing.len() + self.gathering.len()
+    }
+
+    /// Ready when everything that was said is with the transport.
+    ///
+    /// # Errors
+    ///
+    /// [`End::Lost`]. A broker that reads no more says why on the other half, so that is no error here.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        loop {
+            if self.writing.is_empty() {
+                // A session at rest keeps no buffers.
+                self.writing = std::mem::take(&mut self.gathering).freeze();
+            }
+            if self.writing.is_empty() || self.is_unheard {
+                self.writing = Bytes::new();
+                return Poll::Ready(Ok(()));
+            }
+            let writing = pin!(self.send.write_chunks(std::slice::from_mut(&mut self.writing)));
+            match ready!(writing.poll(cx)) {
+                Ok(_) => {}
+                Err(WriteError::ConnectionLost(error)) => return Poll::Ready(Err(error.into())),
+                Err(WriteError::Stopped(_) | WriteError::ClosedStream | WriteError::ZeroRttRejected) => {
+                    self.is_unheard = true;
+                }
+            }
+        }
+    }
+
+    /// Ready when more was read; [`next_body`](Self::next_body) may have something then.
+    ///
+    /// # Errors
+    ///
+    /// How the session ended.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        let mut chunks = [const { Bytes::new() }; READ_CHUNKS];
+        let read = ready!(pin!(self.recv.read_chunks(&mut chunks)).poll(cx));
+        Poll::Ready(match read {
+            Ok(Some(count)) => {
+                chunks.into_iter().take(count).for_each(|chunk| self.deframer.handle_bytes(chunk));
+                Ok(())
+            }
+            Ok(None) => Err(End::Finished),
+            Err(ReadError::Reset(code)) => Err(End::Code(code.into_inner())),
+            Err(ReadError::ConnectionLost(error)) => Err(error.into()),
+            Err(other) => Err(End::Fault(other.to_string().into())),
+        })
+    }
+
+    /// The next whole body of what was read.
+    ///
+    /// # Errors
+    ///
+    /// [`End::Fault`] if there are no bodies in it.
+    pub fn next_body(&mut self) -> Result<Option<Bytes>, End> {
+        self.deframer.poll_body().map_err(|error| End::Fault(error.to_string().into()))
+    }
+
+    /// Ready when the session has ended in a way that makes what is unread worthless; for whoever does not read. An end
+    /// behind what is unread is found by reading.
+    pub fn poll_broken(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if self.is_whole {
+            return Poll::Pending;
+        }
+        match ready!(pin!(self.recv.received_reset()).poll(cx)) {
+            Ok(Some(code)) => Poll::Ready(End::Code(code.into_inner())),
+            Ok(None) => {
+                self.is_whole = true;
+                Poll::Pending
+            }
+            Err(ResetError::ConnectionLost(error)) => Poll::Ready(error.into()),
+            Err(ResetError::ZeroRttRejected) => Poll::Ready(End::Finished),
+        }
+    }
+
+    /// Ends the session behind what was said: the connection says the rest of it, and goodbye with `code`, and waits a
+    /// second at most until the broker has it.
+    pub fn leave(mut self, code: Code) {
+        let goodbye = Goodbye { code: code.number(), sentence: code.sentence(), retry_after: None };
+        self.say(&ClientFrame::Goodbye(goodbye)).expect("a sentence fits a body");
+        let leaving = self.leaving.clone();
+        leaving.depart(self);
+    }
+
+    /// Ends the session at once: what is on its way in either direction is lost.
+    pub fn reset(mut self, code: Code) {
+        let code = VarInt::from(u32::from(code.number()));
+        // What is over already cannot be broken off.
+        let _ = self.send.reset(code);
+        let _ = self.recv.stop(code);
+    }
+
+    /// Writes what was said, and reads until the broker has ended its half too: a stream that is dropped before tells it
+    /// to stop, and it would throw away what it did not read.
+    pub(super) async fn finish(mut self) {
+        if std::future::poll_fn(|cx| self.poll_write(cx)).await.is_err() || self.send.finish().is_err() {
+            return;
+        }
+        let mut chunks = [const { Bytes::new() }; READ_CHUNKS];
+        while let Ok(Some(_)) = self.recv.read_chunks(&mut chunks).await {}
+    }
+}

@@ -1,0 +1,154 @@
+//! One connection that carries sessions for others, dialed again for as long as it is held. It reads none of them.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use parking_lot::Mutex;
+use quinn::{Connection, RecvStream, SendStream};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::driver::Driver;
+use super::leaving::Leaving;
+use super::session::{End, Session};
+use crate::address::Address;
+use crate::connect::{Dialer, Windows};
+use crate::defaults::FAREWELL;
+use crate::error::BuildError;
+use crate::options::Builder;
+use crate::random;
+use crate::state::State;
+use crate::states::States;
+
+/// A connection with a broker under a key that may open sessions for others. Its own session is kept open on the first
+/// stream; each further stream is a visitor's [`Session`].
+///
+/// It comes back for ever, whatever it ended with: who depends on it is better off with a late broker than with none.
+/// Dropping it closes the connection.
+#[derive(Debug)]
+pub struct Trunk {
+    shared: Arc<Shared>,
+    closing: Option<oneshot::Sender<()>>,
+    /// The driver, and the task that sees sessions off; both end with this.
+    tasks: JoinSet<()>,
+}
+
+/// What the handle and the driver share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) state: watch::Sender<State>,
+    line: Mutex<Option<Line>>,
+    leaving: Leaving,
+}
+
+/// An open connection.
+#[derive(Debug)]
+struct Line {
+    connection: Connection,
+    /// The stream that proved that there may be more than one; the first visitor gets it.
+    first: Option<(SendStream, RecvStream)>,
+}
+
+impl Shared {
+    /// From here on sessions can be opened.
+    pub(super) fn raise(&self, connection: Connection, first: (SendStream, RecvStream)) {
+        *self.line.lock() = Some(Line { connection, first: Some(first) });
+    }
+
+    /// From here on none can.
+    pub(super) fn lower(&self) {
+        *self.line.lock() = None;
+    }
+}
+
+impl Builder {
+    /// Builds a connection that carries sessions for others, and lets it connect on its own. The credential must have
+    /// the right to that. What the builder says of publishes and of the connect timeout does not matter here. Must be
+    /// called inside a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] if the options cannot hold.
+    pub fn trunk(self) -> Result<Trunk, BuildError> {
+        let (address, trust, options) = self.checked()?;
+        Trunk::start(address, &trust, options)
+    }
+}
+
+impl Trunk {
+    fn start(
+        address: Address,
+        trust: &crate::trust::Trust,
+        options: crate::options::Options,
+    ) -> Result<Self, BuildError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        let instance = random::instance().map_err(BuildError::Random)?;
+        let dialer = Dialer::new(address, trust, instance, &options, Windows::OF_MANY)?;
+        let mut tasks = JoinSet::new();
+        let (leaving, departures) = Leaving::new();
+        tasks.spawn_on(departures.see_off(), &runtime);
+        let shared = Arc::new(Shared { state: watch::Sender::new(State::Connecting), line: Mutex::default(), leaving });
+        let (closing, is_closing) = oneshot::channel();
+        tasks.spawn_on(Driver::new(dialer, &options, Arc::clone(&shared), is_closing).run(), &runtime);
+        Ok(Self { shared, closing: Some(closing), tasks })
+    }
+
+    /// What the connection is doing. Sessions can be opened while it is [`State::Online`].
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.shared.state.borrow().clone()
+    }
+
+    /// A view of the state that tells of changes.
+    #[must_use]
+    pub fn states(&self) -> States {
+        States::new(self.shared.state.subscribe())
+    }
+
+    /// Opens a session; `None` while there is no connection. The broker knows nothing of it until something is said.
+    #[must_use]
+    pub fn open(&self) -> Option<Opening> {
+        let mut line = self.shared.line.lock();
+        let Line { connection, first } = line.as_mut()?;
+        let leaving = self.shared.leaving.clone();
+        if let Some((send, recv)) = first.take() {
+            return Some(Opening(Box::pin(std::future::ready(Ok(Session::new(send, recv, leaving))))));
+        }
+        let connection = connection.clone();
+        Some(Opening(Box::pin(async move {
+            let (send, recv) = connection.open_bi().await?;
+            Ok(Session::new(send, recv, leaving))
+        })))
+    }
+
+    /// Lets the sessions that were left say their last words, says goodbye and closes, within two seconds.
+    pub async fn close(mut self) {
+        let _ = timeout(FAREWELL, self.shared.leaving.wait_empty()).await;
+        if let Some(closing) = self.closing.take() {
+            // The driver is alive, or there is nothing to close.
+            let _ = closing.send(());
+        }
+        let _ = self.tasks.join_next().await;
+    }
+}
+
+/// A session that is being opened. It waits while the broker gives the connection no further streams.
+pub struct Opening(Pin<Box<dyn Future<Output = Result<Session, End>> + Send>>);
+
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opening")
+    }
+}
+
+impl Future for Opening {
+    type Output = Result<Session, End>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}

@@ -1,0 +1,194 @@
+//! Sessions for others: many on one connection, none in the way of another, and all told what became of them.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use callboard_client::raw::{End, Session, Trunk};
+use callboard_client::{Reason, State};
+use callboard_protocol::Nonce;
+use callboard_protocol::close::Code;
+use callboard_protocol::codec::{self, decode_server};
+use callboard_protocol::frame::{ClientFrame, Hello, Ping, Pong, ServerFrame};
+use quinn::VarInt;
+
+use crate::broker::{Broker, Heard, Peer, patiently};
+
+/// A trunk that is up, and the broker's end of its own session.
+async fn trunk(broker: &Broker) -> (Trunk, Peer) {
+    let trunk = broker.builder().api_key("bridge").trunk().expect("a trunk");
+    let peer = broker.welcome().await;
+    up(&trunk).await;
+    (trunk, peer)
+}
+
+async fn up(trunk: &Trunk) {
+    patiently(trunk.states().online()).await.expect("it is up");
+}
+
+async fn open(trunk: &Trunk) -> Session {
+    patiently(trunk.open().expect("it is up")).await.expect("a session")
+}
+
+fn hello(agent: u8) -> Bytes {
+    let hello = Hello { agent: "", instance: [agent; 16], capabilities: 0, credential: None };
+    let mut body = BytesMut::new();
+    codec::encode(&ClientFrame::Hello(hello), &mut body).expect("it fits");
+    body.freeze()
+}
+
+/// A visitor's session that has said hello, and the broker's end of it.
+async fn visitor(trunk: &Trunk, own: &Peer, number: u8) -> (Session, Peer) {
+    let mut session = open(trunk).await;
+    session.say_body(&hello(number)).expect("it fits");
+    write(&mut session).await;
+    let peer = Peer::accept(own.connection.clone()).await;
+    assert_eq!(peer.hello().instance, [number; 16]);
+    (session, peer)
+}
+
+async fn write(session: &mut Session) {
+    patiently(poll_fn(|cx| session.poll_write(cx))).await.expect("it is written");
+}
+
+async fn next(session: &mut Session) -> Result<Bytes, End> {
+    loop {
+        if let Some(body) = session.next_body()? {
+            return Ok(body);
+        }
+        patiently(poll_fn(|cx| session.poll_read(cx))).await?;
+    }
+}
+
+fn ping(nonce: u64) -> ServerFrame<'static> {
+    ServerFrame::Ping(Ping { nonce: Nonce::saturating(nonce) })
+}
+
+#[tokio::test]
+async fn the_first_stream_is_the_trunks_own_and_is_kept_alive() {
+    let broker = Broker::start();
+    let (_trunk, mut own) = trunk(&broker).await;
+    assert_eq!(own.hello().secret.as_deref(), Some("bridge"));
+    own.say(ping(7)).await;
+    assert_eq!(own.hear().await, Heard::Pong(Nonce::saturating(7)));
+}
+
+#[tokio::test]
+async fn bodies_go_in_and_out_and_visitors_do_not_hear_each_other() {
+    let broker = Broker::start();
+    let (trunk, own) = trunk(&broker).await;
+    let (mut one, mut of_one) = visitor(&trunk, &own, 1).await;
+    let (mut other, mut of_other) = visitor(&trunk, &own, 2).await;
+    of_other.say(ping(2)).await;
+    of_one.say(ping(1)).await;
+    assert_eq!(decode_server(&next(&mut one).await.expect("a body")), Ok(ping(1)));
+    assert_eq!(decode_server(&next(&mut other).await.expect("a body")), Ok(ping(2)));
+    one.say(&ClientFrame::Pong(Pong { nonce: Nonce::saturating(1) })).expect("it fits");
+    assert!(one.unwritten() > 0);
+    write(&mut one).await;
+    assert_eq!(one.unwritten(), 0);
+    assert_eq!(of_one.hear().await, Heard::Pong(Nonce::saturating(1)));
+}
+
+#[tokio::test]
+async fn one_that_is_not_read_is_stopped_by_itself_and_the_others_go_on() {
+    let broker = Broker::start();
+    let (trunk, own) = trunk(&broker).await;
+    let (mut stuck, mut of_stuck) = visitor(&trunk, &own, 1).await;
+    // More than its window, and more than a small window for all would be.
+    let flood = tokio::spawn(async move {
+        of_stuck.say_bytes(&vec![1; 4 << 20]).await;
+        of_stuck
+    });
+    let (mut other, mut of_other) = visitor(&trunk, &own, 2).await;
+    let text = "x".repeat(32 << 10);
+    for offset in 1..=100 {
+        patiently(of_other.say_message(1, offset, &text)).await;
+        next(&mut other).await.expect("it is not held up");
+    }
+    assert!(!flood.is_finished(), "what nobody reads is not taken");
+    // The flood is no frames, which is found once it is read.
+    patiently(poll_fn(|cx| stuck.poll_read(cx))).await.expect("something was read");
+    assert!(matches!(stuck.next_body(), Ok(Some(_)) | Err(End::Fault(_))));
+    drop(stuck);
+    patiently(flood).await.expect("it is over once nobody wants it");
+}
+
+#[tokio::test]
+async fn an_end_is_found_by_who_reads_and_by_who_does_not() {
+    let broker = Broker::start();
+    let (trunk, own) = trunk(&broker).await;
+    let (mut reads, mut of_reads) = visitor(&trunk, &own, 1).await;
+    of_reads.say(ping(1)).await;
+    let _ = of_reads.send.finish();
+    assert!(next(&mut reads).await.is_ok());
+    assert_eq!(next(&mut reads).await, Err(End::Finished));
+
+    let (mut does_not, mut of_does_not) = visitor(&trunk, &own, 2).await;
+    of_does_not.say(ping(1)).await;
+    let _ = of_does_not.send.reset(VarInt::from_u32(Code::TooSlow.number().into()));
+    let broken = patiently(poll_fn(|cx| does_not.poll_broken(cx))).await;
+    assert_eq!(broken, End::Code(Code::TooSlow.number().into()));
+
+    let (mut waits, _of_waits) = visitor(&trunk, &own, 3).await;
+    own.connection.close(VarInt::from_u32(Code::ShuttingDown.number().into()), b"");
+    assert!(matches!(patiently(poll_fn(|cx| waits.poll_broken(cx))).await, End::Lost(_)));
+}
+
+#[tokio::test]
+async fn a_trunk_comes_back_whatever_it_was_told() {
+    let broker = Broker::start();
+    let (trunk, mut own) = trunk(&broker).await;
+    for code in [Code::ShuttingDown, Code::BadCredential, Code::Kicked] {
+        let mut states = trunk.states();
+        own.say_goodbye(code.number(), None).await;
+        let why = patiently(states.wait_for(|state| matches!(state, State::Waiting { .. }))).await;
+        let Some(State::Waiting { why: Reason::Ended { code: told, .. }, .. }) = why else { panic!("not {why:?}") };
+        assert_eq!(told, code.number());
+        assert!(trunk.open().is_none(), "there is nothing to open a session on");
+        own = broker.welcome().await;
+        up(&trunk).await;
+    }
+    visitor(&trunk, &own, 1).await;
+}
+
+#[tokio::test]
+async fn visitors_hear_the_end_of_what_they_are_told_though_the_trunk_was_told_goodbye() {
+    let broker = Broker::start();
+    let (trunk, mut own) = trunk(&broker).await;
+    let (mut session, mut of_session) = visitor(&trunk, &own, 1).await;
+    let mut states = trunk.states();
+    own.say_goodbye(Code::ShuttingDown.number(), None).await;
+    patiently(states.wait_for(|state| matches!(state, State::Waiting { .. }))).await.expect("it is down");
+    of_session.say(ping(9)).await;
+    assert_eq!(decode_server(&next(&mut session).await.expect("it is heard")), Ok(ping(9)));
+}
+
+#[tokio::test]
+async fn a_broker_that_gives_one_stream_only_has_not_given_the_right() {
+    let broker = Broker::start_with_streams(1);
+    let trunk = broker.builder().attempt_timeout(Duration::from_millis(200)).trunk().expect("a trunk");
+    let mut states = trunk.states();
+    let _own = broker.welcome().await;
+    let state = patiently(states.wait_for(|state| matches!(state, State::Waiting { .. }))).await;
+    let Some(State::Waiting { why: Reason::Ended { code, sentence }, .. }) = state else { panic!("not {state:?}") };
+    assert_eq!(code, Code::Forbidden.number());
+    assert!(sentence.contains("token new"), "{sentence}");
+}
+
+#[tokio::test]
+async fn who_leaves_is_heard_to_the_end() {
+    let broker = Broker::start();
+    let (trunk, mut own) = trunk(&broker).await;
+    let (mut session, mut of_session) = visitor(&trunk, &own, 1).await;
+    session.say(&ClientFrame::Pong(Pong { nonce: Nonce::saturating(5) })).expect("it fits");
+    session.leave(Code::Idle);
+    let closing = tokio::spawn(trunk.close());
+    assert_eq!(of_session.hear().await, Heard::Pong(Nonce::saturating(5)));
+    assert_eq!(of_session.hear().await, Heard::Goodbye(Code::Idle.number()));
+    let _ = of_session.send.finish();
+    assert_eq!(own.hear().await, Heard::Goodbye(Code::Finished.number()));
+    let _ = own.send.finish();
+    assert_eq!(own.closed_with().await, u64::from(Code::Finished.number()));
+    patiently(closing).await.expect("it is closed");
+}
