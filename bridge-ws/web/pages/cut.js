@@ -40,6 +40,7 @@ async function prove(bus, { cut, sent, came, miss, over }) {
 /** @param {Client} bus */
 export function hangCut(bus) {
   showCode('cut-code', prove);
+  blank();
   const button = element('cut-now', HTMLButtonElement);
   button.onclick = () => {
     button.disabled = true;
@@ -50,11 +51,17 @@ export function hangCut(bus) {
   };
 }
 
+/** The notes that are to be posted. */
+function blank() {
+  const list = element('cut-notes', HTMLOListElement);
+  list.replaceChildren(...Array.from({ length: NOTES }, (_, index) => marked('li', `${index + 1}`)));
+  return list;
+}
+
 /** What shows the notes of one proof. */
 function notes() {
-  const list = element('cut-notes', HTMLOListElement);
+  const list = blank();
   const status = element('cut-status', HTMLElement);
-  list.replaceChildren(...Array.from({ length: NOTES }, (_, index) => marked('li', `${index + 1}`)));
   const mark = (/** @type {number} */ note, /** @type {string} */ how) => list.children[note - 1]?.classList.add(how);
   /** @type {number[]} */
   const heard = [];

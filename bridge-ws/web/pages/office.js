@@ -7,9 +7,6 @@ import { element, show, showCode } from './elements.js';
 /** @import { Client } from '/callboard/index.js' */
 /** @typedef {(run?: { signal?: AbortSignal }) => Promise<void>} Read */
 
-/** Where the box office tells what is sold; `null` while it is closed. */
-const OFFICE = '/demo/box-office';
-
 /**
  * @param {Client} bus
  * @param {Read} readByClock
@@ -24,6 +21,15 @@ function compare(bus, readByClock, readByBus) {
   poll(bus, 'demo/box-office', 2000, readByBus);
 }
 
+/**
+ * What is sold; `null` while the box office is closed.
+ * @param {AbortSignal} [signal]
+ */
+async function report(signal) {
+  const response = await fetch('/demo/box-office', { signal });
+  return response.ok ? response.json() : null;
+}
+
 /** @param {Client} bus */
 export function hangOffice(bus) {
   const byClock = reader('clock');
@@ -32,7 +38,7 @@ export function hangOffice(bus) {
   readByClock();
   compare(bus, readByClock, reader('bus'));
   element('office-sell', HTMLButtonElement).onclick = () => bus.publish('demo/box-office/sales', 'one, please');
-  showCode('office-code', compare);
+  showCode('office-code', compare, report);
 }
 
 /**
@@ -52,19 +58,18 @@ function reader(of) {
   let shown = null;
   return async ({ signal } = {}) => {
     show(requests, (count.requests += 1));
-    const response = await fetch(OFFICE, { signal });
-    const report = response.ok ? await response.json() : null;
-    element('office-closed', HTMLElement).hidden = report !== null;
-    element('office-sell', HTMLButtonElement).disabled = report === null;
-    if (report === null || report.revision === shown) return show(vain, (count.vain += 1));
+    const news = await report(signal);
+    element('office-closed', HTMLElement).hidden = news !== null;
+    element('office-sell', HTMLButtonElement).disabled = news === null;
+    if (news === null || news.revision === shown) return show(vain, (count.vain += 1));
     // How old the first report is says nothing of who fetched it.
     if (shown !== null) {
       count.news += 1;
-      count.lateMs += report.age_ms;
+      count.lateMs += news.age_ms;
       show(late, seconds(count.lateMs / count.news));
     }
-    shown = report.revision;
-    show(sold, report.sold);
+    shown = news.revision;
+    show(sold, news.sold);
   };
 }
 
