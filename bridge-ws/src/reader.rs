@@ -270,10 +270,12 @@ fn close(content: &[u8]) -> Result<Option<u16>, Fault> {
 /// RFC 6455, section 5.3, sixteen bytes at a time.
 fn unmask(content: &mut [u8], mask: [u8; 4]) {
     let wide: [u8; 16] = std::array::from_fn(|index| mask[index % 4]);
-    for piece in content.chunks_mut(wide.len()) {
-        for (byte, mask) in piece.iter_mut().zip(wide) {
-            *byte ^= mask;
-        }
+    let (pieces, rest) = content.as_chunks_mut::<16>();
+    for piece in pieces {
+        *piece = (u128::from_ne_bytes(*piece) ^ u128::from_ne_bytes(wide)).to_ne_bytes();
+    }
+    for (byte, mask) in rest.iter_mut().zip(wide) {
+        *byte ^= mask;
     }
 }
 
