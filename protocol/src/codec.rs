@@ -1,16 +1,28 @@
 //! Frames to bodies and back, exactly: one frame has one encoding, and a body is one frame with nothing behind it.
 
+mod by_hand;
+
 use bytes::BytesMut;
 use serde::{Deserialize, Serialize};
 
-use crate::frame::{ClientFrame, ServerFrame};
+use crate::frame::{ClientFrame, Message, ServerFrame};
 use crate::limits::{BODY_BYTES_MAX, LENGTH_BYTES_MAX};
 
 /// A frame of either direction; the two enums implement it and nothing else needs to.
-pub trait Frame: Serialize {}
+pub trait Frame: Serialize {
+    /// The message that it is, if it is one: nearly all that a broker says.
+    fn as_message(&self) -> Option<&Message<'_>> {
+        None
+    }
+}
 
 impl Frame for ClientFrame<'_> {}
-impl Frame for ServerFrame<'_> {}
+
+impl Frame for ServerFrame<'_> {
+    fn as_message(&self) -> Option<&Message<'_>> {
+        if let ServerFrame::Message(message) = self { Some(message) } else { None }
+    }
+}
 
 /// Why a body is no frame. The peer is at fault; the session ends with [`crate::close::Code::Malformed`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -115,17 +127,23 @@ pub fn body_bytes<F: Frame>(frame: &F) -> Result<usize, EncodeError> {
     if bytes > BODY_BYTES_MAX { Err(EncodeError { bytes }) } else { Ok(bytes) }
 }
 
-fn size<T: Serialize>(value: &T) -> usize {
-    postcard::serialize_with_flavor(value, postcard::ser_flavors::Size::default())
+fn size<F: Frame>(frame: &F) -> usize {
+    if let Some(message) = frame.as_message() {
+        return by_hand::message_bytes(message);
+    }
+    postcard::serialize_with_flavor(frame, postcard::ser_flavors::Size::default())
         .expect("frames have no value that postcard cannot write, and counting takes no memory")
 }
 
-/// Appends `value`, which has `bytes` bytes encoded.
-fn write<T: Serialize>(value: &T, bytes: usize, out: &mut BytesMut) {
+/// Appends the body of `frame`, which has `bytes` bytes.
+fn write<F: Frame>(frame: &F, bytes: usize, out: &mut BytesMut) {
+    if let Some(message) = frame.as_message() {
+        return by_hand::write_message(message, out);
+    }
     let start = out.len();
     // Its size is known, so it is written into a slice: a buffer that may grow would be asked for room at each field.
     out.resize(start + bytes, 0);
-    postcard::to_slice(value, &mut out[start..])
+    postcard::to_slice(frame, &mut out[start..])
         .expect("frames have no value that postcard cannot write, and a frame has the size that was counted");
 }
 
@@ -147,6 +165,11 @@ fn length_prefix(length: usize) -> ([u8; LENGTH_BYTES_MAX], usize) {
 ///
 /// What is wrong with the body.
 pub fn decode_client(body: &[u8]) -> Result<ClientFrame<'_>, DecodeError> {
+    if body.len() <= BODY_BYTES_MAX
+        && let Some(publish) = by_hand::read_publish(body)
+    {
+        return Ok(ClientFrame::Publish(publish));
+    }
     decode(body)
 }
 
