@@ -72,7 +72,7 @@ pub(crate) struct Bridge<S: Session> {
 
 /// What woke a bridge.
 enum News<S: Session> {
-    Signal(Option<Signal<Bridge<S>>>),
+    Signal(Option<Signal<Box<Bridge<S>>>>),
     Written(io::Result<usize>),
     Session,
     Room,
@@ -115,10 +115,10 @@ impl<S: Session> Bridge<S> {
     }
 
     /// Starts it. `know` is called before it runs, so that it cannot be over before it is known.
-    pub(crate) fn start(self, know: impl FnOnce(ActorRef<Self>)) {
-        let prepared = Self::prepare_with_mailbox(mailbox::bounded(MAILBOX));
+    pub(crate) fn start(self, know: impl FnOnce(ActorRef<Box<Self>>)) {
+        let prepared = Box::<Self>::prepare_with_mailbox(mailbox::bounded(MAILBOX));
         know(prepared.actor_ref().clone());
-        prepared.spawn(self);
+        prepared.spawn(Box::new(self));
     }
 
     fn is_writing(&self) -> bool {
@@ -126,7 +126,7 @@ impl<S: Session> Bridge<S> {
     }
 
     /// Waits for the next thing to do. Whatever is not chosen loses nothing by being dropped.
-    async fn news(&mut self, mailbox: &mut MailboxReceiver<Self>) -> News<S> {
+    async fn news(&mut self, mailbox: &mut MailboxReceiver<Box<Self>>) -> News<S> {
         let (writing, more, clear) = (self.is_writing(), self.session.has_more(), self.session.is_clear());
         let (hungry, unaware) = (!writing && !more, !self.ending);
         let Self { session, news, socket, reader, out, timer, reading, .. } = self;
@@ -298,7 +298,8 @@ async fn ring(timer: &mut Option<Pin<Box<Sleep>>>) {
     }
 }
 
-impl<S: Session> kameo::Actor for Bridge<S> {
+// In a box: kameo's futures have several places for an actor, and an idle browser would pay for each.
+impl<S: Session> kameo::Actor for Box<Bridge<S>> {
     type Args = Self;
     type Error = Infallible;
 
@@ -358,7 +359,7 @@ impl<S: Session> kameo::Actor for Bridge<S> {
     }
 }
 
-impl<S: Session> Message<Ring> for Bridge<S> {
+impl<S: Session> Message<Ring> for Box<Bridge<S>> {
     type Reply = ();
 
     async fn handle(&mut self, _: Ring, _: &mut Turn<Self, ()>) {
@@ -375,7 +376,7 @@ impl<S: Session> Message<Ring> for Bridge<S> {
     }
 }
 
-impl<S: Session> Message<Drain> for Bridge<S> {
+impl<S: Session> Message<Drain> for Box<Bridge<S>> {
     type Reply = ();
 
     async fn handle(&mut self, drain: Drain, _: &mut Turn<Self, ()>) {

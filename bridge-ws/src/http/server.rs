@@ -38,7 +38,7 @@ use crate::wheel::Wheel;
 pub(crate) struct Doorway<U: Upstream> {
     pub(crate) config: Config,
     pub(crate) upstream: Arc<U>,
-    pub(crate) wheel: Arc<Wheel<Bridge<U::Session>>>,
+    pub(crate) wheel: Arc<Wheel<Box<Bridge<U::Session>>>>,
     pub(crate) count: Count,
     /// Whether nobody is let in any more.
     pub(crate) is_shut: watch::Receiver<bool>,

@@ -91,7 +91,7 @@ pub(crate) struct Actor {
 
 /// What woke a connection.
 enum News {
-    Signal(Option<Signal<Actor>>),
+    Signal(Option<Signal<Box<Actor>>>),
     Written(Result<usize, Gone>),
     Outbox,
     Room,
@@ -126,14 +126,14 @@ impl Actor {
             present: None,
             host,
         };
-        let prepared = Self::prepare_with_mailbox(mailbox::bounded(CONNECTION_MAILBOX));
+        let prepared = Box::<Self>::prepare_with_mailbox(mailbox::bounded(CONNECTION_MAILBOX));
         // Before it runs, so that it cannot be over before it is known.
         registry.insert(id, Some(prepared.actor_ref().clone()), outbox);
-        prepared.spawn(actor);
+        prepared.spawn(Box::new(actor));
     }
 
     /// Waits for the next thing to do. Whatever is not chosen loses nothing by being dropped.
-    async fn news(&mut self, mailbox: &mut MailboxReceiver<Self>, chunks: &mut [Bytes]) -> News {
+    async fn news(&mut self, mailbox: &mut MailboxReceiver<Box<Self>>, chunks: &mut [Bytes]) -> News {
         let (hungry, unaware) = (!self.writer.is_pending() && !self.writer.is_replaying(), !self.ending);
         let clear = self.session.is_clear();
         let (takes, full) = (clear && (self.more || self.reading), self.inbox.is_full());
@@ -257,7 +257,8 @@ async fn ring(timer: &mut Option<Pin<Box<Sleep>>>) {
     }
 }
 
-impl kameo::Actor for Actor {
+// In a box: kameo's futures have several places for an actor, and an idle connection would pay for each.
+impl kameo::Actor for Box<Actor> {
     type Args = Self;
     type Error = Infallible;
 
@@ -322,7 +323,7 @@ impl kameo::Actor for Actor {
     }
 }
 
-impl Message<Drain> for Actor {
+impl Message<Drain> for Box<Actor> {
     type Reply = ();
 
     async fn handle(&mut self, drain: Drain, _: &mut Turn<Self, ()>) {

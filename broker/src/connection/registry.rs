@@ -26,7 +26,7 @@ pub(crate) struct Registry {
 #[derive(Debug)]
 struct Open {
     /// Its actor, if the broker itself has it read no more and ends it; a door that does that has its own.
-    actor: Option<ActorRef<Actor>>,
+    actor: Option<ActorRef<Box<Actor>>>,
     outbox: Arc<Outbox>,
 }
 
@@ -47,7 +47,7 @@ impl Registry {
     }
 
     /// Notes that a connection is open.
-    pub(crate) fn insert(&self, id: ConnectionId, actor: Option<ActorRef<Actor>>, outbox: Arc<Outbox>) {
+    pub(crate) fn insert(&self, id: ConnectionId, actor: Option<ActorRef<Box<Actor>>>, outbox: Arc<Outbox>) {
         self.metrics.connections_opened.add(1);
         let mut open = self.open.lock();
         open.insert(id, Open { actor, outbox });
@@ -62,7 +62,7 @@ impl Registry {
     }
 
     /// The actors of the open connections that have one here, by age.
-    pub(crate) fn actors(&self) -> Vec<ActorRef<Actor>> {
+    pub(crate) fn actors(&self) -> Vec<ActorRef<Box<Actor>>> {
         self.open.lock().values().filter_map(|open| open.actor.clone()).collect()
     }
 
