@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 use callboard_protocol::codec::{EncodeError, encode_behind};
 use callboard_protocol::frame::ServerFrame;
 
-use crate::dress::{HEADER_BYTES_MAX, Opcode, header, header_of};
+use crate::dress::{Opcode, header_of};
 
 pub(super) fn encode(frame: &ServerFrame<'_>, out: &mut BytesMut) -> Result<(), EncodeError> {
     encode_behind(frame, out, |bytes| header_of(Opcode::Binary, bytes))
@@ -12,7 +12,8 @@ pub(super) fn encode(frame: &ServerFrame<'_>, out: &mut BytesMut) -> Result<(), 
 
 /// Appends a body that is encoded already.
 pub(super) fn redress(body: &[u8], out: &mut BytesMut) {
-    out.reserve(HEADER_BYTES_MAX + body.len());
-    header(Opcode::Binary, body.len(), out);
+    let (header, header_bytes) = header_of(Opcode::Binary, body.len());
+    out.reserve(header_bytes + body.len());
+    out.put_slice(&header[..header_bytes]);
     out.put_slice(body);
 }

@@ -16,6 +16,10 @@ pub(crate) struct Editions {
     json: Option<Edition>,
 }
 
+/// What the header of a message has more, at most, than the length before a body on a stream: so an edition in the binary
+/// dialect has room from the beginning.
+const HEADER_BYTES_MORE: usize = 7;
+
 /// A chunk's messages in one dialect.
 #[derive(Debug)]
 struct Edition {
@@ -71,7 +75,7 @@ impl Editions {
 
 impl Edition {
     fn new(chunk: &Chunk, dialect: Dialect) -> Self {
-        let mut frames = BytesMut::with_capacity(chunk.frames().len());
+        let mut frames = BytesMut::with_capacity(chunk.frames().len() + chunk.messages() * HEADER_BYTES_MORE);
         let dress = |frame: &[u8]| {
             Format::dress(dialect, frame, &mut frames);
             frames.len()
