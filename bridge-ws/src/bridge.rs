@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use callboard_protocol::close::Code;
 use callboard_protocol::codec::decode_client;
 use callboard_protocol::limits::{BODY_BYTES_MAX, HELLO_BYTES_MAX};
@@ -196,12 +197,12 @@ impl<S: Session> Bridge<S> {
 
     fn hear(&mut self) -> Result<(), Ending> {
         while let Some(heard) = self.reader.poll().map_err(|fault| self.stumble(fault))? {
-            let incoming = match &heard {
-                Heard::Text(text) => Incoming::Text(text.as_str()),
-                Heard::Binary(body) => Incoming::Binary(body.clone()),
+            let body = match heard {
+                Heard::Text(text) => self.decode(Incoming::Text(text.as_str()))?,
+                Heard::Binary(body) => self.decode(Incoming::Binary(body))?,
                 Heard::Ping(content) => {
                     self.count_control()?;
-                    self.out.pong(content);
+                    self.out.pong(&content);
                     continue;
                 }
                 Heard::Pong => {
@@ -209,18 +210,21 @@ impl<S: Session> Bridge<S> {
                     continue;
                 }
                 Heard::Close(code) => {
-                    self.farewell = Some(Box::new(Farewell::Reply(*code)));
+                    self.farewell = Some(Box::new(Farewell::Reply(code)));
                     return Err(Ending::plain(Code::Finished));
                 }
             };
-            let refused = |refused: Refused| Ending::because(refused.code, refused.sentence);
-            let body = self.dialect.decode(incoming, self.instance()).map_err(refused)?;
             let frame = decode_client(&body).map_err(|error| Ending::because(Code::Malformed, error))?;
             self.session.handle(&frame, &body)?;
             // PROTOCOL.md, "Stream": the first body has a limit of its own, before the peer is known.
             self.reader.set_message_bytes_max(BODY_BYTES_MAX);
         }
         Ok(())
+    }
+
+    fn decode(&self, incoming: Incoming<'_>) -> Result<Bytes, Ending> {
+        let refused = |refused: Refused| Ending::because(refused.code, refused.sentence);
+        self.dialect.decode(incoming, self.instance()).map_err(refused)
     }
 
     /// The publisher's instance of a browser that names none. Only a `Hello` needs one.

@@ -14,6 +14,7 @@ pub mod dress;
 mod farewell;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod header;
 mod http;
 mod messages;
 mod outgoing;

@@ -1,18 +1,16 @@
 //! What a browser sends, cut into messages by RFC 6455; bytes in, messages out, and it waits for nothing.
 //!
-//! tungstenite reads the headers and judges close codes. Its whole context is not used: it takes memory for a length that
+//! tungstenite knows the opcodes and judges close codes. Its whole context is not used: it takes memory for a length that
 //! was only announced, judges a header when the content has come, cannot be asked whether its buffers are needed, and
 //! does not count fragments.
 
-use std::io::Cursor;
-
 use bytes::{Buf, Bytes, BytesMut};
 use tungstenite::Utf8Bytes;
-use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
 use crate::config::FRAGMENTS_MAX;
 use crate::dress::CONTROL_BYTES_MAX;
+use crate::header::Header;
 
 /// What a browser said.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,6 +46,8 @@ pub(crate) enum Fault {
     #[error("a message is cut into at most {FRAGMENTS_MAX} frames, and this one into more")]
     TooManyFragments,
 }
+
+const NO_OPCODE: &str = "this opcode has no meaning";
 
 /// The decoder of one socket. Between two messages it holds no memory beyond itself.
 #[derive(Debug)]
@@ -138,20 +138,19 @@ impl Reader {
     /// The header of the frame that comes next, judged before any of its content has come.
     fn header(&mut self) -> Result<Option<Frame>, Fault> {
         if self.frame.is_none() {
-            let mut cursor = Cursor::new(&self.buffer);
-            let parsed = FrameHeader::parse(&mut cursor);
-            let taken = usize::try_from(cursor.position()).expect("a header is short");
-            let Some((header, bytes)) = parsed.map_err(|_| Fault::Framing("this opcode has no meaning"))? else {
-                return Ok(None);
-            };
-            self.frame = Some(self.judge(&header, bytes, taken)?);
-            self.buffer.advance(taken);
+            let Some(header) = Header::parse(&self.buffer) else { return Ok(None) };
+            self.frame = Some(self.judge(&header)?);
+            self.buffer.advance(header.bytes);
         }
         Ok(self.frame)
     }
 
-    fn judge(&self, header: &FrameHeader, bytes: u64, header_bytes: usize) -> Result<Frame, Fault> {
-        if header.rsv1 || header.rsv2 || header.rsv3 {
+    fn judge(&self, header: &Header) -> Result<Frame, Fault> {
+        let (opcode, bytes) = (header.opcode, header.content_bytes);
+        if matches!(opcode, OpCode::Data(Data::Reserved(_)) | OpCode::Control(Control::Reserved(_))) {
+            return Err(Fault::Framing(NO_OPCODE));
+        }
+        if header.is_extended {
             return Err(Fault::Framing("a reserved bit is set, and no extension was agreed on"));
         }
         let Some(mask) = header.mask else { return Err(Fault::Framing("what a client sends is masked")) };
@@ -161,10 +160,9 @@ impl Reader {
             126..=0xffff => 2,
             _ => 8,
         };
-        if header_bytes != 2 + length_bytes + mask.len() || bytes >= 1 << 63 {
+        if header.bytes != 2 + length_bytes + mask.len() || bytes >= 1 << 63 {
             return Err(Fault::Framing("a length is not in its shortest form, or its topmost bit is set"));
         }
-        let opcode = header.opcode;
         let within = match (opcode, &self.message) {
             (OpCode::Control(_), _) => {
                 if !header.is_final {
@@ -203,7 +201,7 @@ impl Reader {
                 self.is_over = true;
                 close(&content).map(|code| Some(Heard::Close(code)))
             }
-            Control::Reserved(_) => Err(Fault::Framing("this opcode has no meaning")),
+            Control::Reserved(_) => Err(Fault::Framing(NO_OPCODE)),
         }
     }
 
@@ -267,14 +265,20 @@ fn close(content: &[u8]) -> Result<Option<u16>, Fault> {
     }
 }
 
-/// RFC 6455, section 5.3, sixteen bytes at a time.
+/// RFC 6455, section 5.3, sixteen bytes at a time, and what is left four at a time.
 fn unmask(content: &mut [u8], mask: [u8; 4]) {
-    let wide: [u8; 16] = std::array::from_fn(|index| mask[index % 4]);
-    let (pieces, rest) = content.as_chunks_mut::<16>();
+    const FOUR_TIMES: u128 = 0x0000_0001_0000_0001_0000_0001_0000_0001;
+    let word = u32::from_ne_bytes(mask);
+    let wide = FOUR_TIMES * u128::from(word);
+    let (pieces, rest) = content.as_chunks_mut();
     for piece in pieces {
-        *piece = (u128::from_ne_bytes(*piece) ^ u128::from_ne_bytes(wide)).to_ne_bytes();
+        *piece = (u128::from_ne_bytes(*piece) ^ wide).to_ne_bytes();
     }
-    for (byte, mask) in rest.iter_mut().zip(wide) {
+    let (pieces, rest) = rest.as_chunks_mut();
+    for piece in pieces {
+        *piece = (u32::from_ne_bytes(*piece) ^ word).to_ne_bytes();
+    }
+    for (byte, mask) in rest.iter_mut().zip(mask) {
         *byte ^= mask;
     }
 }
