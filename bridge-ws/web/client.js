@@ -163,6 +163,15 @@ export class Client {
   }
 
   /**
+   * Keeps a session open though nothing needs one, until the answer is called.
+   * @returns {() => void}
+   */
+  hold() {
+    this.#check();
+    return this.#toUndo(this.#connection.hold());
+  }
+
+  /**
    * Adds transforms behind those that are there, for the whole connection.
    * @param {Transforms} transforms
    * @returns {() => void} Call it to take them out again.

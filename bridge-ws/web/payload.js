@@ -51,6 +51,18 @@ export function fromWire(payload) {
 }
 
 /**
+ * A message's payload as one text, whatever it is: JSON as JSON has it, bytes as UTF-8.
+ * @param {Message} message
+ * @returns {string}
+ */
+export function textOf({ kind, payload, error }) {
+  // What did not parse is its text, and so is what a transform made one.
+  if (typeof payload === 'string' && (kind !== 'json' || error !== null)) return payload;
+  if (ArrayBuffer.isView(payload)) return new TextDecoder().decode(payload);
+  return JSON.stringify(payload) ?? '';
+}
+
+/**
  * The data of a failure, for programs.
  * @param {WirePayload | null} data
  */

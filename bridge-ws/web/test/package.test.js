@@ -13,6 +13,7 @@ import { FakeClock, settled } from './support/clock.js';
 
 const FOLDER = fileURLToPath(new URL('..', import.meta.url));
 const MODULES = readdirSync(FOLDER).filter((name) => name.endsWith('.js'));
+const DOORS = ['index.js', 'react.js'];
 const manifest = JSON.parse(read('package.json'));
 
 function read(name) {
@@ -29,12 +30,19 @@ test('a package has the modules, their types, the licences and what names them, 
   assert.deepEqual(packed.filter((path) => !made.test(path)).sort(), ['README.md', 'package.json', ...MODULES].sort());
 });
 
-test('the package names its door, needs nothing, and knows its version', () => {
-  assert.deepEqual(Object.keys(manifest.exports), ['.', './package.json']);
+test('the package names its doors, needs nothing but React for one of them, and knows its version', async () => {
+  assert.deepEqual(Object.keys(manifest.exports), ['.', './react', './package.json']);
   assert.equal(manifest.exports['.'].default, './index.js');
+  assert.equal(manifest.exports['./react'].default, './react.js');
+  assert.deepEqual([manifest.peerDependencies, manifest.peerDependenciesMeta], [
+    { react: '^18.0.0 || ^19.0.0' }, { react: { optional: true } },
+  ]);
   assert.equal(manifest.dependencies, undefined);
   assert.equal(manifest.version, VERSION);
   assert.deepEqual(Object.keys(callboard).sort(), ['CallboardError', 'CloseCode', 'connect', 'poll']);
+  assert.deepEqual(Object.keys(await import('../react.js')).sort(), [
+    'MessageBusProvider', 'useConnectionState', 'useEffectWithPolling', 'useIdentity', 'useMessageBus', 'useOneOffChannel',
+  ]);
 });
 
 test('each module opens with what it is, and is short', () => {
@@ -58,12 +66,12 @@ test('modules import each other by relative names with extensions, and never in 
     assert.ok(!path.includes(name), [...path, name].join(' → '));
     for (const next of imports.get(name)) visit(next, [...path, name]);
   };
-  visit('index.js', []);
+  for (const door of DOORS) visit(door, []);
 });
 
-test('the door names every module that runs, so that a browser asks for all of them at once', () => {
+test('the door names every module that runs without React, so that a browser asks for all of them at once', () => {
   const named = [...read('index.js').matchAll(/^(?:import|export) .*'\.\/(.+)';$/gm)].map(([, name]) => name);
-  assert.deepEqual(named.sort(), MODULES.filter((name) => !['index.js', 'types.js'].includes(name)));
+  assert.deepEqual(named.sort(), MODULES.filter((name) => ![...DOORS, 'source.js', 'types.js'].includes(name)));
 });
 
 test('the snippets of the README run', async () => {

@@ -79,10 +79,10 @@ pub(super) const MODULES: &[File] = files![
 ];
 
 /// What else the package has: it stands beside the modules and is loaded by who asks for it.
-pub(super) const OTHERS: &[File] = files!["types.js"];
+pub(super) const OTHERS: &[File] = files!["react.js", "source.js", "types.js"];
 
 /// The modules that pages name. Each has a name that stays, too: a module that passes on what the one below the hash has.
-pub(super) const DOORS: &[&str] = &["index.js"];
+pub(super) const DOORS: &[&str] = &["index.js", "react.js"];
 
 #[cfg(test)]
 mod tests {

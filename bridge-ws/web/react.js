@@ -1,0 +1,244 @@
+// The door of `callboard/react`: the bus for components. On a server it renders and opens nothing.
+'use client';
+
+import {
+  createContext, createElement, useContext, useEffect, useInsertionEffect, useMemo, useRef, useState,
+  useSyncExternalStore,
+} from 'react';
+
+import { connect } from './client.js';
+import { call, report } from './error.js';
+import { textOf } from './payload.js';
+import { Poll } from './poll.js';
+import { oneOffChannel } from './random.js';
+import { IDLE, Source } from './source.js';
+
+/** @import { ReactNode } from 'react' */
+/** @import { Client } from './client.js' */
+/** @import { CallboardError } from './error.js' */
+/** @import { Identity, Message, Options, PollOptions, Run, State, SubscribeOptions } from './types.js' */
+
+/**
+ * What a component does with each message. It may return anything, which is ignored; what it throws is reported to the
+ * page and hurts nobody else.
+ * @callback Callback
+ * @param {string} payload JSON comes as its text, bytes as UTF-8; `message.payload` has them as they are.
+ * @param {string} channel
+ * @param {Message} message
+ * @returns {unknown}
+ */
+
+/**
+ * @typedef {string | null | undefined} ChannelName `null`, `undefined` and `''` are no channel: nothing is subscribed.
+ */
+
+/**
+ * @typedef {object} ProviderProps
+ * @property {string | URL} [url] As of `connect`.
+ * @property {Options} [options] As of `connect`; the first ones hold.
+ * @property {Client} [client] A client of the page's own, in place of a URL; the page closes it.
+ * @property {ReactNode} [children]
+ */
+
+/** The client of whoever stands below no provider: of the broker on the page's own origin. */
+const OWN = new Source(() => connect());
+
+const Bus = createContext(OWN);
+
+/**
+ * Gives the components below it another broker, or another client. Its connection is opened when one of them needs it.
+ * @param {ProviderProps} props
+ */
+export function MessageBusProvider({ url, options, client, children }) {
+  const address = url === undefined ? undefined : String(url);
+  // Options that are written in place are other ones each time: the first ones hold.
+  const value = useMemo(() => {
+    return client === undefined ? new Source(() => connect(address, options), options?.clock) : Source.of(client);
+  }, [address, client]);
+  useEffect(() => value.retain(), [value]);
+  return createElement(Bus.Provider, { value }, children);
+}
+
+/**
+ * Calls the component's newest callback with each message of a channel while it is mounted, and never renders it.
+ *
+ * All components of the page share one connection, and those on one channel one subscription. Another channel, client,
+ * `rewind` or `excludeOwn` subscribes anew; another callback, `onGap`, `onLive` or `onEnd` does not. What cannot be
+ * subscribed, `onEnd` hears, or the page's error handler.
+ * @overload
+ * @param {ChannelName} channel
+ * @param {Callback} callback
+ * @param {SubscribeOptions} [options]
+ * @returns {void}
+ */
+/**
+ * The same with a context before it, as older widgets have it: a client of this package is used, all else ignored.
+ * @overload
+ * @param {unknown} context
+ * @param {ChannelName} channel
+ * @param {Callback} callback
+ * @param {SubscribeOptions} [options]
+ * @returns {void}
+ */
+/** @param {any[]} given */
+export function useMessageBus(...given) {
+  const [context, channel, callback, options = {}] = typeof given[1] === 'function' ? [undefined, ...given] : given;
+  const source = useSource(context);
+  const newest = useNewest({ callback, options });
+  const { rewind, excludeOwn, onEnd } = /** @type {SubscribeOptions} */ (options);
+  const hasOnEnd = onEnd !== undefined;
+  useEffect(() => {
+    if (!channel) return undefined;
+    const listener = (/** @type {any} */ _, /** @type {string} */ name, /** @type {Message} */ message) => {
+      newest.current.callback(textOf(message), name, message);
+    };
+    try {
+      return source.client.subscribe(channel, listener, {
+        rewind,
+        excludeOwn,
+        onGap: (gap) => newest.current.options.onGap?.(gap),
+        onLive: (isLive) => newest.current.options.onLive?.(isLive),
+        onEnd: hasOnEnd ? (error) => newest.current.options.onEnd?.(error) : undefined,
+      });
+    } catch (error) {
+      refuse(error, onEnd);
+      return undefined;
+    }
+  }, [source, channel, rewind, excludeOwn, hasOnEnd]);
+}
+
+/**
+ * Keeps what a component shows fresh: runs its newest callback at once, when `deps` change, when a message comes on the
+ * channel, at a gap, and now and again: every `intervalMs`, ten times more seldom while the bus proves that nothing was
+ * missed, never while the page is hidden. Two runs never overlap, also over a change of `deps`.
+ *
+ * The callback is given `{ signal }`, which aborts when the component is gone or its `deps` have changed. Of `options`
+ * the first ones hold.
+ * @overload
+ * @param {ChannelName} channel
+ * @param {number} intervalMs
+ * @param {Run} callback
+ * @param {readonly unknown[]} [deps]
+ * @param {PollOptions} [options]
+ * @returns {void}
+ */
+/**
+ * The same with a context before it, as older widgets have it: a client of this package is used, all else ignored.
+ * @overload
+ * @param {unknown} context
+ * @param {ChannelName} channel
+ * @param {number} intervalMs
+ * @param {Run} callback
+ * @param {readonly unknown[]} [deps]
+ * @param {PollOptions} [options]
+ * @returns {void}
+ */
+/** @param {any[]} given */
+export function useEffectWithPolling(...given) {
+  const isShort = typeof given[1] === 'number';
+  const [context, channel, intervalMs, callback, deps = [], options = {}] = isShort ? [undefined, ...given] : given;
+  const source = useSource(context);
+  const newest = useNewest(callback);
+  const [poll] = useState(() => new Poll((about) => newest.current(about), options));
+  useEffect(() => {
+    try {
+      poll.start(channel ? source.client : null, channel || null, intervalMs);
+    } catch (error) {
+      refuse(error, options.onEnd);
+      // A channel that cannot be subscribed is no reason to show nothing; an interval that is none is.
+      if (/** @type {any} */ (error).class !== 'bad-request') poll.start(null, null, intervalMs);
+    }
+    return () => poll.stop();
+  }, [source, channel, intervalMs, ...deps]);
+}
+
+/**
+ * A channel name that nobody else has, for this component as long as it lives: subscribe to it, and tell it to whoever
+ * shall answer. `null` on a server and while its page is being hydrated.
+ * @returns {string | null}
+ */
+export function useOneOffChannel() {
+  const [name] = useState(() => {
+    /** @type {string | undefined} */
+    let made;
+    return () => (made ??= oneOffChannel());
+  });
+  return useSyncExternalStore(never, name, nobody);
+}
+
+/**
+ * How the connection is doing. It opens none.
+ * @returns {State}
+ */
+export function useConnectionState() {
+  const source = useContext(Bus);
+  return useSyncExternalStore(source.watch, () => source.state, () => IDLE);
+}
+
+/**
+ * Whom the broker takes this page for: `null` is anonymous, `undefined` not known yet, as on a server. It opens a
+ * session to learn that, and keeps it open while the component is mounted.
+ * @returns {Identity | null | undefined}
+ */
+export function useIdentity() {
+  const source = useContext(Bus);
+  useEffect(() => {
+    try {
+      return source.hold();
+    } catch (error) {
+      report(error);
+      return undefined;
+    }
+  }, [source]);
+  return useSyncExternalStore(source.watch, () => source.identity, () => undefined);
+}
+
+/**
+ * @param {any} context
+ * @returns {Source}
+ */
+function useSource(context) {
+  const provided = useContext(Bus);
+  return isClient(context) ? Source.of(context) : provided;
+}
+
+/**
+ * A client, perhaps of another copy of this package.
+ * @param {any} context
+ * @returns {context is Client}
+ */
+function isClient(context) {
+  const methods = [context?.subscribe, context?.publishAcked, context?.onState, context?.hold];
+  return methods.every((method) => typeof method === 'function');
+}
+
+/**
+ * What was rendered last and is shown: what a render that is given up had, nobody calls.
+ * @template T
+ * @param {T} value
+ */
+function useNewest(value) {
+  const newest = useRef(value);
+  // Before every other effect, so that those of the same render have it.
+  useInsertionEffect(() => {
+    newest.current = value;
+  });
+  return newest;
+}
+
+/**
+ * @param {any} error
+ * @param {((error: CallboardError) => unknown) | undefined} onEnd
+ */
+function refuse(error, onEnd) {
+  if (onEnd === undefined) report(error);
+  else call(onEnd, error);
+}
+
+function never() {
+  return () => {};
+}
+
+function nobody() {
+  return null;
+}

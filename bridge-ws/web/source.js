@@ -1,0 +1,129 @@
+// Where components have their client from: made when one is first needed, shared by all of them. It knows no framework.
+
+import { NUMBERS } from './defaults.js';
+import { Observers } from './observers.js';
+import { ownClock } from './options.js';
+
+/** @import { Client } from './client.js' */
+/** @import { Clock, Identity, State } from './types.js' */
+
+/** A client that need not exist yet. */
+export class Source {
+  #make;
+  #clock;
+  #isGiven = false;
+  /** @type {Client | null} */
+  #client = null;
+  #holders = 0;
+  /** @type {Identity | null | undefined} */
+  #identity;
+  /** @type {Observers<void>} */
+  #watchers = new Observers();
+
+  /**
+   * @param {() => Client} make
+   * @param {Clock} [clock]
+   */
+  constructor(make, clock = ownClock) {
+    this.#make = make;
+    this.#clock = clock;
+  }
+
+  /**
+   * Of a client that is somebody else's, who closes it.
+   * @param {Client} client
+   */
+  static of(client) {
+    let source = GIVEN.get(client);
+    if (source === undefined) {
+      source = new Source(() => client);
+      source.#isGiven = true;
+      source.#take(client);
+      GIVEN.set(client, source);
+    }
+    return source;
+  }
+
+  /** The client; a new one after the last one was closed for good. */
+  get client() {
+    const client = this.#client;
+    if (client !== null && (this.#isGiven || client.state.name !== 'closed')) return client;
+    return this.#take(this.#make());
+  }
+
+  /** @returns {State} */
+  get state() {
+    return this.#client?.state ?? IDLE;
+  }
+
+  /** The same object as long as it says the same. */
+  get identity() {
+    const identity = this.#client?.identity;
+    if (!isSame(identity, this.#identity)) this.#identity = identity;
+    return this.#identity;
+  }
+
+  /**
+   * Calls a listener after each change of state or identity, until the answer is called.
+   * @param {() => void} listener
+   * @returns {() => void}
+   */
+  watch = (listener) => this.#watchers.add(listener);
+
+  /**
+   * Keeps a session open until the answer is called, and a little longer: a component may come back at once.
+   * @returns {() => void}
+   */
+  hold() {
+    const letGo = this.client.hold();
+    return () => this.#later(letGo);
+  }
+
+  /**
+   * Somebody has made this for others, who use it until the answer is called. Without the last of them it is closed a
+   * little later; it may be used anew all the same.
+   * @returns {() => void}
+   */
+  retain() {
+    this.#holders += 1;
+    return () => {
+      this.#holders -= 1;
+      this.#later(() => this.#rest());
+    };
+  }
+
+  /** @param {() => void} todo */
+  #later(todo) {
+    this.#clock.setTimeout(todo, NUMBERS.unsubscribeGraceMs.default);
+  }
+
+  #rest() {
+    if (this.#holders > 0 || this.#client === null || this.#isGiven) return;
+    this.#client.close();
+    this.#client = null;
+    this.#watchers.tell();
+  }
+
+  /** @param {Client} client */
+  #take(client) {
+    this.#client = client;
+    client.onState(() => this.#watchers.tell());
+    this.#watchers.tell();
+    return client;
+  }
+}
+
+/** @type {WeakMap<Client, Source>} */
+const GIVEN = new WeakMap();
+
+/** Of a client that does not exist yet. @type {State} */
+export const IDLE = Object.freeze({ name: 'idle', reason: null, retryAt: null, session: null });
+
+/**
+ * @param {Identity | null | undefined} one
+ * @param {Identity | null | undefined} other
+ */
+function isSame(one, other) {
+  if (!one || !other) return one === other;
+  return one.strategy === other.strategy && one.key === other.key;
+}
