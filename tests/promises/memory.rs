@@ -9,7 +9,7 @@ use callboard::config::Draft;
 use callboard_protocol::codec::encode_stream;
 use callboard_protocol::frame::{ClientFrame, Publish, Start, Subscribe, SubscribeOptions};
 use callboard_protocol::{PayloadRef, RequestId, Sequence};
-use callboard_tests::raw::{Dialer, first_datagrams};
+use callboard_tests::raw::{Bridge, Dialer, first_datagrams};
 use callboard_tests::{Neighbour, Peer, Process};
 use tokio::net::UdpSocket;
 
@@ -73,9 +73,9 @@ async fn whatever_can_be_filled_at_once_stays_below_the_bound() {
     publish_under_ids(&dialer, broker.addr()).await;
     let mut publisher = dialer.connect(broker.addr()).await;
     publisher.hello().await;
-    fill_histories(&mut publisher).await;
+    fill_histories(&mut publisher, CHANNELS).await;
     let rewinders = rewind_and_stop_reading(broker.addr()).await;
-    fill_histories(&mut publisher).await;
+    fill_histories(&mut publisher, CHANNELS).await;
     let beginners = begin_frames(&dialer, broker.addr()).await;
     let handshakes = begin_handshakes(broker.addr()).await;
     shout(&mut publisher, &mut neighbour).await;
@@ -84,6 +84,63 @@ async fn whatever_can_be_filled_at_once_stays_below_the_bound() {
     drop((deaf, subscribers, rewinders, beginners, handshakes));
     assert!(peak <= bound, "the broker had {} KiB at once, and may have {}", peak >> 10, bound >> 10);
     assert!(peak - empty >= bound / 4, "{} KiB are no more than a start: nothing was filled", peak >> 10);
+}
+
+/// The same for bridges: there is room for the windows of two of them, and for what one lends to who is stuck.
+const BRIDGED: &str = r#"
+hello_timeout_ms = 600000
+idle_timeout_ms = 600000
+channel_idle_ms = 600000
+[ws]
+http_connections = 1
+http_connections_per_address = 1
+[limits]
+connections = 80
+handshakes = 10
+channels = 100
+subscriptions = 5000
+history_bytes = 4194304
+publish_id_bytes = 1048576
+outbox_bytes = 8388608
+inbox_bytes = 4194304
+window_bytes = 67108864
+"#;
+
+/// Visitors of a bridge whose computer stopped, and what each is told, little by little, until the bridge's window is full.
+const VISITORS: usize = 30;
+const WORDS: usize = 4_000;
+
+/// Visitors of a bridge that read nothing, and say nearly as much as a stream takes.
+const STUCK: usize = 25;
+const UNREAD_BYTES: usize = 240 << 10;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_can_be_filled_by_bridges_stays_below_the_bound() {
+    let broker = Process::start_configured(BRIDGED).await;
+    let Some(empty) = broker.memory_bytes_peak() else { return };
+    let (addr, bound) = (broker.addr(), bound(broker.data_dir()));
+    let mut neighbour = Neighbour::of(addr).await;
+    let mut publisher = broker.peer().await;
+    publisher.hello().await;
+    let deaf = Deaf::bridged(addr, broker.data_dir());
+    for _ in 0..WORDS {
+        publisher.publish(PECKED, "x").await;
+    }
+    fill_histories(&mut publisher, 40).await;
+    let bridge = Bridge::at(addr, broker.data_dir(), |options| options.stream_window_bytes = 1 << 10).await;
+    let mut stuck = Vec::new();
+    for _ in 0..STUCK {
+        let mut visitor = bridge.visitor().await;
+        let rewinds = rewinds(&mut visitor);
+        visitor.send_bytes(&rewinds).await;
+        visitor.send_bytes(&vec![7; UNREAD_BYTES]).await;
+        stuck.push(visitor);
+        neighbour.hears_itself().await;
+    }
+    let peak = broker.memory_bytes_peak().expect("the process lives and tells");
+    drop((deaf, stuck, bridge));
+    assert!(peak <= bound, "the broker had {} KiB at once, and may have {}", peak >> 10, bound >> 10);
+    assert!(peak - empty >= STUCK * UNREAD_BYTES, "{} KiB: who is stuck was read all the same", peak >> 10);
 }
 
 /// The bound for what the broker was started with.
@@ -96,6 +153,7 @@ fn bound(data_dir: &Path) -> usize {
 /// nobody drives any more.
 struct Deaf {
     _peers: Vec<Peer>,
+    _bridge: Option<Bridge>,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
@@ -118,7 +176,27 @@ impl Deaf {
             }
             peers
         });
-        Self { _peers: peers, runtime: Some(runtime) }
+        Self { _peers: peers, _bridge: None, runtime: Some(runtime) }
+    }
+
+    /// The visitors of one bridge.
+    fn bridged(broker: SocketAddr, data_dir: &Path) -> Self {
+        let subscribed = || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be had");
+            let (peers, bridge) = runtime.block_on(async {
+                let bridge = Bridge::at(broker, data_dir, |options| options.stream_window_bytes = 16 << 20).await;
+                let mut peers = Vec::new();
+                for _ in 0..VISITORS {
+                    let mut visitor = bridge.visitor().await;
+                    visitor.subscribe(PECKED).await;
+                    peers.push(visitor);
+                }
+                (peers, bridge)
+            });
+            Self { _peers: peers, _bridge: Some(bridge), runtime: Some(runtime) }
+        };
+        std::thread::scope(|scope| scope.spawn(subscribed).join()).expect("nothing here panics")
     }
 }
 
@@ -175,9 +253,9 @@ async fn publish_under_ids(dialer: &Dialer, broker: SocketAddr) {
 }
 
 /// Messages until all that is remembered was forgotten for others, one at a time and many at once.
-async fn fill_histories(publisher: &mut Peer) {
+async fn fill_histories(publisher: &mut Peer, channels: usize) {
     let payload = vec![7; 8_000];
-    for number in 0..CHANNELS {
+    for number in 0..channels {
         let name = name(number);
         for _ in 0..12 {
             publisher.send(&publish(&name, 0, &payload)).await;
@@ -192,12 +270,7 @@ async fn rewind_and_stop_reading(broker: SocketAddr) -> Vec<Peer> {
     for _ in 0..REWINDERS {
         let mut peer = Dialer::with(|options| options.stream_window_bytes = 1 << 10).connect(broker).await;
         peer.hello().await;
-        let mut bytes = BytesMut::new();
-        for number in 0..40 {
-            let (request, options, name) = (peer.next_request(), SubscribeOptions::NONE, name(number));
-            let subscribe = Subscribe { request, channel: &name, start: Start::Rewind(1000), options };
-            encode_stream(&ClientFrame::Subscribe(subscribe), &mut bytes).expect("these frames are short");
-        }
+        let mut bytes = rewinds(&mut peer);
         for _ in 0..60_000 {
             encode_stream(&publish("c", 0, b""), &mut bytes).expect("these frames are short");
         }
@@ -206,6 +279,17 @@ async fn rewind_and_stop_reading(broker: SocketAddr) -> Vec<Peer> {
         peers.push(peer);
     }
     peers
+}
+
+/// More subscriptions with history than a session may replay at once.
+fn rewinds(peer: &mut Peer) -> BytesMut {
+    let mut bytes = BytesMut::new();
+    for number in 0..40 {
+        let (request, options, name) = (peer.next_request(), SubscribeOptions::NONE, name(number));
+        let subscribe = Subscribe { request, channel: &name, start: Start::Rewind(1000), options };
+        encode_stream(&ClientFrame::Subscribe(subscribe), &mut bytes).expect("these frames are short");
+    }
+    bytes
 }
 
 /// Who begins the longest frame and ends it but for a byte.

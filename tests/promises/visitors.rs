@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use callboard::config::Limits;
 use callboard_protocol::close::Code;
 use callboard_protocol::frame::{ClientFrame, ServerFrame};
 use callboard_protocol::limits::HELLO_BYTES_MAX;
@@ -92,6 +93,47 @@ async fn a_bridge_has_as_many_visitors_as_it_may() {
     assert!(bridge.own.has_no_second_stream().await, "no fourth");
     drop(visitors);
     bridge.visitor().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_visitors_leave_their_places_come_back() {
+    let limits = Limits { connections: 25, bridge_sessions: 10, ..Limits::default() };
+    let broker = Broker::start_with(|config| config.limits = limits).await;
+    let bridge = Bridge::of(&broker).await;
+    let mut staying = bridge.visitor().await;
+    for round in 0..20 {
+        let mut leaving = Vec::new();
+        for how in 0..9 {
+            let mut visitor = bridge.stream().await;
+            let introduce = ClientFrame::Introduce(introduction(Ipv4Addr::new(192, 0, 2, how)));
+            match how {
+                0 => {}
+                1 => visitor.send_bytes(&[40, 13, 0, 0]).await,
+                2 => visitor.send_bytes(&[1, 200]).await,
+                3 => visitor.send_all(&[introduce, hello(), hello()]).await,
+                _ => visitor.send(&introduce).await,
+            }
+            if how > 4 {
+                visitor.hello().await;
+            }
+            match how {
+                5 => visitor.say_goodbye(Code::Finished.number()).await,
+                6 => visitor.finish(),
+                7 => drop(visitor.subscribe(CHANNEL).await),
+                8 => visitor.send_bytes(&[1, 200]).await,
+                _ => {}
+            }
+            leaving.push(visitor);
+        }
+        staying.publish(CHANNEL, format!("round {round}")).await;
+        drop(leaving);
+    }
+    // All at once have a place again.
+    let mut last = Vec::new();
+    for _ in 0..9 {
+        last.push(bridge.visitor().await);
+    }
+    staying.publish(CHANNEL, "still here").await;
 }
 
 #[tokio::test]
