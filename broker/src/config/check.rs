@@ -294,6 +294,7 @@ mod tests {
         assert!(refusal(|c| c.limits.frames.burst = 0).contains("limits.frames.burst is 0"));
         assert!(refusal(|c| c.limits.subscriptions = 0).contains("limits.subscriptions is 0"));
         assert!(refusal(|c| c.limits.inbox_bytes = 0).contains("raise it to at least 2097152"));
+        assert!(refusal(|c| c.limits.bridge_sessions = 0).contains("limits.bridge_sessions is 0"));
         assert!(refusal(|c| c.limits.channels = 0).contains("limits.channels is 0"));
         assert!(refusal(|c| c.tls = Tls::Pem { chain: "a".into(), key: "".into() }).contains("tls.key is not set"));
         assert!(refusal(|c| c.drain.deadline = Duration::MAX).contains("drain.deadline_ms is above a day"));
