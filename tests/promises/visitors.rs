@@ -140,7 +140,6 @@ async fn however_visitors_leave_their_places_come_back() {
 async fn with_the_bridges_own_session_all_of_them_end() {
     let broker = Broker::start_with(|config| {
         config.metrics_listen = Some((Ipv4Addr::LOCALHOST, 0).into());
-        config.idle_timeout = Duration::from_secs(2);
     })
     .await;
     let visitors = async || {
@@ -168,7 +167,7 @@ async fn with_the_bridges_own_session_all_of_them_end() {
 
 #[tokio::test]
 async fn who_is_not_introduced_in_time_is_sent_away_alone() {
-    let broker = Broker::start_with(|config| config.hello_timeout = Duration::from_secs(1)).await;
+    let broker = Broker::start_with(|config| config.hello_timeout = Duration::from_secs(2)).await;
     let bridge = Bridge::of(&broker).await;
     let mut visitor = bridge.visitor().await;
     // A stream is there from its first byte on; and who is introduced still has to say hello.
