@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::resource::Resource;
+use callboard_protocol::Millis;
+
 use crate::rules::Rules;
 
 /// How the door opens and whom it lets in.
@@ -79,6 +81,21 @@ pub struct Limits {
     pub publish_bytes: usize,
     /// Messages of one `POST /v1/publish`, each channel counted.
     pub publish_messages: usize,
+    /// Bytes of all publishes over HTTP that are under way: of their bodies, and [`MESSAGE_BYTES`] for each message.
+    pub publishes_bytes: usize,
+}
+
+impl Limits {
+    /// These limits with so many bytes for all publishes under way, of which one alone may have half.
+    #[must_use]
+    pub fn with_publishes_bytes(self, bytes: usize) -> Self {
+        Self {
+            publish_bytes: self.publish_bytes.min(bytes / 4),
+            publish_messages: self.publish_messages.min(bytes / 4 / MESSAGE_BYTES),
+            publishes_bytes: bytes,
+            ..self
+        }
+    }
 }
 
 impl Default for Limits {
@@ -92,6 +109,7 @@ impl Default for Limits {
             request_timeout: Duration::from_secs(30),
             publish_bytes: 1 << 20,
             publish_messages: 1000,
+            publishes_bytes: 16 << 20,
         }
     }
 }
@@ -105,7 +123,21 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(8);
 /// A browser lets the timers of a tab in the background run once a minute.
 const GRACE: Duration = Duration::from_secs(65);
 
+/// What a message of a publish over HTTP costs beside its bytes in the body: its key, its outcome and its line of the
+/// answer.
+pub const MESSAGE_BYTES: usize = 1 << 10;
+
+/// How many times its bytes a body takes while it is read: as it came and grew, a payload's text around which a frame is
+/// put, what is decoded from it, and the copy that grows into the frame's body.
+pub const BODY_COPIES: usize = 6;
+
 // What follows is not for operators.
+
+/// The least that is taken for a body.
+pub(crate) const BODY_BYTES_FIRST: usize = 4 << 10;
+
+/// When to come again if too much is published over HTTP.
+pub(crate) const COME_AGAIN: Millis = Millis::saturating(1000);
 
 /// Bytes taken from a socket at once; they stand on the stack while they are read.
 pub(crate) const READ_BYTES: usize = 16 << 10;

@@ -82,7 +82,7 @@ impl Denial {
     /// The answer.
     pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
         let refusal = Refusal { class: self.class, sentence: self.sentence, retry_after: self.retry_after };
-        let mut response = json(self.status, &Failure::of(&refusal));
+        let mut response = as_json(self.status, written(&Failure::of(&refusal)).into());
         let headers = response.headers_mut();
         headers.extend(self.headers);
         if let Some(wait) = self.retry_after {
@@ -104,11 +104,16 @@ impl From<Refusal> for Denial {
     }
 }
 
-/// An answer in JSON, which nobody may keep.
-pub(crate) fn json(status: StatusCode, content: &impl Serialize) -> Response<Full<Bytes>> {
+/// A text in JSON, with an end of line for whoever reads it in a terminal.
+pub(crate) fn written(content: &impl Serialize) -> Vec<u8> {
     let mut text = serde_json::to_vec(content).expect("numbers and strings are JSON");
     text.push(b'\n');
-    let mut response = Response::new(Full::new(Bytes::from(text)));
+    text
+}
+
+/// An answer in JSON, which nobody may keep.
+pub(crate) fn as_json(status: StatusCode, text: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

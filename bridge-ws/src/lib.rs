@@ -26,7 +26,7 @@ mod socket;
 pub mod upstream;
 mod wheel;
 
-pub use config::{Config, Heartbeat, Limits};
+pub use config::{BODY_COPIES, Config, Heartbeat, Limits, MESSAGE_BYTES};
 pub use dialect::{Dialect, Incoming, JSON_DEPTH_MAX, Outgoing, RedressError, Refused};
 pub use door::{BindError, Door};
 pub use resource::Resource;

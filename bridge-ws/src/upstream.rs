@@ -33,6 +33,16 @@ pub trait Upstream: Send + Sync + 'static {
     /// Opens a session for a visitor that has not said hello. Called once the socket speaks WebSocket.
     fn open(&self, ticket: Self::Ticket, visitor: Visitor, dialect: Dialect) -> Self::Session;
 
+    /// Judges who wants to publish over HTTP before anything of the request's body is read. An upstream that cannot know
+    /// at once says nothing, and judges when it publishes.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing of this publisher is taken.
+    fn recognise(&self, _: &Publisher) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// Publishes for one HTTP request. The messages of one channel are taken in their order; each has an outcome.
     ///
     /// Dropped before it is ready, it may have published some.

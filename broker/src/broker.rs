@@ -211,7 +211,8 @@ async fn open_to_browsers(
             http_connections: ws.http_connections,
             http_connections_per_address: ws.http_connections_per_address,
             ..callboard_bridge_ws::Limits::default()
-        },
+        }
+        .with_publishes_bytes(ws.publish_bytes),
         resources,
         ..callboard_bridge_ws::Config::new(listen)
     };

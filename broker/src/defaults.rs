@@ -40,6 +40,10 @@ pub const HTTP_CONNECTIONS: usize = 1024;
 /// The same from one address: an eighth, so that nobody alone can keep all others out.
 pub const HTTP_CONNECTIONS_PER_ADDRESS: usize = 128;
 
+/// Bodies of publishes over HTTP that are under way, and a kibibyte for each of their messages: eight of the largest
+/// requests at once, or thousands of small ones.
+pub const HTTP_PUBLISH_BYTES: usize = 16 << 20;
+
 /// How long shutdown waits for outboxes to empty: service managers kill after ten seconds or more.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(8);
 

@@ -23,6 +23,7 @@ mod half_open;
 mod hooks;
 mod limits;
 mod memory;
+mod memory_of_browsers;
 mod migration;
 mod order;
 mod reconnection;

@@ -21,6 +21,7 @@ channel_idle_ms = 600000
 [ws]
 http_connections = 4
 http_connections_per_address = 4
+publish_bytes = 65536
 [outbox]
 bytes = 8388608
 [limits]
@@ -35,7 +36,7 @@ inbox_bytes = 6291456
 window_bytes = 20971520
 "#;
 
-const CHANNELS: usize = 940;
+pub(crate) const CHANNELS: usize = 940;
 
 /// Who subscribes to all of them under the longest names, together as often as may be.
 const SUBSCRIBERS: usize = 5;
@@ -58,7 +59,7 @@ const TOLD_BYTES: usize = 4_000_000;
 const PECKED: &str = "pecked";
 
 /// Longer than loopback takes for half a mebibyte.
-const A_WHILE: Duration = Duration::from_millis(500);
+pub(crate) const A_WHILE: Duration = Duration::from_millis(500);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_can_be_filled_at_once_stays_below_the_bound() {
@@ -94,6 +95,7 @@ channel_idle_ms = 600000
 [ws]
 http_connections = 1
 http_connections_per_address = 1
+publish_bytes = 65536
 [limits]
 connections = 80
 handshakes = 10
@@ -144,7 +146,7 @@ async fn whatever_can_be_filled_by_bridges_stays_below_the_bound() {
 }
 
 /// The bound for what the broker was started with.
-fn bound(data_dir: &Path) -> usize {
+pub(crate) fn bound(data_dir: &Path) -> usize {
     let draft = Draft::read(&data_dir.join("callboard.toml")).expect("the broker has read it too");
     usize::try_from(draft.config().memory_bound().bytes()).expect("it was chosen to be small")
 }
@@ -215,7 +217,7 @@ fn deaf(number: usize) -> String {
 }
 
 /// A name of the greatest length.
-fn name(number: usize) -> String {
+pub(crate) fn name(number: usize) -> String {
     format!("{number:0>255}")
 }
 
@@ -253,7 +255,7 @@ async fn publish_under_ids(dialer: &Dialer, broker: SocketAddr) {
 }
 
 /// Messages until all that is remembered was forgotten for others, one at a time and many at once.
-async fn fill_histories(publisher: &mut Peer, channels: usize) {
+pub(crate) async fn fill_histories(publisher: &mut Peer, channels: usize) {
     let payload = vec![7; 8_000];
     for number in 0..channels {
         let name = name(number);
@@ -330,7 +332,7 @@ async fn shout(publisher: &mut Peer, neighbour: &mut Neighbour) {
     publisher.publish(PECKED, "the last").await;
 }
 
-fn publish<'a>(channel: &'a str, sequence: u64, payload: &'a [u8]) -> ClientFrame<'a> {
+pub(crate) fn publish<'a>(channel: &'a str, sequence: u64, payload: &'a [u8]) -> ClientFrame<'a> {
     let (request, sequence) = (RequestId::ZERO, Sequence::saturating(sequence));
     ClientFrame::Publish(Publish { request, sequence, channel, key: None, payload: PayloadRef::binary(payload) })
 }

@@ -24,6 +24,19 @@ use crate::soon;
 ///
 /// If `trusted` has no certificates, or nothing comes in time.
 pub async fn connect(addr: SocketAddr, name: &'static str, trusted: &Path) -> io::Result<TlsStream<TcpStream>> {
+    over(soon("a TCP connection", TcpStream::connect(addr)).await?, name, trusted).await
+}
+
+/// The same over a connection that is open already.
+///
+/// # Errors
+///
+/// What TLS or the network says.
+///
+/// # Panics
+///
+/// As [`connect`].
+pub async fn over(stream: TcpStream, name: &'static str, trusted: &Path) -> io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(trusted).expect("a file that can be read") {
         roots.add(certificate.expect("a certificate")).expect("a certificate that can sign itself");
@@ -31,7 +44,6 @@ pub async fn connect(addr: SocketAddr, name: &'static str, trusted: &Path) -> io
     let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     // What a browser offers; the door takes the second.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let stream = soon("a TCP connection", TcpStream::connect(addr)).await?;
     let name = name.try_into().expect("a name that a certificate can have");
     soon("a TLS handshake", TlsConnector::from(Arc::new(config)).connect(name, stream)).await
 }

@@ -1,9 +1,11 @@
 //! What the door says in HTTP/1.1: the upgrade, pages, health, and publishing for backends.
 
+mod order;
 mod pages;
 mod patient;
 mod places;
 mod publish;
+mod room;
 mod server;
 mod service;
 

@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -45,6 +45,8 @@ pub(crate) struct Doorway<U: Upstream> {
     pub(super) pages: &'static Pages,
     tls: Option<TlsAcceptor>,
     places: Arc<Places>,
+    /// Bytes that publishes over HTTP may still take.
+    pub(super) room: Arc<Semaphore>,
 }
 
 /// What an upgrade leads to.
@@ -77,6 +79,7 @@ impl<U: Upstream> Doorway<U> {
             pages: Pages::of_this_build(),
             tls,
             places: Places::new(config.limits.http_connections_per_address),
+            room: Arc::new(Semaphore::new(config.limits.publishes_bytes.min(Semaphore::MAX_PERMITS))),
             config,
         }
     }

@@ -168,6 +168,13 @@ impl Upstream for Fake {
         FakeSession { outlet, dialect, judge: FromClient::default(), holds, published: 0 }
     }
 
+    fn recognise(&self, publisher: &Publisher) -> Result<(), Refusal> {
+        match publisher.secret.expose() {
+            "good" | "busy" => Ok(()),
+            _ => Err(Refusal::new(Class::NotAuthenticated, "this key is not known")),
+        }
+    }
+
     async fn publish(
         &self,
         publisher: Publisher,
@@ -179,7 +186,7 @@ impl Upstream for Fake {
                 let refusal = Refusal::new(Class::TooManyRequests, "wait a moment");
                 return Err(Refusal { retry_after: Some(Millis::saturating(1500)), ..refusal });
             }
-            _ => return Err(Refusal::new(Class::NotAuthenticated, "this key is not known")),
+            _ => unreachable!("it was not recognised"),
         }
         let mut published = self.published.lock().unwrap();
         let publish = |parcel: Parcel| {

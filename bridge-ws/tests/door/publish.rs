@@ -3,7 +3,7 @@
 use callboard_protocol::Payload;
 
 use crate::house::House;
-use crate::peer::{Answer, Peer};
+use crate::peer::{Answer, Peer, soon};
 
 const JSON: &str = "Content-Type: application/json\r\n";
 const KEY: &str = "Authorization: Bearer good\r\n";
@@ -137,4 +137,71 @@ async fn whoever_is_refused_amid_a_body_is_listened_to_for_a_while() {
     peer.say("x".repeat(1_000_000)).await;
     assert_eq!(peer.answer().await.status, 413);
     assert!(peer.is_listened_to().await, "a socket that is closed amid what it is sent takes its answer back");
+}
+
+#[tokio::test]
+async fn a_strangers_body_is_not_waited_for() {
+    let house = House::open().await;
+    for key in ["", "Authorization: Bearer stranger\r\n"] {
+        let mut peer = Peer::dial(house.door.address()).await;
+        peer.say(format!(
+            "POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n{JSON}{key}\r\n{{"
+        ))
+        .await;
+        assert_eq!(peer.answer().await.status, 401, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_may_come_in_chunks_of_a_byte_and_a_list_is_as_long_as_it_may_be() {
+    let house = House::open().await;
+    let body = format!(r#"{{"channels":[{}"demo"],"payload":"hi"}}"#, r#""demo","#.repeat(999));
+    let chunks: String = body.bytes().map(|byte| format!("1\r\n{}\r\n", char::from(byte))).collect();
+    let mut peer = Peer::dial(house.door.address()).await;
+    peer.say(format!(
+        "POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n{JSON}{KEY}\r\n{chunks}0\r\n\r\n"
+    ))
+    .await;
+    assert_eq!(peer.answer().await.status, 200);
+    for list in [r#""demo","#.repeat(1000), r#""","#.repeat(300_000)] {
+        let body = format!(r#"{{"channels":[{list}"demo"],"payload":"hi"}}"#);
+        let answer = post(&house, &format!("{JSON}{KEY}"), &body).await;
+        assert!(answer.status == 413 && answer.body.contains("at most 1000 messages"), "{answer:?}");
+        let items = list.replace(r#""demo""#, "{}").replace(r#""""#, "{}");
+        let answer = post(&house, &format!("{JSON}{KEY}"), &format!(r#"{{"messages":[{items}{{}}]}}"#)).await;
+        assert!(answer.status == 413 && answer.body.contains("at most 1000 messages"), "{answer:?}");
+    }
+    let broken = format!(r#"{{"messages":[{}7]}}"#, r#"{"channel":"demo","payload":"hi"},"#.repeat(3));
+    let answer = post(&house, &format!("{JSON}{KEY}"), &broken).await;
+    assert!(answer.status == 400 && answer.body.contains("`messages`: expected an object"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn bodies_under_way_share_a_bound_and_whoever_passes_it_is_told_when_to_come_again() {
+    let house = House::with(|config| config.limits = config.limits.with_publishes_bytes(64 << 10)).await;
+    let head = format!("POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16000\r\n{JSON}{KEY}\r\n");
+    let mut slow = Vec::new();
+    // Each has paid for as much as has come, and for no more.
+    for _ in 0..4 {
+        let mut peer = Peer::dial(house.door.address()).await;
+        peer.say(format!("{head}{}", " ".repeat(15_900))).await;
+        slow.push(peer);
+    }
+    let message = r#"{"channel":"demo","payload":"hi"}"#;
+    let refused = soon(async {
+        loop {
+            let answer = post(&house, &format!("{JSON}{KEY}"), message).await;
+            if answer.status != 200 {
+                break answer;
+            }
+        }
+    })
+    .await;
+    assert_eq!((refused.status, refused.field("retry-after")), (503, Some("1")), "{refused:?}");
+    assert!(refused.body.contains(r#""class":"unavailable""#) && refused.body.contains(r#""retry_after_ms":1000"#));
+    for mut peer in slow {
+        peer.say(format!("{message}{}", " ".repeat(100 - message.len()))).await;
+        assert_eq!(peer.answer().await.status, 200);
+    }
+    assert_eq!(post(&house, &format!("{JSON}{KEY}"), message).await.status, 200, "room comes back");
 }

@@ -1,5 +1,7 @@
 //! The most memory that a configuration allows, term by term; computed from its values alone.
 
+use callboard_bridge_ws::BODY_COPIES;
+
 use super::{Config, OUTBOX_BYTES_FREE};
 use crate::defaults::{
     BRIDGE_BYTES, BRIDGE_STREAM_BYTES, INCOMING_BYTES, PARTIAL_BYTES_FREE, RECEIVE_WINDOW, RECEIVE_WINDOW_SMALL,
@@ -15,9 +17,9 @@ const CONNECTION_BYTES: u64 = 56 << 10;
 /// What a handshake under way costs: the same state, before there is an actor, and a certificate to be sent.
 const HANDSHAKE_BYTES: u64 = 96 << 10;
 
-/// What an HTTP connection costs that publishes as much at once as it may: the body as it came and was put together, a
-/// copy to be read, what was read, and hyper's buffers. A browser's open session costs less than a QUIC one.
-const HTTP_CONNECTION_BYTES: u64 = 5 << 20;
+/// What an HTTP connection costs whose request has as long a header as it may, inside TLS: hyper's buffers and state, and
+/// what TLS has read and not deciphered, and written and not sent. A browser's open session costs less than a QUIC one.
+const HTTP_CONNECTION_BYTES: u64 = 160 << 10;
 
 /// What a channel costs beside its history, awake: its slot, its state, its actor and an empty mailbox.
 const CHANNEL_BYTES: u64 = 8 << 10;
@@ -107,7 +109,8 @@ impl Config {
         ];
         if self.ws_address().is_some() {
             let requests = size(self.ws.http_connections);
-            terms.push(term("browsers' requests", requests, HTTP_CONNECTION_BYTES, "ws.http_connections"));
+            terms.push(term("HTTP connections", requests, HTTP_CONNECTION_BYTES, "ws.http_connections"));
+            terms.push(term("publishes over HTTP", size(BODY_COPIES), size(self.ws.publish_bytes), "ws.publish_bytes"));
         }
         let sum = terms.iter().map(Term::bytes).fold(0, u64::saturating_add);
         terms.push(term("the allocator's slack", 1, sum / SLACK, ""));

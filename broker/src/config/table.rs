@@ -163,6 +163,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "The same from one address, so that nobody keeps all others out"
     ),
     row!(
+        "ws.publish_bytes",
+        Bytes,
+        ws.publish_bytes,
+        "Bodies of all publishes over HTTP under way, and 1024 for each message; one request may have half"
+    ),
+    row!(
         "outbox.messages",
         Count,
         outbox.messages,

@@ -36,6 +36,8 @@ pub struct Ws {
     pub http_connections: usize,
     /// The same from one address.
     pub http_connections_per_address: usize,
+    /// Bytes of all publishes over HTTP that are under way.
+    pub publish_bytes: usize,
 }
 
 /// Where the browser's door listens.
@@ -65,6 +67,7 @@ impl Default for Ws {
             ping_grace: defaults::PING_GRACE,
             http_connections: defaults::HTTP_CONNECTIONS,
             http_connections_per_address: defaults::HTTP_CONNECTIONS_PER_ADDRESS,
+            publish_bytes: defaults::HTTP_PUBLISH_BYTES,
         }
     }
 }

@@ -57,6 +57,10 @@ impl upstream::Upstream for Inside {
         Browser::new(id, session, &self.local.registry)
     }
 
+    fn recognise(&self, publisher: &Publisher) -> Result<(), upstream::Refusal> {
+        self.publishing.recognise(publisher).map(drop)
+    }
+
     async fn publish(
         &self,
         publisher: Publisher,

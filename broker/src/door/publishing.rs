@@ -38,14 +38,23 @@ impl Publishing {
         Self { local, rates: Mutex::default() }
     }
 
+    /// Who the publisher is.
+    ///
+    /// # Errors
+    ///
+    /// That nobody knows.
+    pub(crate) fn recognise(&self, publisher: &Publisher) -> Result<Identity, Refusal> {
+        identity::authenticate(&self.local.rules.keys, credential(publisher)).map_err(refused)
+    }
+
     /// Publishes `messages`; those of one channel in their order. Each has an outcome.
     ///
     /// # Errors
     ///
     /// What is wrong with the whole request.
     pub(crate) async fn publish(&self, publisher: Publisher, messages: Vec<Parcel>) -> Result<Vec<Outcome>, Refusal> {
-        let credential = Credential { strategy: identity::APIKEY, secret: publisher.secret.expose() };
-        let identity = identity::authenticate(&self.local.rules.keys, credential).map_err(refused)?;
+        let identity = self.recognise(&publisher)?;
+        let credential = credential(&publisher);
         self.take(&identity, messages.len())?;
         let ticket =
             self.local.admit(publisher.address).map_err(|full| unavailable(Ending::because(Code::Overloaded, full)))?;
@@ -80,6 +89,10 @@ impl Publishing {
         *bucket = left;
         Ok(())
     }
+}
+
+fn credential(publisher: &Publisher) -> Credential<'_> {
+    Credential { strategy: identity::APIKEY, secret: publisher.secret.expose() }
 }
 
 /// One request on its way.

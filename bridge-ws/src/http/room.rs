@@ -1,0 +1,68 @@
+//! Bytes of memory that all publishes over HTTP share; nobody waits for them: who gets none is told to come again.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What one request has taken. It is given back when this, and what was made from it, is dropped.
+#[derive(Debug)]
+pub(super) struct Room {
+    all: Arc<Semaphore>,
+    taken: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    /// Nothing yet of what there is in all.
+    pub(super) fn of(all: &Arc<Semaphore>) -> Self {
+        Self { all: Arc::clone(all), taken: None }
+    }
+
+    /// Takes so many bytes more, if there are as many.
+    pub(super) fn take(&mut self, bytes: usize) -> bool {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let Ok(more) = Arc::clone(&self.all).try_acquire_many_owned(bytes) else { return false };
+        match &mut self.taken {
+            None => self.taken = Some(more),
+            Some(taken) => taken.merge(more),
+        }
+        true
+    }
+
+    /// Keeps what was taken for as long as `text` lives.
+    pub(super) fn around(self, text: Vec<u8>) -> Bytes {
+        Bytes::from_owner(Kept { text, _room: self })
+    }
+}
+
+/// A text and the room that it takes.
+struct Kept {
+    text: Vec<u8>,
+    _room: Room,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_comes_back_with_the_last_of_what_needs_it() {
+        let all = Arc::new(Semaphore::new(100));
+        let (mut one, mut two) = (Room::of(&all), Room::of(&all));
+        assert!(one.take(60) && !two.take(41) && two.take(40) && !one.take(1));
+        let answer = one.around(b"an answer".to_vec());
+        let begun = answer.slice(3..);
+        drop(answer);
+        assert!(!two.take(60));
+        drop(begun);
+        assert!(two.take(60));
+        drop(two);
+        assert_eq!(all.available_permits(), 100);
+    }
+}
