@@ -8,8 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 import * as callboard from '../index.js';
 import { VERSION } from '../defaults.js';
-import { Broker, EPOCH, fakePage } from './support/broker.js';
-import { FakeClock, settled } from './support/clock.js';
+import { DOCUMENTS } from './support/docs.js';
 
 const FOLDER = fileURLToPath(new URL('..', import.meta.url));
 const MODULES = readdirSync(FOLDER).filter((name) => name.endsWith('.js'));
@@ -20,14 +19,14 @@ function read(name) {
   return readFileSync(new URL(`../${name}`, import.meta.url), 'utf8');
 }
 
-test('a package has the modules, their types, the licences and what names them, and nothing else', () => {
+test('a package has the modules, their types, the documents and the licences, and nothing else', () => {
   const command = ['pack', '--dry-run', '--json', '--ignore-scripts'];
   const said = execFileSync('npm', command, { cwd: FOLDER, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   const [{ files }] = JSON.parse(said);
   const packed = files.map(({ path }) => path);
   // Types and licences are made at `prepack`, so that a checkout may have them or not.
   const made = /^(types\/[a-z]+\.d\.ts|LICENSE-(MIT|APACHE))$/;
-  assert.deepEqual(packed.filter((path) => !made.test(path)).sort(), ['README.md', 'package.json', ...MODULES].sort());
+  assert.deepEqual(packed.filter((path) => !made.test(path)).sort(), [...DOCUMENTS, 'package.json', ...MODULES].sort());
 });
 
 test('the package names its doors, needs nothing but React for one of them, and knows its version', async () => {
@@ -73,36 +72,3 @@ test('the door names every module that runs without React, so that a browser ask
   const named = [...read('index.js').matchAll(/^(?:import|export) .*'\.\/(.+)';$/gm)].map(([, name]) => name);
   assert.deepEqual(named.sort(), MODULES.filter((name) => ![...DOORS, 'source.js', 'types.js'].includes(name)));
 });
-
-test('the snippets of the README run', async () => {
-  const snippets = [...read('README.md').matchAll(/^```js\n([^]*?)^```$/gm)].map(([, code]) => code);
-  assert.equal(snippets.length, 3);
-  for (const code of snippets) await run(code);
-});
-
-/** Runs a snippet against a broker that grants everything. */
-async function run(code) {
-  const broker = new Broker();
-  const options = { shared: false, clock: new FakeClock(), page: fakePage(), WebSocket: broker.WebSocket };
-  const connect = (url = 'wss://page.example/v1/bus', more = {}) => callboard.connect(url, { ...more, ...options });
-  const body = code.replace(/^import \{ connect \} from 'callboard';$/m, '');
-  assert.notEqual(body, code);
-  const done = [];
-  const AsyncFunction = /** @type {FunctionConstructor} */ ((async () => {}).constructor);
-  const parameters = ['connect', 'fetchToken', 'show', 'reload', 'console'];
-  const page = new AsyncFunction(...parameters, body);
-  const running = page(connect, () => 'key', (shown) => done.push(shown), () => {}, { log: (line) => done.push(line) });
-  await broker.welcome({ identity: { strategy: 'jwt', key: 'user-7' } });
-  await settled();
-  for (const frame of broker.socket.heard.splice(0)) grant(broker, frame);
-  await running;
-  for (const frame of broker.socket.heard.splice(0)) grant(broker, frame);
-  broker.message(1, 'hello');
-  await settled();
-}
-
-function grant(broker, { kind, request }) {
-  const position = { epoch: EPOCH, offset: 0 };
-  if (kind === 'Subscribe') broker.ok(request, { kind: 'Subscribed', channel: 1, position, next: 1, recovered: true });
-  else if (kind === 'Publish' && request > 0) broker.published(request, 9);
-}

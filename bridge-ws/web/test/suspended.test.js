@@ -6,7 +6,10 @@ import { test } from 'node:test';
 import { EPOCH, comeBack, listener, reported, setUp, setUpOnline } from './support/broker.js';
 import { settled } from './support/clock.js';
 
-/** A page whose channel stands at 11, on a socket that was promised a sign of life every 10 s. */
+/**
+ * A page whose channel stands at 11, on a socket that was promised a sign of life every 10 s.
+ * @param {{ interval?: number } & import('../types.js').Options} [options]
+ */
 async function setUpHearing({ interval = 10_000, ...options } = {}) {
   const all = setUp(options);
   const { client, broker } = all;
@@ -98,7 +101,9 @@ test('the instance stays the same, so that nothing is stored twice', async () =>
 });
 
 test('what was lost meanwhile is told as a gap', async () => {
-  for (const [answer, why] of [[{}, 'not-recoverable'], [{ epoch: 78 }, 'new-epoch']]) {
+  /** @type {[answer: { epoch?: number }, why: string][]} */
+  const cases = [[{}, 'not-recoverable'], [{ epoch: 78 }, 'new-epoch']];
+  for (const [answer, why] of cases) {
     const all = await setUpHearing();
     all.broker.suspend(7);
     await resume(all, 7);
@@ -222,7 +227,7 @@ test('a token that is not to be had leaves no socket behind', async () => {
 });
 
 test('a token that comes when the broker is away again is not shown', async () => {
-  let give = () => {};
+  let give = (/** @type {string} */ _token) => {};
   const tokens = ['key.1', new Promise((resolve) => { give = resolve; })];
   const all = await setUpHearing({ getToken: () => tokens.shift() ?? 'key.3' });
   const { client, broker, clock } = all;

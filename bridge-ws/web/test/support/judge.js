@@ -6,7 +6,10 @@ export class FromClient {
   /** That of the last `Suspended`. */
   #nonce = 0;
 
-  /** A bridge says something, which may end a session and begin another. */
+  /**
+   * A bridge says something, which may end a session and begin another.
+   * @param {any} frame
+   */
   hear({ kind, nonce }) {
     if (this.#phase === 'over') return;
     if (kind === 'Suspended') {

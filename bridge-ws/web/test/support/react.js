@@ -63,6 +63,11 @@ export class Scene {
     this.options = { clock: this.clock, page: this.page, WebSocket: this.broker.WebSocket };
   }
 
+  /** Where the package that it has stands. */
+  get folder() {
+    return this.#version.folder;
+  }
+
   get hooks() {
     return this.#version.hooks;
   }
@@ -145,5 +150,5 @@ async function load(name) {
   const require = createRequire(join(folder, 'index.js'));
   const [react, client, server] = ['react', 'react-dom/client', 'react-dom/server'].map((path) => require(path));
   const hooks = await import(pathToFileURL(join(folder, 'react.js')).href);
-  return { name: `React ${react.version.split('.')[0]}`, hooks, react, client, server };
+  return { name: `React ${react.version.split('.')[0]}`, folder, hooks, react, client, server };
 }
