@@ -1,4 +1,4 @@
-// An app of somebody else's: an empty page of its own origin, which uses the bus of a broker. It serves nothing else.
+// An app of somebody else's: an empty page of its own origin, which uses the bus of a broker, and what a test puts there.
 
 import { createServer } from 'node:http';
 
@@ -10,6 +10,8 @@ export class App {
   static async start() {
     const app = new App();
     app.#server = createServer((request, response) => {
+      const own = app.files.get(request.url);
+      if (own !== undefined) return void response.writeHead(200, { 'Content-Type': own.type }).end(own.content);
       // The least that an app must allow its pages to use a bus elsewhere.
       const { broker } = app;
       const bus = `${broker} ${broker.replace('http', 'ws')}`;
@@ -21,6 +23,9 @@ export class App {
     });
     return app;
   }
+
+  /** What a test has its origin serve, by paths. @type {Map<string, { type: string, content: string }>} */
+  files = new Map();
 
   /** The origin of the broker that its pages use. */
   broker = '';

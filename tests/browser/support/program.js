@@ -1,4 +1,4 @@
-// The program `callboard` as a child process: what it prints, and how it ends. It knows none of its commands.
+// The program `callboard`, or another, as a child process: what it prints, and how it ends. It knows none of its commands.
 
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -18,14 +18,17 @@ export class Program {
   /** Resolves to the exit status, or to the name of the signal that ended it. */
   ended;
   #child;
-  #arguments;
+  #command;
   /** @type {Set<() => void>} */
   #waiting = new Set();
 
-  /** @param {string[]} given Its arguments. */
-  constructor(given) {
-    this.#arguments = given;
-    this.#child = spawn(BINARY, given, { env: ENVIRONMENT });
+  /**
+   * @param {string[]} given Its arguments.
+   * @param {{ binary?: string, cwd?: string, env?: Record<string, string> }} [about] Another program, and what is around it.
+   */
+  constructor(given, { binary = BINARY, cwd, env = {} } = {}) {
+    this.#command = `${binary} ${given.join(' ')}`;
+    this.#child = spawn(binary, given, { cwd, env: { ...ENVIRONMENT, ...env } });
     for (const stream of ['stdout', 'stderr']) {
       this.#child[stream].setEncoding('utf8').on('data', (text) => {
         this.printed += text;
@@ -36,7 +39,7 @@ export class Program {
     // A child that ended reads no more; that it ended is told below.
     this.#child.stdin.on('error', () => {});
     this.ended = new Promise((resolve, reject) => {
-      const fail = (cause) => reject(new Error(`${BINARY} does not start; CALLBOARD_BIN names it`, { cause }));
+      const fail = (cause) => reject(new Error(`${binary} does not start; CALLBOARD_BIN names it`, { cause }));
       this.#child.on('error', fail);
       this.#child.on('close', (status, signal) => resolve(signal ?? status));
     });
@@ -62,7 +65,7 @@ export class Program {
 
   /** Waits until it has ended well, and gives what it printed to standard output. */
   async succeeds() {
-    const how = await soon(`the end of callboard ${this.#arguments.join(' ')}`, this.ended);
+    const how = await soon(`the end of ${this.#command}`, this.ended);
     if (how !== 0) throw this.#error(`ended with ${how}`);
     return this.out;
   }
@@ -88,6 +91,6 @@ export class Program {
 
   /** @param {string} what */
   #error(what) {
-    return new Error(`callboard ${this.#arguments.join(' ')} ${what}; it printed:\n${this.printed}`);
+    return new Error(`${this.#command} ${what}; it printed:\n${this.printed}`);
   }
 }

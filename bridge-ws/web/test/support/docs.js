@@ -17,12 +17,14 @@ export function snippets(document) {
 }
 
 /**
- * The one block that says this.
+ * The one block that has this name, or says this.
  * @param {string} document
  * @param {string} words
  */
 export function snippet(document, words) {
-  const found = snippets(document).filter(({ name, code }) => name === words || code.includes(words));
+  const all = snippets(document);
+  const named = all.filter(({ name }) => name === words);
+  const found = named.length > 0 ? named : all.filter(({ code }) => code.includes(words));
   if (found.length !== 1) throw new Error(`${document} has ${found.length} blocks with ${words}`);
   return found[0].code;
 }
