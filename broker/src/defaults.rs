@@ -51,7 +51,7 @@ pub const DRAIN_DEADLINE: Duration = Duration::from_secs(8);
 pub const DRAIN_SPREAD: Duration = Duration::from_secs(5);
 
 /// How long a channel that nothing happens to stays awake: long enough to bridge a conversation's pauses, short enough
-/// that a burst over many channels does not hold seven kilobytes for each.
+/// that a burst over many channels does not hold five kilobytes for each.
 pub const CHANNEL_IDLE: Duration = Duration::from_secs(5);
 
 /// Batches of publishes that may wait for a channel. A batch is what one read of one session brought, so this is tens

@@ -50,8 +50,13 @@ pub(crate) struct Actor {
 
 impl Actor {
     /// Starts a run of the channel.
-    pub(super) fn wake(slot: Arc<Slot>, state: State, directory: Arc<Directory>, room: Arc<Notify>) -> ActorRef<Self> {
-        let args = Self {
+    pub(super) fn wake(
+        slot: Arc<Slot>,
+        state: State,
+        directory: Arc<Directory>,
+        room: Arc<Notify>,
+    ) -> ActorRef<Box<Self>> {
+        let actor = Self {
             bounds: directory.history_of(slot.name()),
             idle: Box::pin(sleep(directory.channel_idle())),
             now: directory.now(),
@@ -66,7 +71,7 @@ impl Actor {
             busy: true,
             measured: None,
         };
-        Self::spawn_with_mailbox(args, mailbox::bounded(CHANNEL_MAILBOX))
+        Box::spawn_with_mailbox(Box::new(actor), mailbox::bounded(CHANNEL_MAILBOX))
     }
 
     fn state(&mut self) -> &mut State {
@@ -134,7 +139,7 @@ impl Actor {
     }
 
     /// When the idle timer rings: lays the channel down if nothing came since it was set.
-    fn lay_down_if_idle(&mut self, mailbox: &MailboxReceiver<Self>) -> bool {
+    fn lay_down_if_idle(&mut self, mailbox: &MailboxReceiver<Box<Self>>) -> bool {
         if self.busy {
             self.busy = false;
             let again = Instant::now() + self.directory.channel_idle();
@@ -149,7 +154,8 @@ impl Actor {
     }
 }
 
-impl kameo::Actor for Actor {
+// In a box: kameo's futures have several places for an actor, and a channel that is awake would pay for each.
+impl kameo::Actor for Box<Actor> {
     type Args = Self;
     type Error = Infallible;
 
@@ -233,7 +239,7 @@ impl kameo::Actor for Actor {
     }
 }
 
-impl Message<Input> for Actor {
+impl Message<Input> for Box<Actor> {
     type Reply = ();
 
     async fn handle(&mut self, input: Input, _: &mut Turn<Self, ()>) {

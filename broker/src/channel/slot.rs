@@ -37,7 +37,7 @@ enum Phase {
 /// One run of the channel's actor.
 #[derive(Debug)]
 struct Run {
-    actor: ActorRef<Actor>,
+    actor: ActorRef<Box<Actor>>,
     room: Arc<Notify>,
 }
 
