@@ -6,6 +6,7 @@ use bytes::Bytes;
 use callboard_protocol::Millis;
 use callboard_protocol::error::Class;
 use http::header::{self, HeaderName, HeaderValue};
+use http::response::Parts;
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
@@ -81,9 +82,16 @@ impl Denial {
 
     /// The answer.
     pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
+        let (head, body) = self.into_parts();
+        Response::from_parts(head, Full::new(body))
+    }
+
+    /// The answer's header, and its body.
+    pub(crate) fn into_parts(self) -> (Parts, Bytes) {
         let refusal = Refusal { class: self.class, sentence: self.sentence, retry_after: self.retry_after };
-        let mut response = as_json(self.status, written(&Failure::of(&refusal)).into());
-        let headers = response.headers_mut();
+        let body = Bytes::from(written(&Failure::of(&refusal)));
+        let (mut head, ()) = head(self.status).into_parts();
+        let headers = &mut head.headers;
         headers.extend(self.headers);
         if let Some(wait) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.value().div_ceil(1000)));
@@ -94,7 +102,7 @@ impl Denial {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        response
+        (head, body)
     }
 }
 
@@ -113,7 +121,11 @@ pub(crate) fn written(content: &impl Serialize) -> Vec<u8> {
 
 /// An answer in JSON, which nobody may keep.
 pub(crate) fn as_json(status: StatusCode, text: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(text));
+    head(status).map(|()| Full::new(text))
+}
+
+fn head(status: StatusCode) -> Response<()> {
+    let mut response = Response::new(());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -17,6 +17,12 @@ pub(crate) struct Outgoing {
     pongs: usize,
 }
 
+impl From<Bytes> for Outgoing {
+    fn from(piece: Bytes) -> Self {
+        Self { pieces: VecDeque::from([piece]), ..Self::default() }
+    }
+}
+
 impl Outgoing {
     /// Whether something is ready to be written.
     pub(crate) fn is_pending(&self) -> bool {

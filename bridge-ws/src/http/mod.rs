@@ -1,5 +1,6 @@
 //! What the door says in HTTP/1.1: the upgrade, pages, health, and publishing for backends.
 
+mod hushed;
 mod order;
 mod pages;
 mod patient;
@@ -8,5 +9,6 @@ mod publish;
 mod room;
 mod server;
 mod service;
+mod unread;
 
 pub(crate) use server::{Doorway, serve};

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
+use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -18,10 +19,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::hushed::Hushed;
 use super::pages::Pages;
 use super::patient::Patient;
 use super::places::{Place, Places};
 use super::service::{Slot, answer};
+use super::unread::Unread;
 use crate::bridge::{Bridge, Patience};
 use crate::config::Config;
 use crate::denial::Denial;
@@ -126,33 +129,54 @@ pub(crate) async fn serve<U: Upstream>(doorway: Arc<Doorway<U>>, stream: TcpStre
     };
     // Messages are small and whole: waiting for more of them is the kernel's idea, not ours.
     let _ = stream.set_nodelay(true);
+    let limits = &doorway.config.limits;
     let socket = match &doorway.tls {
         None => Socket::from(stream),
-        Some(tls) => match timeout(doorway.config.limits.header_timeout, tls.accept(stream)).await {
-            Ok(Ok(stream)) => Socket::from(stream),
+        Some(tls) => match timeout(limits.header_timeout, shake_hands(tls, stream)).await {
+            Ok(Ok(Ok(socket))) => socket,
+            Ok(Ok(Err(mut socket))) => {
+                tracing::debug!(%peer, "HTTP without TLS at a door that speaks TLS");
+                return hang_up(&mut socket, &mut Unread::Open.answer(limits).into()).await;
+            }
             Ok(Err(error)) => return tracing::debug!(%peer, %error, "TLS handshake failed"),
             Err(_) => return tracing::debug!(%peer, "TLS handshake not done in time"),
         },
     };
     let arrival = Arrival { peer: peer.ip(), local: local.ip(), is_tls: doorway.tls.is_some() };
     let opening: Slot<U> = Arc::new(Mutex::new(None));
-    let (mut socket, rest) = converse(&doorway, arrival, socket, &opening).await;
-    if let Some(rest) = rest
+    let (mut socket, ended) = converse(&doorway, arrival, socket, &opening).await;
+    if let Ok(rest) = &ended
         && let Some(opening) = opening.lock().take()
     {
-        return doorway.open(opening, socket, &rest);
+        return doorway.open(opening, socket, rest);
     }
-    hang_up(&mut socket, &mut Outgoing::default()).await;
+    let mut last = Outgoing::default();
+    if let Err(Some(unread)) = ended {
+        tracing::debug!(%peer, ?unread, "request refused");
+        last = unread.answer(limits).into();
+    }
+    hang_up(&mut socket, &mut last).await;
 }
 
-/// Speaks HTTP until the connection is over, or is upgraded. Gives the socket back, and what was read behind the last
-/// request if it ended in order.
+/// Shakes hands, or gives back the socket of somebody who speaks HTTP without TLS.
+async fn shake_hands(tls: &TlsAcceptor, stream: TcpStream) -> io::Result<Result<Socket, Socket>> {
+    let mut first = [0];
+    stream.peek(&mut first).await?;
+    // A method begins with a letter, TLS with 22.
+    if first[0].is_ascii_uppercase() {
+        return Ok(Err(Socket::from(stream)));
+    }
+    Ok(Ok(tls.accept(stream).await?.into()))
+}
+
+/// Speaks HTTP until the connection is over, or is upgraded. Gives the socket back, with what was read behind the last
+/// request if it ended in order, or why a request was not read.
 async fn converse<U: Upstream>(
     doorway: &Arc<Doorway<U>>,
     arrival: Arrival,
     socket: Socket,
     opening: &Slot<U>,
-) -> (Socket, Option<Bytes>) {
+) -> (Socket, Result<Bytes, Option<Unread>>) {
     let limits = doorway.config.limits;
     let service = service_fn(|request| {
         Box::pin(async move { Ok::<_, Infallible>(answer(doorway, arrival, opening, request).await) })
@@ -164,7 +188,8 @@ async fn converse<U: Upstream>(
         .max_headers(limits.headers)
         .max_header_size(limits.header_bytes)
         .max_buf_size(limits.header_bytes.max(BUFFER_BYTES_MIN));
-    let mut connection = builder.serve_connection(TokioIo::new(Patient::new(socket, limits.request_timeout)), service);
+    let stream = Hushed::new(Patient::new(socket, limits.request_timeout));
+    let mut connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut is_shut = doorway.is_shut.clone();
     let shut = async {
         // Without a door there is nobody to shut it: the connection goes with its task.
@@ -182,7 +207,13 @@ async fn converse<U: Upstream>(
         Pin::new(&mut connection).graceful_shutdown();
     };
     let parts = connection.into_parts();
-    (parts.io.into_inner().into_inner(), ended.is_ok().then_some(parts.read_buf))
+    let stream = parts.io.into_inner();
+    let ended = match ended {
+        Ok(()) => Ok(parts.read_buf),
+        Err(_) if !stream.is_between_answers() => Err(None),
+        Err(error) => Err(Unread::of(&error, stream.refusal(), &parts.read_buf)),
+    };
+    (stream.into_inner().into_inner(), ended)
 }
 
 /// The least that hyper takes.

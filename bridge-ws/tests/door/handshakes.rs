@@ -10,12 +10,12 @@ use callboard_protocol::{Millis, PayloadRef};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::house::House;
-use crate::peer::{Peer, UPGRADE};
+use crate::peer::{Answer, Peer, UPGRADE};
 
 const BINARY: &str = "Sec-WebSocket-Protocol: callboard.v1\r\n";
 
 /// Asks for the bus with these lines and gives the answer.
-async fn ask(house: &House, first: &str, lines: &str) -> crate::peer::Answer {
+async fn ask(house: &House, first: &str, lines: &str) -> Answer {
     let mut peer = Peer::dial(house.door.address()).await;
     peer.say(format!("{first}\r\n{lines}\r\n")).await;
     peer.answer().await
@@ -85,18 +85,63 @@ async fn too_much_header_is_refused_before_it_is_read() {
         let mut peer = Peer::dial(house.door.address()).await;
         peer.say(format!("{first}\r\n{lines}\r\n")).await;
         let answer = peer.answer().await;
-        assert!(matches!(answer.status, 414 | 431), "{answer:?}");
+        assert_eq!(answer.status, 431, "{answer:?}");
+        assert_is_told(&mut peer, &answer, "at most 64 header fields, and 32768 bytes").await;
+    }
+}
+
+/// Whether an answer is like every other refusal, and the last one.
+async fn assert_is_told(peer: &mut Peer, answer: &Answer, sentence: &str) {
+    assert!(answer.body.starts_with(r#"{"code":400,"class":"bad-request","sentence":""#), "{answer:?}");
+    assert!(answer.body.contains(sentence) && answer.body.ends_with("\"}\n"), "{answer:?}");
+    for (name, value) in [
+        ("content-type", "application/json"),
+        ("x-content-type-options", "nosniff"),
+        ("cache-control", "no-store"),
+        ("connection", "close"),
+    ] {
+        assert_eq!(answer.field(name), Some(value), "{answer:?}");
+    }
+    assert_eq!(peer.message().await, None, "nothing follows");
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_told_so() {
+    let house = House::open().await;
+    for said in [
+        "GET\r\n\r\n",
+        "G@T / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET / HTTP/9.1\r\nHost: localhost\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: localhost\r\nno field\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: much\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "\u{16}\u{3}\u{1}",
+    ] {
+        for before in ["", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
+            let mut peer = Peer::dial(house.door.address()).await;
+            peer.say(before).await;
+            if !before.is_empty() {
+                assert_eq!(peer.answer().await.status, 200);
+            }
+            peer.say(said).await;
+            let answer = peer.answer().await;
+            assert_eq!(answer.status, 400, "{said}: {answer:?}");
+            assert_is_told(&mut peer, &answer, "this is no request of HTTP/1.1").await;
+        }
     }
 }
 
 #[tokio::test]
 async fn a_header_that_does_not_come_in_time_is_not_waited_for() {
     let house = House::with(|config| config.limits.header_timeout = Duration::from_millis(100)).await;
-    for said in ["", "GET /v1/bus HTTP/1.1\r\nHost: local"] {
-        let mut peer = Peer::dial(house.door.address()).await;
-        peer.say(said).await;
-        peer.read_out().await;
-    }
+    let mut silent = Peer::dial(house.door.address()).await;
+    assert_eq!(silent.message().await, None);
+    let mut slow = Peer::dial(house.door.address()).await;
+    slow.say("GET /v1/bus HTTP/1.1\r\nHost: local").await;
+    let answer = slow.answer().await;
+    assert_eq!(answer.status, 408, "{answer:?}");
+    assert_is_told(&mut slow, &answer, "did not come in time").await;
 }
 
 #[tokio::test]
@@ -218,5 +263,7 @@ async fn a_websocket_inside_tls_is_the_same() {
     assert_eq!(peer.expect_end().await.1, Some(1000));
     let mut plain = Peer::dial(house.door.address()).await;
     plain.say(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-    plain.read_out().await;
+    let answer = plain.answer().await;
+    assert_eq!(answer.status, 400);
+    assert_is_told(&mut plain, &answer, "come by https or wss").await;
 }
