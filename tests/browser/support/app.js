@@ -1,4 +1,5 @@
-// An app of somebody else's: an empty page of its own origin, which uses the bus of a broker, and what a test puts there.
+// An app of somebody else's: an empty page of its own origin, which uses the bus of a broker, and what a test puts
+// there.
 
 import { createServer } from 'node:http';
 

@@ -1,4 +1,5 @@
-// The program `callboard`, or another, as a child process: what it prints, and how it ends. It knows none of its commands.
+// The program `callboard`, or another, as a child process: what it prints, and how it ends. It knows none of their
+// commands.
 
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -24,7 +25,8 @@ export class Program {
 
   /**
    * @param {string[]} given Its arguments.
-   * @param {{ binary?: string, cwd?: string, env?: Record<string, string> }} [about] Another program, and what is around it.
+   * @param {{ binary?: string, cwd?: string, env?: Record<string, string> }} [about] Another program, and what it has
+   *   around it.
    */
   constructor(given, { binary = BINARY, cwd, env = {} } = {}) {
     this.#command = `${binary} ${given.join(' ')}`;

@@ -1,5 +1,5 @@
-// A small project of somebody who has installed the package: modules in a folder of their own, with the package, React and
-// `ws` to import. It knows nothing of what they do.
+// A small project of somebody who has installed the package: modules in a folder of their own, with the package, React
+// and `ws` to import. It knows nothing of what they do.
 
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

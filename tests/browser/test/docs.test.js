@@ -21,7 +21,8 @@ for (const kind of ['chromium', 'firefox-esr']) {
     await lists(tab, ['Ada', 'Grace']);
   });
 
-  promise(kind, 'a page that a server without WebSocket renders goes on in the browser', async ({ app, broker, browser }) => {
+  promise(kind, 'a page that a server without WebSocket renders goes on in the browser', async (scene) => {
+    const { app, broker, browser } = scene;
     const project = await Project.of({
       'arrivals.js': snippet('docs/servers.md', 'arrivals.js'),
       'page.js': snippet('docs/servers.md', 'page.js'),
@@ -44,11 +45,14 @@ for (const kind of ['chromium', 'firefox-esr']) {
       await project.bundle('server.js', 'node');
       const rendered = (await project.run('bundled-server.js').succeeds()).trim();
       assert.equal(rendered, '<section aria-busy="false"><ul><li>Ada</li></ul></section>');
-      const content = `<!doctype html><title>App</title><div id="root">${rendered}</div><script src="client.js" type="module"></script>`;
+      const script = '<script src="client.js" type="module"></script>';
+      const content = `<!doctype html><title>App</title><div id="root">${rendered}</div>${script}`;
       app.files.set('/arrivals', { type: 'text/html', content });
       app.files.set('/client.js', { type: 'text/javascript', content: await project.bundle('client.js', 'browser') });
       // What came between the two.
-      const knows = (names) => app.files.set('/arrivals.json', { type: 'application/json', content: JSON.stringify(names) });
+      const knows = (names) => {
+        app.files.set('/arrivals.json', { type: 'application/json', content: JSON.stringify(names) });
+      };
       knows(['Ada', 'Grace']);
       const tab = await browser.tab();
       await tab.goto(`${app.origin}/arrivals`);
@@ -93,7 +97,7 @@ promise('chromium', 'a server publishes, and a program listens and answers', asy
 
 /** Code for a bus at `bus.example.com`, for that of a test. */
 function elsewhere(code, broker) {
-  const moved = code.replaceAll('https://bus.example.com', broker.origin).replaceAll('wss://bus.example.com', broker.origin);
+  const moved = code.replaceAll(/(https|wss):\/\/bus\.example\.com/g, broker.origin);
   assert.notEqual(moved, code);
   return moved;
 }

@@ -29,7 +29,7 @@ for (const kind of ['chromium', 'firefox-esr']) {
   });
 }
 
-/** What a page loaded: each path, the bytes of its content on the way and here, those fetched now, and what asked for it. */
+/** What a page loaded: each path, the bytes of its content on the way and here, those fetched now, and who asked. */
 async function resources(tab) {
   const found = await tab.evaluate(() => performance.getEntriesByType('resource').map((entry) => ({
     path: new URL(entry.name).pathname,
