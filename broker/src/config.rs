@@ -61,6 +61,8 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// How long a channel that nothing happens to stays awake.
     pub channel_idle: Duration,
+    /// How long a channel of which nothing is left keeps its place for a member whose connection was lost. Zero: not at all.
+    pub channel_grace: Duration,
     /// The bounds on peers and on what they hold in all.
     pub limits: Limits,
     /// How shutdown goes.
@@ -164,6 +166,7 @@ impl Config {
             hello_timeout: defaults::HELLO_TIMEOUT,
             idle_timeout: defaults::IDLE_TIMEOUT,
             channel_idle: defaults::CHANNEL_IDLE,
+            channel_grace: defaults::CHANNEL_GRACE,
             limits: Limits::default(),
             drain: Drain { deadline: defaults::DRAIN_DEADLINE, spread: defaults::DRAIN_SPREAD },
             metrics_listen: None,

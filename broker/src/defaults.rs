@@ -54,6 +54,10 @@ pub const DRAIN_SPREAD: Duration = Duration::from_secs(5);
 /// that a burst over many channels does not hold five kilobytes for each.
 pub const CHANNEL_IDLE: Duration = Duration::from_secs(5);
 
+/// How long a channel of which nothing is left waits for a member whose connection was lost: the client may notice the loss
+/// a whole [`IDLE_TIMEOUT`] after the broker did, and pauses for up to half a minute between its attempts.
+pub const CHANNEL_GRACE: Duration = Duration::from_secs(60);
+
 /// Batches of publishes that may wait for a channel. A batch is what one read of one session brought, so this is tens
 /// of thousands of messages; past it the publishers' reading stops.
 pub const CHANNEL_MAILBOX: usize = 256;
@@ -120,6 +124,9 @@ pub(crate) const SHARDS: usize = 64;
 /// How often one shard of the directory forgets what is too old; all of it is swept in [`SHARDS`] times this.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_millis(100);
 
+/// Of all places for channels, one in so many is not for those that only wait: new ones find it free.
+pub(crate) const CHANNELS_SPARED: usize = 8;
+
 /// Sessions, that is streams, that a peer may have open on one connection, unless it is a bridge that speaks for others.
 pub(crate) const SESSIONS_MAX: u32 = 1;
 
@@ -181,5 +188,9 @@ const _: () = assert!(
 const _: () = assert!(
     BRIDGE_RECEIVE_WINDOW >= RECEIVE_WINDOW,
     "one session cannot fill the window of all others of its connection"
+);
+const _: () = assert!(
+    CHANNEL_GRACE.as_secs() >= IDLE_TIMEOUT.as_secs() + 30,
+    "a client comes back to its channel though it noticed late and paused"
 );
 const _: () = assert!(CHUNK_BYTES <= FILL_BYTES && FILL_BYTES <= OUTBOX_BYTES, "a fill is whole chunks of an outbox");

@@ -14,7 +14,7 @@ use crate::chance::Chance;
 use crate::channel::{Input, Sent, Slot};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::defaults::SHARDS;
+use crate::defaults::{CHANNELS_SPARED, SHARDS};
 use crate::faults::Orders;
 use crate::limit::Budget;
 use crate::metrics::Metrics;
@@ -39,7 +39,7 @@ pub(crate) struct Budgets {
     pub(crate) publish_ids: Arc<Budget>,
 }
 
-/// Every channel that has members or something to remember.
+/// Every channel that has members, awaits some, or has something to remember.
 #[derive(Debug)]
 pub(crate) struct Directory {
     shards: Box<[Mutex<Shard>]>,
@@ -105,6 +105,13 @@ impl Directory {
         self.config.channel_idle
     }
 
+    /// How long a channel of which nothing is left waits for members who were lost. Not at all once the directory is nearly
+    /// full: those who wait give way before anybody is refused a channel.
+    pub(crate) fn grace(&self) -> Duration {
+        let most = self.config.limits.channels;
+        if self.channels() >= most - most / CHANNELS_SPARED { Duration::ZERO } else { self.config.channel_grace }
+    }
+
     /// The channel of this name, if there is one.
     pub(crate) fn find(&self, name: &ChannelName) -> Option<Arc<Slot>> {
         self.shard(name).lock().get(name).map(Arc::clone)
@@ -168,7 +175,7 @@ impl Directory {
         }
     }
 
-    /// Takes a slot out of the directory if its channel sleeps and nothing is left of it.
+    /// Takes a slot out of the directory if its channel sleeps, nothing is left of it and nobody is waited for.
     pub(crate) fn retire_if_empty(&self, slot: &Arc<Slot>) {
         let mut shard = self.shard(slot.name()).lock();
         if slot.retire_if_empty(self, false) {

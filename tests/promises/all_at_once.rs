@@ -77,10 +77,11 @@ async fn members_who_are_all_sent_away_at_once_are_no_members_any_more() {
     another_life(&mut visitor, first).await;
 }
 
-/// A broker whose quiet channel remembers nothing: it lives as long as it has members.
+/// A broker whose quiet channel remembers nothing and waits for nobody: it lives as long as it has members.
 async fn forgetful_broker() -> Broker {
     Broker::start_with(|config| {
         config.channel_idle = IDLE;
+        config.channel_grace = Duration::ZERO;
         config.payload_bytes_max = PAYLOAD_BYTES;
         config.outbox.bytes = 4 * PAYLOAD_BYTES;
         let pattern = Pattern::parse(QUIET).expect("it is a pattern");

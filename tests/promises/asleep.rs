@@ -205,10 +205,11 @@ async fn come_and_go(
     }
 }
 
-/// A broker whose channels sleep whenever they can. All but the forgetful ones remember everything.
+/// A broker whose channels sleep whenever they can, and wait for nobody. All but the forgetful ones remember everything.
 async fn broker() -> Broker {
     Broker::start_with(|config| {
         config.channel_idle = IDLE;
+        config.channel_grace = Duration::ZERO;
         for (pattern, messages) in [("forgetful/**", 0), ("**", usize::MAX)] {
             let pattern = Pattern::parse(pattern).expect("it is a pattern");
             let bounds = History { messages, bytes: usize::MAX, age: Duration::from_secs(600) };

@@ -33,6 +33,7 @@ mod sent_away;
 mod shutdown;
 mod simulation;
 mod slow_reader;
+mod sole_reader;
 mod stored_once;
 mod supervision;
 mod too_much;

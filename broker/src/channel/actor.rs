@@ -88,7 +88,7 @@ impl Actor {
         match input {
             Input::Publish(batch) => self.publish(batch).await,
             Input::Join(join) => self.state().join(join, now, &bounds),
-            Input::Leave(leave) => self.state().leave(leave),
+            Input::Leave(leave) => self.state().leave(leave, now),
             Input::Pull(pull) => self.state().pull(pull),
             Input::Quiesce(done) => {
                 self.state().give_rest();
@@ -146,7 +146,7 @@ impl Actor {
             self.idle.as_mut().reset(again);
             return false;
         }
-        let laid_down = self.slot.lay_down(&mut self.state, || mailbox.is_empty());
+        let laid_down = self.slot.lay_down(&mut self.state, self.directory.now(), || mailbox.is_empty());
         if laid_down {
             self.directory.retire_if_empty(&self.slot);
         }
@@ -204,7 +204,7 @@ impl kameo::Actor for Box<Actor> {
         if let Some(state) = &mut self.state {
             state.fail(&fault, self.directory.draw_epoch());
         }
-        self.slot.lay_down(&mut self.state, || true);
+        self.slot.lay_down(&mut self.state, self.directory.now(), || true);
         Ok(ControlFlow::Break(ActorStopReason::Panicked(fault)))
     }
 

@@ -200,6 +200,8 @@ pub(crate) struct Leave {
     pub(crate) gate: Arc<Gate>,
     /// The request to answer, and who waits; `None` when the session is over.
     pub(crate) request: Option<(RequestId, Claim)>,
+    /// Whether the session was lost, so that its client may be on its way back.
+    pub(crate) may_return: bool,
 }
 
 /// The wish of a replaying member for more.

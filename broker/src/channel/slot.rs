@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use callboard_protocol::{ChannelId, ChannelName, Epoch};
+use callboard_protocol::{ChannelId, ChannelName, Epoch, Millis};
 use kameo::actor::ActorRef;
 use kameo::error::SendError;
 use parking_lot::{Mutex, MutexGuard};
@@ -122,7 +122,7 @@ impl Slot {
                 in_place::publish(state, batch, &bounds, directory);
             }
             Input::Join(join) => state.join(join, directory.now(), &bounds()),
-            Input::Leave(leave) => state.leave(leave),
+            Input::Leave(leave) => state.leave(leave, directory.now()),
             Input::Pull(pull) => state.pull(pull),
             Input::Quiesce(done) => {
                 state.give_rest();
@@ -134,14 +134,14 @@ impl Slot {
 
     /// Lays the channel to sleep unless `is_idle` says that something came in the meantime; asked under the lock that
     /// every input passes.
-    pub(super) fn lay_down(&self, state: &mut Option<State>, is_idle: impl FnOnce() -> bool) -> bool {
+    pub(super) fn lay_down(&self, state: &mut Option<State>, now: Millis, is_idle: impl FnOnce() -> bool) -> bool {
         let mut phase = self.phase.lock();
         if !is_idle() {
             return false;
         }
         match state.take() {
             Some(mut state) => {
-                state.let_go_of_the_gone();
+                state.let_go_of_the_gone(now);
                 *phase = Phase::Asleep(state);
             }
             None => return false,
@@ -162,14 +162,15 @@ impl Slot {
             Phase::Retired => true,
             Phase::Awake(_) => false,
             Phase::Asleep(state) => {
+                let now = directory.now();
                 if swept || !state.has_members() {
-                    state.expire(directory.now(), &directory.history_of(&self.name));
+                    state.expire(now, &directory.history_of(&self.name));
                 }
-                let empty = state.is_empty();
-                if empty {
+                let is_over = state.is_over(now, directory.grace());
+                if is_over {
                     *phase = Phase::Retired;
                 }
-                empty
+                is_over
             }
         }
     }

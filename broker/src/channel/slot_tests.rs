@@ -1,7 +1,9 @@
 //! Who does a publish: its publisher where a quiet channel lies, an actor wherever that would cost others. Never both.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use callboard_protocol::close::Code;
 use callboard_protocol::codec::decode_server;
 use callboard_protocol::deframe::Deframer;
 use callboard_protocol::frame::{Answer, ServerFrame, Start, SubscribeOptions};
@@ -15,7 +17,7 @@ use crate::chance::Chance;
 use crate::channel::{Batch, Claim, Instance, Join, Party, Publication};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::connection::{Gate, Outbox, Writer};
+use crate::connection::{Ending, Gate, Outbox, Writer};
 use crate::defaults::MEMBERS_IN_PLACE;
 use crate::limit::Budget;
 use crate::metrics::Metrics;
@@ -175,6 +177,18 @@ async fn a_channel_that_nothing_keeps_has_an_actor_that_does() {
     let publisher = house.guest();
     house.publish(&publisher, &["one"]);
     assert!(house.is_awake(), "it would be in another epoch after each sweep");
+}
+
+#[tokio::test]
+async fn a_member_that_was_gone_and_found_no_room_to_say_so_is_waited_for() {
+    let mut house = House::with_channel("awaits");
+    let members = house.members(1);
+    members[0].party.outbox.end(Ending::plain(Code::Internal));
+    let (grace, mut phase) = (Duration::from_secs(60), house.slot.phase.lock());
+    let Phase::Asleep(state) = &mut *phase else { panic!("nothing woke it") };
+    state.let_go_of_the_gone(Millis::saturating(100_000));
+    assert!(!state.has_members() && !state.is_over(Millis::saturating(159_999), grace));
+    assert!(state.is_over(Millis::saturating(160_000), grace));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A channel's members, position and history: a plain struct that is told things and fills outboxes; never waits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use callboard_protocol::close::Code;
 use callboard_protocol::frame::{Answer, Message, Reset, ServerFrame, SubscribeOptions, Subscribed};
@@ -35,6 +36,8 @@ pub(crate) struct State {
     members: IndexMap<ConnectionId, Member>,
     history: History,
     window: Window,
+    /// When a member was lost last, who may be on the way back; zero is never.
+    lost: Millis,
     metrics: Arc<Metrics>,
     orders: Orders,
 }
@@ -56,6 +59,7 @@ impl State {
             members: IndexMap::new(),
             history: History::new(&budgets.history),
             window: Window::new(&budgets.publish_ids),
+            lost: Millis::ZERO,
             metrics: Arc::clone(metrics),
             orders: Orders::default(),
         }
@@ -71,9 +75,11 @@ impl State {
         Position { epoch: self.epoch, offset: self.head }
     }
 
-    /// Whether the channel may be forgotten.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.members.is_empty() && self.history.is_empty() && self.window.is_empty()
+    /// Whether the channel may be forgotten: nothing is left of it, and whoever was lost had `grace` to come back to it.
+    pub(crate) fn is_over(&self, now: Millis, grace: Duration) -> bool {
+        let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        let is_awaiting = now.value().saturating_sub(self.lost.value()) < grace_ms;
+        self.members.is_empty() && self.history.is_empty() && self.window.is_empty() && !is_awaiting
     }
 
     /// Forgets what is too old.
@@ -83,8 +89,12 @@ impl State {
     }
 
     /// Lets go of members whose sessions are over and who found no room to say so.
-    pub(crate) fn let_go_of_the_gone(&mut self) {
+    pub(crate) fn let_go_of_the_gone(&mut self, now: Millis) {
+        let before = self.members.len();
         self.members.retain(|_, member| member.outbox.check().is_ok());
+        if self.members.len() < before {
+            self.lost = now;
+        }
     }
 
     /// Whether somebody is a member.
@@ -226,13 +236,16 @@ impl State {
     }
 
     /// Lets a member go and answers its request.
-    pub(crate) fn leave(&mut self, leave: Leave) {
-        let Leave { connection, gate, request } = leave;
+    pub(crate) fn leave(&mut self, leave: Leave, now: Millis) {
+        let Leave { connection, gate, request, may_return } = leave;
         if let Some(member) = self.members.get_mut(&connection).filter(|member| Arc::ptr_eq(&member.gate, &gate)) {
             if self.orders.has(Sabotage::LateLeave) {
                 member.gate = Arc::default();
             } else {
                 self.members.swap_remove(&connection);
+            }
+            if may_return {
+                self.lost = now;
             }
         }
         if self.members.is_empty() {

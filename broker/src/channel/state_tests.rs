@@ -248,7 +248,7 @@ impl World {
         let reader = self.readers.remove(&id).unwrap();
         reader.gate.shut();
         let (connection, gate) = (reader.party.connection, Arc::clone(&reader.gate));
-        self.state.leave(Leave { connection, gate, request: None });
+        self.state.leave(Leave { connection, gate, request: None, may_return: false }, Millis::ZERO);
         assert!(!self.state.members.contains_key(&reader.party.connection));
     }
 

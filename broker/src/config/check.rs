@@ -166,26 +166,24 @@ impl Config {
     }
 
     fn check_timeouts(&self) -> Result<(), ConfigError> {
-        for (setting, value) in [
+        let positive = [
             ("hello_timeout_ms", self.hello_timeout),
             ("idle_timeout_ms", self.idle_timeout),
             ("channel_idle_ms", self.channel_idle),
             ("ws.ping_interval_ms", self.ws.ping_interval),
             ("ws.ping_grace_ms", self.ws.ping_grace),
-        ] {
+        ];
+        let any = [
+            ("channel_grace_ms", self.channel_grace),
+            ("drain.deadline_ms", self.drain.deadline),
+            ("drain.spread_ms", self.drain.spread),
+        ];
+        for (setting, value) in positive {
             if value.is_zero() {
                 return Err(ConfigError::Zero { setting });
             }
         }
-        for (setting, value) in [
-            ("hello_timeout_ms", self.hello_timeout),
-            ("idle_timeout_ms", self.idle_timeout),
-            ("channel_idle_ms", self.channel_idle),
-            ("ws.ping_interval_ms", self.ws.ping_interval),
-            ("ws.ping_grace_ms", self.ws.ping_grace),
-            ("drain.deadline_ms", self.drain.deadline),
-            ("drain.spread_ms", self.drain.spread),
-        ] {
+        for (setting, value) in positive.into_iter().chain(any) {
             if value > TIMEOUT_MAX {
                 return Err(ConfigError::TimeoutTooLong { setting });
             }

@@ -71,6 +71,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     row!("idle_timeout_ms", Millis, idle_timeout, "Silence after which a peer is given up"),
     row!("channel_idle_ms", Millis, channel_idle, "How long a channel that nothing happens to stays awake"),
     row!(
+        "channel_grace_ms",
+        Millis,
+        channel_grace,
+        "How long an empty channel waits for a member whose connection was lost, to give it what came meanwhile; 0 does not"
+    ),
+    row!(
         "metrics_listen",
         Address,
         metrics_listen,

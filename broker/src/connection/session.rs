@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Return};
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{ClientFrame, Start};
 use callboard_protocol::{ChannelName, ConnectionId};
@@ -63,6 +63,8 @@ pub(crate) struct Session {
     batches: u32,
     /// Bytes that were published since the others had their turn.
     run: usize,
+    /// Whether the peer said goodbye for good.
+    is_done: bool,
 }
 
 /// What a session has of what is counted over all of them.
@@ -115,6 +117,7 @@ impl Session {
             replays: None,
             batches: 0,
             run: 0,
+            is_done: false,
         }
     }
 
@@ -153,6 +156,9 @@ impl Session {
     ///
     /// How the session ends, if it does.
     pub(crate) fn handle(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending> {
+        if let ClientFrame::Goodbye(goodbye) = frame {
+            self.is_done = Return::of(goodbye.code) == Return::Unasked;
+        }
         let before = self.commands.len();
         self.state.handle(frame, body, &mut self.commands)?;
         // A publish that joins another's batch takes no more than its own frame leads to.
@@ -373,7 +379,9 @@ impl Drop for Session {
         self.outbox.abandon(Ending::plain(Code::Finished));
         // A channel that was left already, and did not hear of it because something before that is held, must hear it too.
         let left = std::mem::take(&mut self.held).into_iter().filter(|(_, input)| matches!(input, Input::Leave(_)));
-        let leaving = self.state.leave_all().map(|Command { channel, input }| (self.directory.slot(&channel), input));
+        // Whoever went without a word, or was sent away, may be on the way back.
+        let leaving = self.state.leave_all(!self.is_done);
+        let leaving = leaving.map(|Command { channel, input }| (self.directory.slot(&channel), input));
         for (mut slot, input) in left.chain(leaving) {
             // A channel whose mailbox is full lets go of a member whose outbox has ended: at its next delivery, or when
             // it is laid down.

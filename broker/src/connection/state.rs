@@ -253,7 +253,7 @@ impl State {
         };
         gate.shut();
         let request = Some((frame.request, Claim::of(&self.party)));
-        let leave = Leave { connection: self.party.connection, gate, request };
+        let leave = Leave { connection: self.party.connection, gate, request, may_return: false };
         commands.push(Command { channel: name, input: Input::Leave(leave) });
     }
 
@@ -349,11 +349,11 @@ impl State {
     }
 
     /// The commands that take the session out of every channel. Nothing is delivered from here on.
-    pub(crate) fn leave_all(&mut self) -> impl Iterator<Item = Command> {
+    pub(crate) fn leave_all(&mut self, may_return: bool) -> impl Iterator<Item = Command> {
         let connection = self.party.connection;
         self.subscriptions.drain().map(move |(channel, gate)| {
             gate.shut();
-            Command { channel, input: Input::Leave(Leave { connection, gate, request: None }) }
+            Command { channel, input: Input::Leave(Leave { connection, gate, request: None, may_return }) }
         })
     }
 

@@ -159,7 +159,7 @@ fn subscriptions_are_counted_and_never_doubled() {
     talk.unsubscribe("a");
     talk.subscribe("c");
     assert_eq!(talk.commanded(), ["a leave", "c join"]);
-    let mut left: Vec<String> = talk.state.leave_all().map(|command| command.channel.to_string()).collect();
+    let mut left: Vec<String> = talk.state.leave_all(true).map(|command| command.channel.to_string()).collect();
     left.sort();
     assert_eq!(left, ["b", "c"]);
 }

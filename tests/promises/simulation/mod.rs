@@ -10,3 +10,4 @@ mod moves;
 mod run;
 mod seeds;
 mod temper;
+mod waiting;

@@ -123,6 +123,7 @@ pub(super) fn config(dice: &mut Dice, generous: bool, data_dir: &Path) -> Config
     config.payload_bytes_max = 40_000;
     config.subscriptions_max = often(dice, 2, 100);
     config.channel_idle = Duration::from_millis(*dice.one_of(&[3, 500, 5_000]));
+    config.channel_grace = Duration::from_secs(*dice.one_of(&[0, 2, 60]));
     config.drain = Drain { deadline: Duration::from_secs(4), spread: Duration::from_secs(1) };
     config.limits = Limits {
         connections_per_address: often(dice, 3, 100),
