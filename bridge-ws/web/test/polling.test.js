@@ -308,17 +308,23 @@ test('who starts it again waits for the run on its way', async () => {
 });
 
 test('a run that hangs is aborted, told and given up', async () => {
-  const [clock, run] = [new FakeClock(), source({ isQuick: false })];
-  poll(null, null, INTERVAL, run, { clock, page: fakePage(), timeoutMs: 5000 });
+  const [clock, runs] = [new FakeClock(), []];
+  const run = ({ signal }) => new Promise((end) => {
+    runs.push({ signal, end });
+  });
+  const polling = poll(null, null, INTERVAL, run, { clock, page: fakePage(), timeoutMs: 5000 });
   await clock.advance(4999);
-  assert.equal(run.runs[0].signal.aborted, false);
+  assert.equal(runs[0].signal.aborted, false);
   const errors = await reported(() => clock.advance(1));
   assert.equal(errors[0].class, 'poll-timeout');
-  assert.equal(run.runs[0].signal.aborted, true);
-  // It ends late, and nobody waits for it any more.
-  run.runs[0].end();
+  assert.equal(runs[0].signal.aborted, true);
   await clock.advance(INTERVAL);
-  assert.equal(run.runs.length, 2);
+  assert.equal(runs.length, 2);
+  // It ends late, which is not the end of the run that is on its way now.
+  runs[0].end();
+  await settled();
+  polling.now();
+  assert.deepEqual([runs.length, polling.state.name], [2, 'running']);
 });
 
 test('a clock that is set back makes no pause longer', async () => {
