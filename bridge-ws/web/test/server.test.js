@@ -116,6 +116,15 @@ withoutWebSocket('a need that goes away in time is told nothing', async () => {
   assert.deepEqual([client.state.name, ended, errors, clock.running], ['idle', [], [], 0]);
 });
 
+withoutWebSocket('nobody is told of a session that is no longer wanted', async () => {
+  const { client, clock } = setUpServer(URL_OF_BROKER);
+  const states = listener();
+  client.onState(states);
+  client.hold()();
+  await clock.advance(1000);
+  assert.deepEqual([states.payloads, client.state.reason, clock.running], [[], null, 0]);
+});
+
 withoutWebSocket('a client that closes with publishes on their way waits for nothing', async () => {
   const { client, clock } = setUpServer(URL_OF_BROKER);
   const acked = client.publishAcked('a', 'x').catch((error) => error.class);
@@ -143,6 +152,20 @@ withoutWebSocket('a WebSocket that is brought later is used by the next need', a
   assert.deepEqual([await ready, (await opened).agent], [{ epoch: EPOCH, offset: 10 }, 'scripted/1']);
   broker.message(11, 'x');
   assert.deepEqual(heard.payloads, ['x']);
+});
+
+withoutWebSocket('a session that could not be opened is not kept open later', async () => {
+  const { client, clock } = setUpServer(URL_OF_BROKER);
+  const failed = client.open().catch((error) => error.class);
+  await clock.advance(0);
+  assert.equal(await failed, 'no-websocket');
+  const broker = new Broker();
+  globalThis.WebSocket = /** @type {any} */ (broker.WebSocket);
+  client.publish('a', 'x');
+  await broker.welcome();
+  broker.hear('Publish');
+  await clock.advance(30_000);
+  assert.deepEqual([client.state.name, broker.hear('Goodbye').code], ['idle', 4000]);
 });
 
 withoutWebSocket('a constructor that was given is used where the platform has none', async () => {
