@@ -83,7 +83,7 @@ export class Driver {
     this.#unwatch = watch(page, {
       reachable: () => this.#wake(),
       shown: () => this.#shown(),
-      hidden: () => this.#hide(),
+      hidden: (isKept) => this.#hide(isKept),
       restored: () => this.#restore(),
     });
   }
@@ -323,12 +323,17 @@ export class Driver {
     this.#wake();
   }
 
-  /** The page goes away, perhaps into the back-forward cache, where an open socket would keep it from coming back. */
-  #hide() {
+  /**
+   * The page goes away, perhaps into the back-forward cache, where an open socket would keep it from coming back.
+   * @param {boolean} isKept
+   */
+  #hide(isKept) {
     this.#isHidden = true;
     if (this.#state.name === 'idle' || this.#state.name === 'closed') return;
     const error = new CallboardError(0, 'hidden', 'the page was left; it connects again when it is shown');
-    this.#session?.close(CloseCode.Finished, error.sentence);
+    // Channels wait for who leaves without a goodbye, and not for who says one.
+    if (isKept) this.#session?.part(error.sentence);
+    else this.#session?.close(CloseCode.Finished, error.sentence);
     this.#leave();
     this.#why = error;
     this.#tell(stateOf('waiting', { reason: error }));

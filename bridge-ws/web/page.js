@@ -6,7 +6,7 @@
  * @typedef {object} Watcher
  * @property {() => void} reachable The network is back.
  * @property {() => void} shown The page became visible.
- * @property {() => void} hidden The page goes away, perhaps into the back-forward cache.
+ * @property {(isKept: boolean) => void} hidden The page goes away, and whether into the back-forward cache.
  * @property {() => void} restored The page came back out of it.
  */
 
@@ -29,11 +29,13 @@ export function watch({ window, document }, watcher) {
   const visible = () => {
     if (document?.visibilityState === 'visible') watcher.shown();
   };
+  /** @param {Event} event */
+  const hidden = (event) => watcher.hidden(/** @type {PageTransitionEvent} */ (event).persisted === true);
   /** @type {[target: EventTarget | undefined, name: string, listener: (event: Event) => void][]} */
   const listeners = [
     [/** @type {any} */ (window), 'online', watcher.reachable],
     // A page that is open on a WebSocket is not kept by every browser: it is closed whether the page is kept or not.
-    [/** @type {any} */ (window), 'pagehide', watcher.hidden],
+    [/** @type {any} */ (window), 'pagehide', hidden],
     [/** @type {any} */ (window), 'pageshow', watcher.restored],
     [/** @type {any} */ (document), 'visibilitychange', visible],
   ];

@@ -116,6 +116,14 @@ export class Session {
     this.#leave(code, sentence);
   }
 
+  /**
+   * Closes without a goodbye: whoever is behind it comes back, and is waited for.
+   * @param {string} sentence
+   */
+  part(sentence) {
+    if (this.#phase !== 'over') this.#leave(CloseCode.Finished, sentence);
+  }
+
   #opened() {
     if (this.#phase !== 'dialing') return;
     if (this.#socket.protocol !== SUBPROTOCOL) {

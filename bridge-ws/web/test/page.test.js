@@ -44,13 +44,27 @@ test('a page without needs opens nothing, whatever happens to it', async () => {
   assert.deepEqual([broker.sockets.length, client.state.name], [0, 'idle']);
 });
 
-test('a page that goes into the back-forward cache says goodbye, and recovers when it is shown again', async () => {
+/** @param {boolean} isKept Whether the page goes into the back-forward cache. */
+function pagehide(isKept) {
+  return Object.assign(new Event('pagehide'), { persisted: isKept });
+}
+
+test('a page that goes for good says goodbye, so that no channel waits for it', async () => {
+  const { client, broker, page } = await setUpOnline();
+  client.subscribe('a', () => {});
+  await broker.subscribed();
+  page.window.dispatchEvent(pagehide(false));
+  assert.equal(broker.hear('Goodbye').code, 4000);
+  assert.ok(broker.socket.closed);
+});
+
+test('a page that goes into the back-forward cache leaves without a goodbye, and recovers when it is shown again', async () => {
   const { client, broker, clock, page } = await setUpOnline();
   const heard = listener();
   client.subscribe('a', heard);
   await broker.subscribed();
-  page.window.dispatchEvent(new Event('pagehide'));
-  assert.equal(broker.hear('Goodbye').code, 4000);
+  page.window.dispatchEvent(pagehide(true));
+  assert.deepEqual(broker.socket.heard, []);
   assert.ok(broker.socket.closed);
   assert.deepEqual([client.state.name, client.state.retryAt, client.state.reason.class], ['waiting', null, 'hidden']);
   page.window.dispatchEvent(new Event('online'));
