@@ -7,7 +7,7 @@ use bytes::{Buf, BytesMut};
 use callboard_bridge_ws::{Dialect, Incoming, Outgoing};
 use callboard_protocol::frame::ClientFrame;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 
 use super::body::{Body, Ending};
 use crate::soon;
@@ -16,6 +16,9 @@ use crate::soon;
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x88;
+
+/// What the kernel holds for a peer that does not read, in bytes.
+const RECEIVE_BYTES: u32 = 128 << 10;
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
@@ -39,7 +42,11 @@ impl Socket {
     ///
     /// The status line, if it is not granted.
     pub(super) async fn open(addr: SocketAddr, dialect: Dialect, fields: &str) -> Result<Self, String> {
-        let stream = soon("a TCP connection", TcpStream::connect(addr)).await.map_err(|error| error.to_string())?;
+        let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.expect("a socket");
+        // The kernel lets the buffer of a socket that says nothing of it grow by tens of megabytes, in which a test that
+        // does not read would find no end.
+        socket.set_recv_buffer_size(RECEIVE_BYTES).expect("a socket that is not connected");
+        let stream = soon("a TCP connection", socket.connect(addr)).await.map_err(|error| error.to_string())?;
         stream.set_nodelay(true).expect("a socket that is open");
         Self::open_over(Box::new(stream), dialect, fields).await
     }
