@@ -110,3 +110,19 @@ impl Config {
         self.ws.tls.unwrap_or(is_beyond)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_browsers_door_is_on_loopback_under_the_port_of_the_other_one() {
+        for (listen, ws) in
+            [("0.0.0.0:5000", "127.0.0.1:5000"), ("[::1]:5001", "[::1]:5001"), ("[::]:1", "127.0.0.1:1")]
+        {
+            let mut config = Config::new("data");
+            config.listen = listen.parse().expect("an address");
+            assert_eq!((config.ws_address(), config.ws_has_tls()), (Some(ws.parse().expect("an address")), false));
+        }
+    }
+}
