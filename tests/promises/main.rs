@@ -12,6 +12,7 @@ mod browsers;
 mod browsers_in_tls;
 mod byte_by_byte;
 mod chaos;
+mod cheap_refusals;
 mod checker_catches;
 mod demo;
 mod doors_agree;

@@ -15,6 +15,9 @@ use crate::dialect::Dialect;
 /// RFC 6455, section 1.3: what a server puts behind a key before it hashes both.
 const SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
+/// Values of a list that are looked at: a stranger may send thousands, and a browser sends a few.
+const VALUES_MAX: usize = 32;
+
 /// A handshake that is in order.
 pub(crate) struct Handshake {
     /// What the broker answers to the key.
@@ -88,10 +91,14 @@ fn one(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     fields.next().is_none().then(|| first.trim())
 }
 
-fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+/// The values of a field that is a list, as far as they are looked at.
+fn values(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     let fields = headers.get_all(name).into_iter();
-    let mut tokens = fields.flat_map(|field| field.as_bytes().split(|byte| *byte == b','));
-    tokens.any(|found| found.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+    fields.flat_map(|field| field.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii).take(VALUES_MAX)
+}
+
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    values(headers, name).any(|found| found.eq_ignore_ascii_case(token.as_bytes()))
 }
 
 fn is_key(key: &str) -> bool {
@@ -108,9 +115,8 @@ fn accept(key: &str) -> HeaderValue {
 
 /// The first dialect of those that are offered that we know.
 fn dialect(headers: &HeaderMap) -> Result<Dialect, Denial> {
-    let fields = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).into_iter();
-    let mut offered = fields.filter_map(|field| field.to_str().ok()).flat_map(|field| field.split(','));
-    offered.find_map(|name| Dialect::of_subprotocol(name.trim())).ok_or_else(|| {
+    let mut offered = values(headers, header::SEC_WEBSOCKET_PROTOCOL);
+    offered.find_map(|name| Dialect::of_subprotocol(str::from_utf8(name).ok()?)).ok_or_else(|| {
         let sentence = format!("offer the WebSocket subprotocol `{WEBSOCKET_BINARY}` or `{WEBSOCKET_JSON}`");
         Denial::new(Class::BadRequest, sentence).and_close()
     })
@@ -158,6 +164,16 @@ mod tests {
             let with: Vec<_> = offers.iter().map(|offer| (name, *offer)).collect();
             assert_eq!(judge(Method::GET, Version::HTTP_11, name, &with).unwrap().dialect, dialect, "{offers:?}");
         }
+    }
+
+    #[test]
+    fn a_list_is_looked_at_as_far_as_a_browser_would_write_one() {
+        let name = "sec-websocket-protocol";
+        let offer = |others: usize| {
+            let value = format!("{}callboard.v1", "chat,".repeat(others));
+            judge(Method::GET, Version::HTTP_11, name, &[(name, &value)]).map(|handshake| handshake.dialect)
+        };
+        assert_eq!((offer(VALUES_MAX - 1), offer(VALUES_MAX)), (Ok(Dialect::Binary), Err(400)));
     }
 
     #[test]

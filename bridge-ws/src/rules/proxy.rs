@@ -1,5 +1,6 @@
 //! What trusted proxies say of who stands behind them; what anybody else says of that is not heard.
 
+use std::iter;
 use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, header};
@@ -16,6 +17,9 @@ pub enum ProxyHeader {
     Forwarded,
 }
 
+/// Proxies in a row that are looked behind: a visitor may write thousands of them.
+const HOPS_MAX: usize = 32;
+
 /// Who stands at the far end of the proxies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Client {
@@ -28,9 +32,8 @@ pub(super) struct Client {
 pub(super) fn client(peer: IpAddr, is_tls: bool, trusted: &[IpNet], kind: ProxyHeader, headers: &HeaderMap) -> Client {
     let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address.to_canonical()));
     let mut client = Client { address: peer.to_canonical(), is_tls };
-    let hops = hops(kind, headers);
     // Each proxy writes behind the others, so the last entry is from the one that we speak with.
-    for hop in hops.iter().rev() {
+    for hop in hops(kind, headers) {
         if !is_trusted(client.address) {
             break;
         }
@@ -49,28 +52,23 @@ struct Hop {
     is_tls: Option<bool>,
 }
 
+/// Who stands behind whom, the nearest first.
 fn hops(kind: ProxyHeader, headers: &HeaderMap) -> Vec<Hop> {
     match kind {
         ProxyHeader::XForwarded => {
-            let protos = values(headers, "x-forwarded-proto");
-            let mut hops: Vec<Hop> = values(headers, "x-forwarded-for")
-                .into_iter()
-                .map(|value| Hop { address: address(value), is_tls: None })
-                .collect();
             // Most proxies write one scheme, whatever the number of addresses: that of their own client.
-            for (hop, proto) in hops.iter_mut().rev().zip(protos.iter().rev()) {
-                hop.is_tls = Some(is_tls(proto));
-            }
-            hops
+            let schemes = values(headers, "x-forwarded-proto").map(Some).chain(iter::repeat(None));
+            let addresses = values(headers, "x-forwarded-for").zip(schemes);
+            addresses.map(|(value, scheme)| Hop { address: address(value), is_tls: scheme.map(is_tls) }).collect()
         }
-        ProxyHeader::Forwarded => values(headers, header::FORWARDED.as_str()).into_iter().map(forwarded).collect(),
+        ProxyHeader::Forwarded => values(headers, header::FORWARDED.as_str()).map(forwarded).collect(),
     }
 }
 
-/// The comma-separated values of a field, in the order of the message.
-fn values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
-    let fields = headers.get_all(name).into_iter();
-    fields.flat_map(|field| field.to_str().unwrap_or_default().split(',')).map(str::trim).collect()
+/// The last of the comma-separated values of a field, the very last first.
+fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
+    let fields = headers.get_all(name).into_iter().rev();
+    fields.flat_map(|field| field.to_str().unwrap_or_default().rsplit(',')).map(str::trim).take(HOPS_MAX)
 }
 
 fn forwarded(element: &str) -> Hop {
@@ -108,6 +106,13 @@ mod tests {
         }
         let client = client(peer.parse().unwrap(), false, &trusted, kind, &headers);
         (client.address.to_string(), client.is_tls)
+    }
+
+    #[test]
+    fn a_row_of_proxies_without_end_is_followed_for_a_while() {
+        let row = |trusted: usize| -> &'static str { format!("1.1.1.1{}", ",10.0.0.2".repeat(trusted)).leak() };
+        let told = |trusted| told("10.0.0.1", &[("x-forwarded-for", row(trusted))], ProxyHeader::XForwarded).0;
+        assert_eq!((told(HOPS_MAX - 1).as_str(), told(HOPS_MAX).as_str()), ("1.1.1.1", "10.0.0.2"));
     }
 
     #[test]
