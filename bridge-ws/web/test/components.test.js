@@ -104,7 +104,9 @@ promise('a callback that renders the component hears each message once', async (
   }));
   await broker.welcome();
   await broker.subscribed();
-  for (const [before, text] of ['one', 'two', 'three'].entries()) await scene.act(() => broker.message(11 + before, text));
+  for (const [before, text] of ['one', 'two', 'three'].entries()) {
+    await scene.act(() => broker.message(11 + before, text));
+  }
   assert.equal(scene.text, 'one two three');
 });
 
@@ -288,6 +290,17 @@ promise('a provider with another address moves its components there', async (sce
   broker.message(11, 'x');
   assert.equal(broker.socket.url, String(scene.url));
   assert.deepEqual([broker.sockets.length, heard], [2, [['', 'x', 'a']]]);
+});
+
+promise('where there is no WebSocket the hooks say so, and the page stands', async (scene) => {
+  const { clock, h } = scene;
+  const ends = new Set();
+  const Widget = widget(scene, []);
+  scene.options.WebSocket = undefined;
+  const options = { onEnd: (error) => ends.add(error.class) };
+  await scene.render(h(Widget, { channel: 'a', options }), h('b', null, 'stands'));
+  await clock.advance(1000);
+  assert.deepEqual([...ends, scene.text], ['no-websocket', 'stands']);
 });
 
 promise('who mounts after the connection was closed for good opens another one', async (scene) => {

@@ -200,6 +200,22 @@ test('a gap makes it run at once', async () => {
   assert.deepEqual([run.runs.length, polling.state.isSlow], [1, true]);
 });
 
+test('while the broker behind a bridge is away it runs at the interval, and is slow when it is back', async () => {
+  const run = source();
+  const { broker, clock, polling } = await setUpSlow(run);
+  broker.suspend(1);
+  await clock.advance(2 * INTERVAL);
+  assert.equal(run.runs.length, 2);
+  broker.say({ kind: 'Resumed', nonce: 1 });
+  await clock.advance(250);
+  await broker.welcomeAgain();
+  assert.equal(polling.state.isSlow, false);
+  await broker.subscribed();
+  assert.equal(polling.state.isSlow, true);
+  await clock.advance(9 * INTERVAL);
+  assert.equal(run.runs.length, 2);
+});
+
 test('a gap during a run causes one more behind it', async () => {
   const run = source({ isQuick: false });
   const { broker } = await setUpLive(run);
