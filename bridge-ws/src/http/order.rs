@@ -6,6 +6,7 @@ use callboard_protocol::Payload;
 use callboard_protocol::codec::decode_client;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::ClientFrame;
+use callboard_protocol::limits::KEY_BYTES_MAX;
 use serde::de::{DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -159,6 +160,10 @@ fn content(item: &Item<'_>) -> Result<(Option<String>, Payload), String> {
     let frame = format!(r#"{{"kind":"Publish","channel":"","key":{key},"payload":{payload}}}"#);
     let body = Dialect::Json.decode(Incoming::Text(&frame), [0; 16]).map_err(|refused| refused.sentence)?;
     match decode_client(&body) {
+        // Each channel's message has the key, so it is bounded before there are many of them.
+        Ok(ClientFrame::Publish(publish)) if publish.key.is_some_and(|key| key.len() > KEY_BYTES_MAX) => {
+            Err(format!("a message key has at most {KEY_BYTES_MAX} bytes"))
+        }
         Ok(ClientFrame::Publish(publish)) => Ok((publish.key.map(str::to_owned), publish.payload.share(&body))),
         Ok(_) | Err(_) => Err("it is no message".into()),
     }

@@ -205,3 +205,36 @@ async fn bodies_under_way_share_a_bound_and_whoever_passes_it_is_told_when_to_co
     }
     assert_eq!(post(&house, &format!("{JSON}{KEY}"), message).await.status, 200, "room comes back");
 }
+
+#[tokio::test]
+async fn an_answer_repeats_channels_alone_each_escaped_and_once() {
+    let house = House::open().await;
+    let long = "x".repeat(900_000);
+    for channel in
+        ["//\"},{\"position\":1}", "//</script>\u{1}\u{7f}\u{2028}\r\n", "//ü\u{1f3ad}\\", &format!("//{long}")]
+    {
+        let body = serde_json::json!({ "channel": channel, "payload": "hi" }).to_string();
+        let answer = post(&house, &format!("{JSON}{KEY}"), &body).await;
+        assert_eq!((answer.status, answer.field("x-content-type-options")), (400, Some("nosniff")));
+        assert_eq!(answer.field("content-type"), Some("application/json"));
+        assert!(answer.body.len() < body.len() + 200, "{} bytes for {}", answer.body.len(), body.len());
+        assert!(!answer.body.trim_end().contains(|letter| letter < ' '), "{:.200}", answer.body);
+        let told: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(told["results"].as_array().map(Vec::len), Some(1));
+        assert_eq!(told["results"][0]["channel"], channel);
+    }
+    for body in [
+        format!(r#"{{"{long}":1}}"#),
+        format!(r#"{{"channel":["{long}"],"payload":"hi"}}"#),
+        format!(r#"{{"messages":{{"{long}":1}}}}"#),
+        format!(r#"{{"messages":[{{"{long}":1}}]}}"#),
+        format!(r#"{{"channels":[{{"{long}":1}}],"payload":"hi"}}"#),
+        format!(r#"{{"channel":"demo","payload":{{"kind":"{long}"}}}}"#),
+        format!(r#"{{"channel":"demo","payload":{{"{long}":1}}}}"#),
+        format!(r#"{{"channel":"demo","key":"{long}","payload":"hi"}}"#),
+        long,
+    ] {
+        let answer = post(&house, &format!("{JSON}{KEY}"), &body).await;
+        assert!(answer.status >= 400 && answer.body.len() < 400, "{} {:.500}", answer.status, answer.body);
+    }
+}
