@@ -109,7 +109,7 @@ pub(crate) fn introduced(body: &Bytes) -> Result<Introduced, Ending> {
 
 /// PROTOCOL.md, "Visitors": a bridge has the right from the broker's operator, who may take it back at any time.
 fn check_right(introducer: &Introducer, local: &Local) -> Result<(), Ending> {
-    let may = |key: &KeyId| local.rules.keys.may_bridge(key);
+    let may = |key: &KeyId| local.rules.keys.may_bridge(key, Instant::now());
     match introducer.key() {
         None => Err(Ending::because(Code::OutOfOrder, "the bridge's own session no longer has the right to introduce")),
         Some(key) if !may(&key) => {

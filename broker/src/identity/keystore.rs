@@ -3,10 +3,11 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use callboard_protocol::limits;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::apikey::{ApiKey, KeyId};
 use super::keyfile::{self, StoredKey};
@@ -23,11 +24,15 @@ const FILE: &str = "keys.toml";
 /// The file that whoever changes the keys holds locked.
 const LOCK: &str = "keys.lock";
 
+/// For how long a look at the file holds for the rights of bridges: a thousand browsers that come back together through one
+/// ask for it a thousand times.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// The API keys of one data directory.
 ///
 /// Every [`verify`](Self::verify) looks whether the file was replaced since it was read (one `stat`), so that a new key
-/// works, and a revoked one stops working, from the next authentication on. A file that turned unreadable or wrong
-/// leaves the keys as they were and is told in the log.
+/// works, and a revoked one stops working, from the next authentication on. For what a bridge may, one look a second is
+/// enough. A file that turned unreadable or wrong leaves the keys as they were and is told in the log.
 #[derive(Debug)]
 pub struct KeyStore {
     data_dir: PathBuf,
@@ -64,6 +69,8 @@ pub enum KeyError {
 struct Snapshot {
     stamp: Option<Stamp>,
     keys: Vec<StoredKey>,
+    /// When the file was last looked at for the rights of bridges.
+    looked: Option<Instant>,
 }
 
 /// What tells one content of the file from another. Every change replaces the file, so the inode alone would nearly do.
@@ -101,11 +108,14 @@ impl KeyStore {
         })
     }
 
-    /// Whether the key of this id may, at this moment, open sessions for others.
+    /// Whether the key of this id may open sessions for others, as the file said at most [`LOOK_EVERY`] before `now`.
     #[must_use]
-    pub fn may_bridge(&self, id: &KeyId) -> bool {
+    pub(crate) fn may_bridge(&self, id: &KeyId, now: Instant) -> bool {
         let mut snapshot = self.snapshot.lock();
-        self.follow(&mut snapshot);
+        if snapshot.looked.is_none_or(|looked| now.saturating_duration_since(looked) >= LOOK_EVERY) {
+            self.follow(&mut snapshot);
+            snapshot.looked = Some(now);
+        }
         snapshot.keys.iter().any(|stored| stored.id == *id && stored.rights.bridge)
     }
 
@@ -197,7 +207,7 @@ impl KeyStore {
             Err(error) => return Err(self.failed(error)),
         };
         let keys = keyfile::parse(&text).map_err(|sentence| KeyError::Malformed { path, sentence })?;
-        Ok(Snapshot { stamp, keys })
+        Ok(Snapshot { stamp, keys, looked: None })
     }
 
     fn write(&self, keys: &[StoredKey]) -> Result<(), KeyError> {
@@ -275,9 +285,31 @@ mod tests {
         let bridge = command.create_with("edge", Rights { bridge: true }).expect("a key");
         let known = |key: &ApiKey| broker.verify(&key.reveal()).expect("known");
         assert_eq!((known(&plain).bridge, known(&bridge).bridge), (None, Some(bridge.id().clone())));
-        assert_eq!((broker.may_bridge(plain.id()), broker.may_bridge(bridge.id())), (false, true));
+        let now = Instant::now();
+        assert_eq!((broker.may_bridge(plain.id(), now), broker.may_bridge(bridge.id(), now)), (false, true));
         command.revoke(bridge.id()).expect("revoked");
-        assert!(!broker.may_bridge(bridge.id()));
+        assert!(!broker.may_bridge(bridge.id(), now + LOOK_EVERY));
+    }
+
+    #[test]
+    fn rights_are_looked_at_once_a_second_and_credentials_every_time() {
+        let home = tempfile::tempdir().expect("a directory");
+        let (broker, command) = (open(&home), open(&home));
+        let bridge = command.create_with("edge", Rights { bridge: true }).expect("a key");
+        let now = Instant::now();
+        assert!(broker.may_bridge(bridge.id(), now));
+        command.revoke(bridge.id()).expect("revoked");
+        let within = now + LOOK_EVERY - Duration::from_millis(1);
+        assert!(broker.may_bridge(bridge.id(), within), "nobody has looked since");
+        assert_eq!(broker.verify(&bridge.reveal()), None);
+        assert!(!broker.may_bridge(bridge.id(), within), "what was seen for a credential holds for a right");
+        let other = command.create_with("edge", Rights { bridge: true }).expect("a key");
+        let now = within + LOOK_EVERY;
+        assert!(broker.may_bridge(other.id(), now));
+        command.revoke(other.id()).expect("revoked");
+        let mut looks = (1..10).map(|tenth| now + LOOK_EVERY * tenth / 10);
+        assert!(looks.all(|now| broker.may_bridge(other.id(), now)), "asking puts the next look off to no later time");
+        assert!(!broker.may_bridge(other.id(), now + LOOK_EVERY));
     }
 
     #[test]
