@@ -146,13 +146,21 @@ pub(crate) const SEND_WINDOW: u64 = 512 << 10;
 /// more than QUIC sends unasked before the first acknowledgement.
 pub(crate) const SEND_WINDOW_SMALL: u64 = 16 << 10;
 
-/// Bytes that all visitors of one bridge may send before the broker took them, beside what those have that are held: four
-/// of them may fill their streams' windows between two of its turns.
+/// Bytes that all visitors of one bridge may send before the broker took them, beside what the stuck are lent: four of them
+/// may fill their streams' windows between two of its turns.
 pub(crate) const BRIDGE_RECEIVE_WINDOW: u32 = 4 * RECEIVE_WINDOW;
 
 /// Bytes that are sent to one bridge and not acknowledged: two kilobytes for each of a thousand browsers. An edge is far
 /// away by its nature; with 50 ms to it this is forty megabytes a second.
 pub(crate) const BRIDGE_SEND_WINDOW: u64 = 2 << 20;
+
+/// Sessions of one bridge that may be stuck at once, each lent a stream's window. Who reads is stuck for moments, if at all.
+/// Fourteen megabytes, less than the bridge has itself; a thousand would take what there is for everybody.
+pub(crate) const LOANS_MAX: u32 = 16;
+
+/// Bytes behind what waits for a visitor's own reading that are read before it is stuck: four hundred further subscriptions
+/// of a page that comes back to more channels than are replayed at once.
+pub(crate) const READ_ON_BYTES: usize = 16 << 10;
 
 /// How many times its bytes a small piece takes in QUIC, which keeps each in a buffer of its own until it is acknowledged.
 pub(crate) const SMALL_PIECES: u64 = 8;
@@ -193,4 +201,5 @@ const _: () = assert!(
     CHANNEL_GRACE.as_secs() >= IDLE_TIMEOUT.as_secs() + 30,
     "a client comes back to its channel though it noticed late and paused"
 );
+const _: () = assert!(LOANS_MAX < u32::MAX / RECEIVE_WINDOW / 4, "the largest window is a number of 32 bits");
 const _: () = assert!(CHUNK_BYTES <= FILL_BYTES && FILL_BYTES <= OUTBOX_BYTES, "a fill is whole chunks of an outbox");

@@ -4,8 +4,8 @@ use callboard_bridge_ws::BODY_COPIES;
 
 use super::{Config, OUTBOX_BYTES_FREE};
 use crate::defaults::{
-    BRIDGE_BYTES, BRIDGE_STREAM_BYTES, INCOMING_BYTES, PARTIAL_BYTES_FREE, RECEIVE_WINDOW, RECEIVE_WINDOW_SMALL,
-    SEND_WINDOW, SEND_WINDOW_SMALL, SLOTS_MAX, SMALL_PIECES,
+    BRIDGE_BYTES, BRIDGE_STREAM_BYTES, INCOMING_BYTES, LOANS_MAX, PARTIAL_BYTES_FREE, RECEIVE_WINDOW,
+    RECEIVE_WINDOW_SMALL, SEND_WINDOW, SEND_WINDOW_SMALL, SLOTS_MAX, SMALL_PIECES,
 };
 
 /// The program, its threads' stacks and what they are just working on.
@@ -84,9 +84,9 @@ impl Config {
         let receive = |window: u32| u64::from(window) / 2 * 7;
         let small = send_small + receive(RECEIVE_WINDOW_SMALL);
         let large = SEND_WINDOW - SEND_WINDOW_SMALL + receive(RECEIVE_WINDOW - RECEIVE_WINDOW_SMALL);
-        // Any connection may be a bridge's, whose windows are larger than those that it lends to its visitors.
-        let bridge =
-            size(BRIDGE_BYTES).saturating_add(size(limits.bridge_sessions).saturating_mul(size(BRIDGE_STREAM_BYTES)));
+        // Any connection may be a bridge's, that has larger windows and lends to its visitors.
+        let bridge = (size(BRIDGE_BYTES) + u64::from(LOANS_MAX) * receive(RECEIVE_WINDOW))
+            .saturating_add(size(limits.bridge_sessions).saturating_mul(size(BRIDGE_STREAM_BYTES)));
         let larger = size(limits.window_bytes).min(connections.saturating_mul(large.max(bridge)));
         let subscriptions = size(limits.subscriptions).min(connections.saturating_mul(size(self.subscriptions_max)));
         let mut terms = vec![

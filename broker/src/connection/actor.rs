@@ -27,7 +27,7 @@ use super::registry::Registry;
 use super::session::Session;
 use super::socket::{Gone, Socket};
 use super::writer::Writer;
-use crate::defaults::{CHUNKS_A_READ, CONNECTION_MAILBOX, LINGER};
+use crate::defaults::{CHUNKS_A_READ, CONNECTION_MAILBOX, LINGER, READ_ON_BYTES};
 use crate::limit::Inbox;
 use crate::metrics::{Metrics, Present};
 
@@ -75,6 +75,8 @@ pub(crate) struct Actor {
     reading: bool,
     /// Whether there is more in what was read than was decoded.
     more: bool,
+    /// Whether the stream's end was read before what came ahead of it was decoded.
+    finished: bool,
     /// Set when the session is to end: nothing is read any more, and what is left goes out.
     ending: bool,
     /// Whether a frame may be out in part: nothing more can be said on the stream then.
@@ -119,6 +121,7 @@ impl Actor {
             writer: Writer::default(),
             inbox,
             reading: true,
+            finished: false,
             ending: false,
             torn: false,
             timer: Some(Box::pin(sleep_until(patience.hello))),
@@ -136,7 +139,8 @@ impl Actor {
     async fn news(&mut self, mailbox: &mut MailboxReceiver<Box<Self>>, chunks: &mut [Bytes]) -> News {
         let (hungry, unaware) = (!self.writer.is_pending() && !self.writer.is_replaying(), !self.ending);
         let clear = self.session.is_clear();
-        let (takes, full) = (clear && (self.more || self.reading), self.inbox.is_full());
+        let (takes, reads_on, full) = (clear && (self.more || self.reading), self.reads_on(), self.inbox.is_full());
+        let reads = (takes && !self.more) || reads_on;
         tokio::select! {
             biased;
             signal = mailbox.recv() => News::Signal(signal),
@@ -146,9 +150,9 @@ impl Actor {
             () = poll_fn(|cx| self.outbox.poll_news(cx, hungry, unaware)) => News::Outbox,
             () = std::future::ready(()), if !self.writer.is_pending() && self.writer.is_replaying() => News::Outbox,
             () = self.session.room(), if !clear => News::Room,
-            () = self.inbox.room(), if takes && full => News::Room,
+            () = self.inbox.room(), if (takes || reads_on) && full => News::Room,
             () = std::future::ready(()), if takes && !full && self.more => News::More,
-            read = self.socket.inward.read(chunks, &self.inbox), if takes && !full && !self.more => News::Read(read),
+            read = self.socket.inward.read(chunks, &self.inbox), if reads && !full => News::Read(read),
             () = ring(&mut self.timer) => News::Timer,
         }
     }
@@ -207,11 +211,24 @@ impl Actor {
         }
     }
 
-    /// A session that is read no further must not keep others of its connection from being read.
-    fn note_held(&mut self) {
-        if let Err(ending) = self.socket.hold(!self.ending && !self.session.is_clear()) {
+    /// Whether something is said behind what waits for the peer's own reading, and is read all the same: little of it takes
+    /// less here than a window does that is left to it.
+    fn reads_on(&self) -> bool {
+        self.waits_unread() && self.deframer.buffered_bytes() < READ_ON_BYTES
+    }
+
+    /// A session that is read no further must not keep others of its connection from being read. A full channel keeps them
+    /// for moments at most, and waits for no peer.
+    fn note_stuck(&mut self) {
+        let is_stuck = self.waits_unread() && !self.reads_on();
+        if let Err(ending) = self.socket.note_stuck(is_stuck) {
             self.outbox.end(ending);
         }
+    }
+
+    /// Whether others share the connection on which the peer still talks, and does not read.
+    fn waits_unread(&self) -> bool {
+        self.reading && self.socket.is_shared() && self.session.awaits_its_peer()
     }
 
     /// When the timer rings: the session was not opened in time, or what was left did not go out in time.
@@ -296,7 +313,7 @@ impl kameo::Actor for Box<Actor> {
             }
             let over = self.fill();
             self.note_clear();
-            self.note_held();
+            self.note_stuck();
             if let Some(ending) = over {
                 self.close(&ending).await;
                 return Ok(None);

@@ -1,8 +1,7 @@
 //! What the sessions on one bridge's connection share: the right to be there, and its windows. It reads and writes nothing.
 //!
-//! A stream's window is the same for every connection, and a session that is held leaves what fills it unread. So that this
-//! never takes the connection's window from the others, each held session is lent as much beside it. What was lent is kept
-//! for the connection's life and lent again: QUIC cannot call it back.
+//! A stream's window is the same for every connection, and a session that is stuck leaves what fills it unread. So that this
+//! never takes the connection's window from the others, each stuck session is lent as much beside it.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,15 +12,13 @@ use quinn::VarInt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::ending::Ending;
+use super::loan::Loan;
 use super::outbox::Outbox;
 use super::socket::Socket;
-use crate::defaults::{BRIDGE_BYTES, BRIDGE_RECEIVE_WINDOW, BRIDGE_SEND_WINDOW, BRIDGE_STREAM_BYTES, RECEIVE_WINDOW};
+use crate::defaults::{BRIDGE_BYTES, BRIDGE_RECEIVE_WINDOW, BRIDGE_SEND_WINDOW, BRIDGE_STREAM_BYTES};
 use crate::identity::KeyId;
 use crate::limit::Share;
 use crate::metrics::{Metrics, Present};
-
-/// What a lent window takes: as any window of receiving (`Windows`).
-const LENT_BYTES: usize = RECEIVE_WINDOW as usize / 2 * 7;
 
 /// A connection on which sessions are opened for visitors.
 #[derive(Debug)]
@@ -31,21 +28,9 @@ pub(crate) struct Bridge {
     outbox: Arc<Outbox>,
     /// Under which key it opens sessions; `None` once its own session is somebody else's.
     key: Mutex<Option<KeyId>>,
-    lent: Mutex<Lent>,
+    loan: Mutex<Loan>,
     metrics: Arc<Metrics>,
     _present: Present,
-}
-
-/// The windows that are lent.
-#[derive(Debug)]
-struct Lent {
-    /// Sessions that are held now.
-    held: u32,
-    /// As many as were held at once so far.
-    windows: u32,
-    share: Share,
-    /// What the bridge has without any.
-    share_bytes: usize,
 }
 
 impl Bridge {
@@ -58,8 +43,7 @@ impl Bridge {
         outbox: &Arc<Outbox>,
         metrics: &Arc<Metrics>,
     ) -> Option<Self> {
-        let share_bytes = BRIDGE_BYTES + sessions as usize * BRIDGE_STREAM_BYTES;
-        if !share.resize(share_bytes) {
+        if !share.resize(BRIDGE_BYTES + sessions as usize * BRIDGE_STREAM_BYTES) {
             return None;
         }
         connection.set_send_window(BRIDGE_SEND_WINDOW);
@@ -69,31 +53,32 @@ impl Bridge {
             connection: connection.clone(),
             outbox: Arc::clone(outbox),
             key: Mutex::new(Some(key)),
-            lent: Mutex::new(Lent { held: 0, windows: 0, share, share_bytes }),
+            loan: Mutex::new(Loan::of(share)),
             metrics: Arc::clone(metrics),
             _present: Present::new(metrics, |metrics| &metrics.bridges),
         })
     }
 
-    /// One session more is held. Whether there is room for what it leaves unread.
+    /// One session more is stuck. Whether there is room for what it leaves unread.
     fn lend(&self) -> bool {
-        let mut lent = self.lent.lock();
-        if lent.held == lent.windows {
-            let windows = lent.windows + 1;
-            let bytes = lent.share_bytes + windows as usize * LENT_BYTES;
-            let window = BRIDGE_RECEIVE_WINDOW.saturating_add(windows.saturating_mul(RECEIVE_WINDOW));
-            if !lent.share.resize(bytes) {
-                return false;
-            }
-            lent.windows = windows;
-            self.connection.set_receive_window(VarInt::from_u32(window));
-        }
-        lent.held += 1;
-        true
+        let mut loan = self.loan.lock();
+        let window = loan.lend();
+        self.set_window(window);
+        window.is_some()
     }
 
-    fn take_back(&self) {
-        self.lent.lock().held -= 1;
+    /// So many bytes were read of some session.
+    fn after_read(&self, bytes: usize) {
+        let mut loan = self.loan.lock();
+        let window = loan.after_read(bytes);
+        self.set_window(window);
+    }
+
+    /// Called under the loan's lock, so that windows are set in the order in which they were reckoned.
+    fn set_window(&self, window: Option<u32>) {
+        if let Some(window) = window {
+            self.connection.set_receive_window(VarInt::from_u32(window));
+        }
     }
 }
 
@@ -125,7 +110,7 @@ impl Introducer {
     pub(crate) fn visit(&self) -> Visit {
         Visit {
             bridge: Arc::clone(&self.bridge),
-            is_held: false,
+            is_stuck: false,
             _present: Present::new(&self.bridge.metrics, |metrics| &metrics.visitors),
             _open: self.visits.clone(),
         }
@@ -136,35 +121,40 @@ impl Introducer {
 #[derive(Debug)]
 pub(crate) struct Visit {
     bridge: Arc<Bridge>,
-    is_held: bool,
+    is_stuck: bool,
     _present: Present,
     _open: mpsc::Sender<Infallible>,
 }
 
 impl Visit {
-    /// Notes whether what the visitor says is left unread.
+    /// Notes whether what the visitor says is left unread until it reads itself.
     ///
     /// # Errors
     ///
     /// How its session ends if there is no room for that.
-    pub(super) fn hold(&mut self, is_held: bool) -> Result<(), Ending> {
-        if is_held == self.is_held {
+    pub(super) fn note_stuck(&mut self, is_stuck: bool) -> Result<(), Ending> {
+        if is_stuck == self.is_stuck {
             return Ok(());
         }
-        if !is_held {
-            self.bridge.take_back();
+        if !is_stuck {
+            self.bridge.loan.lock().end();
         } else if !self.bridge.lend() {
             return Err(Ending::because(Code::Overloaded, "too many peers say more than they let be answered"));
         }
-        self.is_held = is_held;
+        self.is_stuck = is_stuck;
         Ok(())
+    }
+
+    /// Notes that so much of what the visitor says was read.
+    pub(super) fn after_read(&self, bytes: usize) {
+        self.bridge.after_read(bytes);
     }
 }
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        if self.is_held {
-            self.bridge.take_back();
+        if self.is_stuck {
+            self.bridge.loan.lock().end();
         }
     }
 }

@@ -9,6 +9,7 @@ mod bridge;
 mod ending;
 mod gate;
 mod hello;
+mod loan;
 mod measure;
 mod messages;
 mod outbox;

@@ -150,6 +150,14 @@ impl Session {
         self.births.fill(self.limits.births, now);
     }
 
+    /// The same for what was read while something is held, and is not decoded before that is taken.
+    pub(crate) fn read_on(&mut self, bytes: usize) {
+        self.begin_read(self.read_bytes + bytes);
+        if self.awaits_its_peer() {
+            self.set_aside();
+        }
+    }
+
     /// Takes a frame that was decoded from `body`.
     ///
     /// # Errors
@@ -272,6 +280,11 @@ impl Session {
         self.held.is_empty()
     }
 
+    /// Whether what is held waits until the peer has read what it asked for. A channel that is full waits for nobody.
+    pub(crate) fn awaits_its_peer(&self) -> bool {
+        matches!(self.obstacle, Some(Obstacle::Replays(_)))
+    }
+
     fn hand_over_held(&mut self) {
         let is_held_already = matches!(self.obstacle.take(), Some(Obstacle::Channel(_)));
         while let Some((mut slot, mut input)) = self.held.pop_front() {
@@ -317,27 +330,22 @@ impl Session {
         join.permit.is_none().then(|| Arc::clone(replays))
     }
 
-    /// Ready when everything held was taken; never while nothing is held. May be dropped and called again.
+    /// Ready when some of what is held may have been taken; never while nothing is held. May be dropped and called again.
     pub(crate) async fn room(&mut self) {
-        if self.obstacle.is_none() {
-            return std::future::pending().await;
-        }
-        while let Some(obstacle) = self.obstacle.clone() {
-            match obstacle {
-                Obstacle::Replays(replays) => drop(replays.acquire().await),
-                Obstacle::Channel(room) => {
-                    let mut notified = pin!(room.notified());
-                    // Listens before it tries again, so that room made in between is not missed.
-                    notified.as_mut().enable();
-                    self.hand_over_held();
-                    match &self.obstacle {
-                        Some(Obstacle::Channel(now)) if Arc::ptr_eq(&room, now) => notified.await,
-                        Some(_) | None => continue,
-                    }
+        match self.obstacle.clone() {
+            None => std::future::pending().await,
+            Some(Obstacle::Replays(replays)) => drop(replays.acquire().await),
+            Some(Obstacle::Channel(room)) => {
+                let mut notified = pin!(room.notified());
+                // Listens before it tries again, so that room made in between is not missed.
+                notified.as_mut().enable();
+                self.hand_over_held();
+                if matches!(&self.obstacle, Some(Obstacle::Channel(now)) if Arc::ptr_eq(&room, now)) {
+                    notified.await;
                 }
             }
-            self.hand_over_held();
         }
+        self.hand_over_held();
     }
 
     fn slot_for(&mut self, channel: &ChannelName, input: &Input) -> Result<Arc<Slot>, Refusal> {

@@ -96,10 +96,15 @@ impl Socket {
         }
     }
 
-    /// Notes whether what the peer says is left unread for now.
-    pub(super) fn hold(&mut self, is_held: bool) -> Result<(), Ending> {
+    /// Whether others are read on the same connection.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.line, Line::Shared(_))
+    }
+
+    /// Notes whether what the peer says is left unread until it reads itself.
+    pub(super) fn note_stuck(&mut self, is_stuck: bool) -> Result<(), Ending> {
         match &mut self.line {
-            Line::Shared(visit) => visit.hold(is_held),
+            Line::Shared(visit) => visit.note_stuck(is_stuck),
             Line::Quic(..) => Ok(()),
             #[cfg(feature = "simulation")]
             Line::Pipe(_) => Ok(()),
@@ -124,11 +129,11 @@ impl Socket {
         }
     }
 
-    /// Makes room for more of a peer that sent this many bytes at once.
+    /// Fits the window to a peer that sent this many bytes at once.
     pub(super) fn after_read(&mut self, bytes: usize) {
         match &mut self.line {
             Line::Quic(connection, windows) => windows.after_read(connection, bytes),
-            Line::Shared(_) => {}
+            Line::Shared(visit) => visit.after_read(bytes),
             #[cfg(feature = "simulation")]
             Line::Pipe(_) => {}
         }

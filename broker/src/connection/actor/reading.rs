@@ -23,8 +23,13 @@ impl Actor {
             copied.extend_from_slice(&std::mem::take(chunk));
         }
         self.deframer.handle_bytes(copied.into());
-        self.session.begin_read(bytes);
-        self.take_more();
+        if self.session.is_clear() {
+            self.session.begin_read(bytes);
+            self.take_more();
+        } else {
+            self.session.read_on(bytes);
+            self.more = true;
+        }
     }
 
     /// Takes frames out of what was read and hands them over.
@@ -34,6 +39,7 @@ impl Actor {
         match verdict
             .and_then(|()| if self.more { Ok(()) } else { self.session.hold_partial(self.deframer.buffered_bytes()) })
         {
+            Ok(()) if self.finished && !self.more => self.stop_reading(Ok(())),
             Ok(()) => {}
             Err(ending) => {
                 (self.reading, self.more) = (false, false);
@@ -68,6 +74,7 @@ impl Actor {
     pub(super) fn stop_reading(&mut self, ended: Result<(), Gone>) {
         self.reading = false;
         match ended {
+            Ok(()) if self.more => self.finished = true,
             // A client that ends its half without a word is done as well.
             Ok(()) if !self.deframer.is_mid_frame() => self.outbox.end(Ending::plain(Code::Finished)),
             Ok(()) => self.outbox.end(Ending::because(Code::Malformed, "the stream ended within a frame")),
