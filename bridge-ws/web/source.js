@@ -38,8 +38,13 @@ export class Source {
     if (source === undefined) {
       source = new Source(() => client);
       source.#isGiven = true;
-      source.#take(client);
       GIVEN.set(client, source);
+      try {
+        source.#take(client);
+      } catch (error) {
+        // This happens while components render. What they need of a closed client is refused in their effects.
+        if (/** @type {any} */ (error).class !== 'closed') throw error;
+      }
     }
     return source;
   }

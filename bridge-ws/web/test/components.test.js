@@ -276,6 +276,28 @@ promise('a provider closes the connection that it made, and no other one', async
   assert.equal(client.state.name, 'online');
 });
 
+promise('a client that was closed harms no render, and those who need it are told so', async (scene) => {
+  const { h, hooks, options } = scene;
+  const client = connect('wss://closed.test/', { ...options, shared: false });
+  await client.close();
+  const ends = [];
+  const Widget = widget(scene, []);
+  const Given = () => {
+    hooks.useMessageBus(client, 'a', () => {}, { onEnd: (error) => ends.push(error.class) });
+    return null;
+  };
+  for (let mount = 1; mount <= 2; mount += 1) {
+    await scene.renderAlone([
+      h(Given, { key: `given ${mount}` }),
+      h(hooks.MessageBusProvider, { key: `provided ${mount}`, client },
+        h(Widget, { channel: 'a', options: { onEnd: (error) => ends.push(error.class) } }), 'shown'),
+    ]);
+    assert.equal(scene.text, 'shown');
+  }
+  // In StrictMode each effect runs twice.
+  assert.deepEqual(ends, Array.from({ length: scene.isStrict ? 8 : 4 }, () => 'closed'));
+});
+
 promise('a provider with another address moves its components there', async (scene) => {
   const { broker, h } = scene;
   const heard = [];
