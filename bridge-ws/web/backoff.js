@@ -1,7 +1,7 @@
 // When to come back after a session ended: a pure state whose jitter is an argument; it has no clock and no timer.
 
 import { Return } from './close.js';
-import { AT_ONCE_JITTER_MS, RETRY_AFTER_CAP_MS, SESSION_IS_WELL_MS } from './defaults.js';
+import { AT_ONCE_JITTER_MS, RESUMED_PAUSE_MS_MAX, RETRY_AFTER_CAP_MS, SESSION_IS_WELL_MS } from './defaults.js';
 
 /** @import { Advice } from './close.js' */
 
@@ -20,6 +20,18 @@ import { AT_ONCE_JITTER_MS, RETRY_AFTER_CAP_MS, SESSION_IS_WELL_MS } from './def
  * @property {number} wait The pause: with full jitter, and never below the floor.
  * @property {number} floor What the broker asked for. Nothing makes the next attempt come earlier.
  */
+
+/** @type {Pause} */
+export const NO_PAUSE = Object.freeze({ wait: 0, floor: 0 });
+
+/**
+ * The pause on a socket that a bridge has kept, which the bridge does not keep without Hello for long.
+ * @param {number} left Of the pause since the last end.
+ * @param {number} random From 0 up to 1, evenly: what is cut short is spread as well.
+ */
+export function afterResumed(left, random) {
+  return left > RESUMED_PAUSE_MS_MAX ? RESUMED_PAUSE_MS_MAX * random : left;
+}
 
 /** The client's growing pause: full jitter, so it lies evenly between nothing and a bound that doubles. */
 export class Backoff {

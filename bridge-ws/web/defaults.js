@@ -48,6 +48,10 @@ export const ASLEEP_MS = 1_000;
  * "Suspended sessions"). */
 export const SUSPENDED_SILENCE_MS = 120_000;
 
+/** A bridge whose broker is back gives a page ten seconds to say Hello, as to who has just connected. The pause before
+ * that leaves most of them for a token that has to be fetched. */
+export const RESUMED_PAUSE_MS_MAX = 3_000;
+
 /** Browsers wake a hidden page's timers once a minute: what is later than this was not throttled but frozen. */
 export const FROZEN_MS = 90_000;
 

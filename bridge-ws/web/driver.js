@@ -1,7 +1,7 @@
 // The one way to a session: it opens one while something needs it, and decides when to come back. It knows nothing of
 // what is said there.
 
-import { Backoff } from './backoff.js';
+import { Backoff, NO_PAUSE, afterResumed } from './backoff.js';
 import { CloseCode, Return } from './close.js';
 import { GIVE_UP_PAUSE_MS, RETRY_AFTER_CAP_MS, SUBPROTOCOL, SUSPENDED_SILENCE_MS } from './defaults.js';
 import { CallboardError } from './error.js';
@@ -9,7 +9,7 @@ import { Liveness } from './liveness.js';
 import { noToken, opener, toCredential } from './options.js';
 import { watch } from './page.js';
 import { instance } from './random.js';
-import { Session } from './session.js';
+import { Session, later } from './session.js';
 import { Timer } from './timer.js';
 
 /** @import { Pause } from './backoff.js' */
@@ -214,12 +214,14 @@ export class Driver {
     this.#tell(stateOf('waiting', { reason: this.#why, retryAt }));
   }
 
-  /** It is back. One that comes and goes is not asked in a tight loop: the pause grows, as between sockets. */
+  /** It is back. One that comes and goes is not asked in a tight loop: the pause grows as far as the bridge allows. */
   #resumed() {
     // Until Welcome the attempt's own deadline holds.
     this.#liveness.end();
-    if (this.#passenger.isNeeded()) this.#begin(this.#pause.wait);
-    else this.#rest();
+    if (!this.#passenger.isNeeded()) return this.#rest();
+    const early = afterResumed(this.#leftOf(this.#pause.wait), this.#clock.random());
+    if (early > 0) this.#wait(early);
+    else this.#begin();
   }
 
   /** @param {End} end The session, or the attempt at one, is over. */
@@ -378,9 +380,6 @@ export class Driver {
   }
 }
 
-/** @type {Pause} */
-const NO_PAUSE = Object.freeze({ wait: 0, floor: 0 });
-
 /**
  * @param {State['name']} name
  * @param {Partial<State>} [more]
@@ -388,13 +387,4 @@ const NO_PAUSE = Object.freeze({ wait: 0, floor: 0 });
  */
 function stateOf(name, more) {
   return Object.freeze({ name, reason: null, retryAt: null, session: null, ...more });
-}
-
-/**
- * An end that says nothing of coming back.
- * @param {CallboardError} error
- * @returns {End}
- */
-function later(error) {
-  return { error, advice: Return.Later, retryAfter: null };
 }

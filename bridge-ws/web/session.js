@@ -233,7 +233,7 @@ export class Session {
   #fault(code, detail) {
     this.close(code, detail);
     const error = new CallboardError(code, 'broker-at-fault', `the broker broke the protocol: ${detail}`);
-    this.#handlers.end({ error, advice: Return.Later, retryAfter: null });
+    this.#handlers.end(later(error));
   }
 
   /**
@@ -283,4 +283,13 @@ function errorOf(code, reason, wasDialing) {
 function shortened(sentence) {
   const { read } = new TextEncoder().encodeInto(sentence, new Uint8Array(REASON_BYTES_MAX));
   return sentence.slice(0, read);
+}
+
+/**
+ * An end that says nothing of coming back.
+ * @param {CallboardError} error
+ * @returns {End}
+ */
+export function later(error) {
+  return { error, advice: Return.Later, retryAfter: null };
 }

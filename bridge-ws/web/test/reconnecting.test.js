@@ -307,3 +307,26 @@ test('a number of the session before says nothing of the channel that has it now
   broker.message(11, 'x');
   assert.deepEqual(heard.payloads, ['x']);
 });
+
+test('however often the broker came and went, on a kept socket Hello comes while the bridge waits for it', async () => {
+  for (const chance of [0, 0.5, 0.999]) {
+    const { client, broker, clock } = await setUpOnline();
+    clock.chance = 0.999;
+    for (let nonce = 1; nonce <= 20; nonce += 1) {
+      broker.suspend(nonce);
+      await clock.advance(30_000);
+      broker.say({ kind: 'Resumed', nonce });
+      await clock.advance(0);
+      broker.hear('Hello');
+    }
+    broker.suspend(21);
+    clock.chance = chance;
+    broker.say({ kind: 'Resumed', nonce: 21 });
+    await settled();
+    const left = chance === 0 ? 0 : client.state.retryAt - clock.time;
+    assert.ok(left <= 3000, `${left} ms`);
+    await clock.advance(left);
+    broker.hear('Hello');
+    assert.equal(broker.sockets.length, 1);
+  }
+});
