@@ -15,7 +15,7 @@ use super::{escape, program};
 
 const AFTER_HELP: &str = "\
 A running broker with the same data directory follows every change at once: a key that is revoked opens no session from \
-then on, and none for others a second later. Sessions that are open stay open.
+then on, and none for others a second later. Sessions that are open stay open, those of a bridge until its next visitor.
 
 Examples:
   callboard token new reporter
