@@ -14,7 +14,7 @@ import { Timer } from './timer.js';
  * Runs something at once, whenever a message comes on a channel, and now and again: every `intervalMs` after the last
  * run has ended, well or not; ten times more seldom while the bus proves that nothing was missed; never while the page
  * is hidden, and then at once when it is shown, if it is due. Two runs never overlap: what comes during one causes one
- * more behind it.
+ * more behind it. Only one that is given up after `timeoutMs` and does not heed its signal goes on beside the next one.
  *
  * The bus proves it while the channel is subscribed, the last run went well and began when it was, and no gap was told
  * since. What a run throws is reported to the page, and the interval begins anew.

@@ -110,7 +110,8 @@ export function useMessageBus(...given) {
 /**
  * Keeps what a component shows fresh: runs its newest callback at once, when `deps` change, when a message comes on the
  * channel, at a gap, and now and again: every `intervalMs`, ten times more seldom while the bus proves that nothing was
- * missed, never while the page is hidden. Two runs never overlap, also over a change of `deps`.
+ * missed, never while the page is hidden. Two runs never overlap, also over a change of `deps`, unless one is given up
+ * after `timeoutMs` and does not heed its signal.
  *
  * The callback is given `{ signal }`, which aborts when the component is gone or its `deps` have changed. Of `options`
  * the first ones hold.
