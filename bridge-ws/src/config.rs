@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::resource::Resource;
 use callboard_protocol::Millis;
 
+use crate::resource::Resource;
 use crate::rules::Rules;
 
 /// How the door opens and whom it lets in.
