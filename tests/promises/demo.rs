@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callboard::config::Rate;
 use callboard::demo::{BoxOffice, JOBS, Options, Program, SALES, SOLD};
 use callboard_client::{ChannelName, Client, Event, Payload, Subscription};
 use callboard_tests::{Broker, Process, soon};
 use serde_json::{Value, json};
 
-const QUICK: Options = Options { jobs: 4, tick: Duration::from_millis(1) };
+const QUICK: Options =
+    Options { jobs: 4, tick: Duration::from_millis(1), refusals: Rate { per_second: 10_000, burst: 10_000 } };
 
 /// Longer than any test.
 const SLOW: Duration = Duration::from_secs(3600);
@@ -112,7 +114,7 @@ async fn a_bad_request_is_told_what_there_is_and_harms_nobody() {
 async fn there_are_never_more_jobs_than_hands() {
     let broker = Broker::start().await;
     let client = broker.client().await;
-    let _program = program(&client, &office(), Options { jobs: 2, tick: SLOW }).await;
+    let _program = program(&client, &office(), Options { jobs: 2, tick: SLOW, ..QUICK }).await;
     let (mut first, mut second) = (ask(&client, "set").await, ask(&client, "costumes").await);
     for answers in [&mut first, &mut second] {
         assert_eq!(news(answers).await["percent"], 0);
@@ -120,6 +122,37 @@ async fn there_are_never_more_jobs_than_hands() {
     for _ in 0..10 {
         let answer = news(&mut ask(&client, "lights").await).await;
         assert!(answer["refused"].as_str().is_some_and(|sentence| sentence.contains("busy")), "{answer}");
+    }
+}
+
+/// Whether one who asks for what is no job is told so.
+async fn is_told(client: &Client) -> bool {
+    let mut answers = ask(client, "a pony").await;
+    // Whoever asked before has been judged when this is done.
+    goes_well(client).await;
+    publish(client, answers.channel().as_str(), Payload::json("{}")).await;
+    news(&mut answers).await["refused"].is_string()
+}
+
+#[tokio::test]
+async fn who_asks_for_nonsense_again_and_again_gets_no_more_channels_born_than_the_program_can_pay_for() {
+    let broker = Broker::start().await;
+    let client = broker.client().await;
+    let never_again = Options { refusals: Rate { per_second: 0, burst: 2 }, ..QUICK };
+    let _program = program(&client, &office(), never_again).await;
+    for is_allowed in [true, true, false, false] {
+        assert_eq!(is_told(&client).await, is_allowed);
+    }
+}
+
+#[tokio::test]
+async fn after_a_while_who_is_turned_away_is_told_so_again() {
+    let broker = Broker::start().await;
+    let client = broker.client().await;
+    let now_and_then = Options { refusals: Rate { per_second: 1, burst: 1 }, ..QUICK };
+    let _program = program(&client, &office(), now_and_then).await;
+    for _ in 0..2 {
+        soon("an answer", async { while !is_told(&client).await {} }).await;
     }
 }
 

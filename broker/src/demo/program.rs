@@ -1,12 +1,16 @@
 //! The program: takes requests for jobs, sells seats, and says when data has changed. It holds no more work than its
-//! options allow, and answers whom it turns away.
+//! options allow, and answers whom it turns away, up to so many a second.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_client::{Client, Event, Message, Payload, PublishError, SubscribeError, Subscription};
+use callboard_protocol::Millis;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
+
+use crate::config::Rate;
+use crate::limit::Bucket;
 
 use super::box_office::BoxOffice;
 use super::request::{self, Request, Unfit};
@@ -36,12 +40,15 @@ pub struct Options {
     pub jobs: usize,
     /// Between two pieces of news of a job.
     pub tick: Duration,
+    /// How many are told that they are turned away. Each may name a channel that is not there yet, and the program is
+    /// made to pay for it.
+    pub refusals: Rate,
 }
 
 impl Default for Options {
     /// Jobs that several people on one machine can try, each long enough to be watched.
     fn default() -> Self {
-        Self { jobs: 4, tick: Duration::from_millis(120) }
+        Self { jobs: 4, tick: Duration::from_millis(120), refusals: Rate { per_second: 10, burst: 100 } }
     }
 }
 
@@ -57,7 +64,9 @@ impl Program {
     #[must_use]
     pub fn start(client: Client, office: Arc<BoxOffice>, options: Options) -> Self {
         let mut task = JoinSet::new();
-        let crew = Crew { client: client.clone(), office, options, jobs: JoinSet::new() };
+        let began = Instant::now();
+        let refusals = Bucket::full(options.refusals, Millis::ZERO);
+        let crew = Crew { client: client.clone(), office, options, began, refusals, jobs: JoinSet::new() };
         task.spawn(async move {
             if let Err(error) = crew.work().await {
                 tracing::warn!(%error, "the demo program cannot listen, and has ended");
@@ -78,6 +87,9 @@ struct Crew {
     client: Client,
     office: Arc<BoxOffice>,
     options: Options,
+    began: Instant,
+    /// Refusals that it may still tell.
+    refusals: Bucket,
     /// At most as many as the options say.
     jobs: JoinSet<()>,
 }
@@ -131,6 +143,12 @@ impl Crew {
                 return;
             }
         };
+        let now = Millis::saturating(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        self.refusals.fill(self.options.refusals, now);
+        if self.refusals.take(self.options.refusals).is_err() {
+            tracing::debug!(position = %message.position, "too many requests for jobs are refused to answer this one");
+            return;
+        }
         let answer = serde_json::json!({ "refused": sentence });
         note(self.client.publish(&answer_to, Payload::json(answer.to_string())).await, answer_to.as_str());
     }
