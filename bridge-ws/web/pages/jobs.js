@@ -24,6 +24,7 @@ function start(bus, job, tell) {
   });
 
   bus.publish('demo/jobs', { job, answerTo });
+  return stop;
 }
 
 /** @param {Client} bus */
@@ -31,16 +32,19 @@ export function hangJobs(bus) {
   const name = element('job-name', HTMLSelectElement);
   element('job-form', HTMLFormElement).onsubmit = (event) => {
     event.preventDefault();
-    start(bus, name.value, row(name.selectedOptions[0].label));
+    const line = row(bus, name.selectedOptions[0].label);
+    line.stop = start(bus, name.value, line.tell);
   };
   showCode('job-code', start);
 }
 
 /**
- * A new job's row; gives what shows its news.
+ * A new job's row, which shows its news. It is told how to stop, and does when nobody has taken the job in time, or
+ * when it goes out of sight.
+ * @param {Client} bus
  * @param {string} title
  */
-function row(title) {
+function row(bus, title) {
   const list = element('job-list', HTMLUListElement);
   const status = element('job-status', HTMLElement);
   const line = document.createElement('li');
@@ -50,18 +54,45 @@ function row(title) {
   bar.setAttribute('aria-label', title);
   line.append(marked('b', title), ' ', doing, bar);
   list.prepend(line);
-  while (list.children.length > JOBS_MAX) list.children[JOBS_MAX].remove();
   show(status, `${title}: asked for`);
-  const patience = setTimeout(() => {
+  let { session } = bus.state;
+  let patience = setTimeout(look, PATIENCE_MS);
+  const row = { tell, stop: () => {} };
+  ENDS.set(line, () => {
+    clearTimeout(patience);
+    row.stop();
+  });
+  while (list.children.length > JOBS_MAX) remove(list.children[JOBS_MAX]);
+  return row;
+
+  function look() {
+    const before = session;
+    ({ session } = bus.state);
+    // Who was not connected all the while may not have asked yet.
+    if (session === null || session !== before) {
+      patience = setTimeout(look, PATIENCE_MS);
+      return;
+    }
+    row.stop();
     doing.replaceChildren('nobody has taken it: the program comes with ', marked('code', 'callboard serve --demo'));
     show(status, `${title}: ${doing.textContent}`);
-  }, PATIENCE_MS);
-  return (/** @type {{ percent?: number, doing?: string, refused?: string }} */ news) => {
+  }
+
+  /** @param {{ percent?: number, doing?: string, refused?: string }} news */
+  function tell({ percent, doing: what, refused }) {
     clearTimeout(patience);
-    const { percent, doing: what, refused } = news;
     if (refused !== undefined) bar.remove();
     else bar.value = Number(percent) || 0;
     show(doing, refused ?? (percent === 100 ? 'done' : `${what}, ${percent} %`));
     if (refused !== undefined || percent === 100) show(status, `${title}: ${doing.textContent}`);
-  };
+  }
+}
+
+/** How the rows in sight stop. @type {WeakMap<Element, () => void>} */
+const ENDS = new WeakMap();
+
+/** @param {Element} line */
+function remove(line) {
+  ENDS.get(line)?.();
+  line.remove();
 }

@@ -89,6 +89,17 @@ promise('chromium', 'without its program the board says kindly what to do', asyn
   await reads(tab, '#job-list', /callboard serve --demo/);
 });
 
+promise('chromium', 'jobs that nobody takes cost a page nothing once it has said so', async ({ broker, browser }) => {
+  const tab = await openBoard(browser, broker);
+  await tab.bringToFront();
+  // Beside the talk and the box office two fit, of which one is being let go.
+  for (let job = 0; job < 3; job += 1) {
+    await tab.click('#job-form button');
+    await reads(tab, '#job-list li:first-child', /callboard serve --demo/);
+  }
+  assert.equal(await tab.$eval('#refused', (refused) => refused.hidden), true);
+}, ['--subscriptions-max', '4']);
+
 promise('chromium', 'who may not publish is told so', async ({ broker, browser }) => {
   const tab = await openBoard(browser, broker);
   await tab.waitForSelector('#refused', { visible: true });
