@@ -2,9 +2,11 @@
 
 use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Context;
 use callboard::config::{Config, LogFormat};
+use callboard::demo::Program;
 use callboard::{BindError, Broker, StartError};
 use clap::Args;
 
@@ -53,6 +55,9 @@ pub(super) struct Serve {
 /// The hidden flag of a broker that ends with the program that started it.
 pub(super) const UNTIL_INPUT_ENDS: &str = "until-input-ends";
 
+/// How long the demo may take to say goodbye to the broker beside it, of which it needs a few milliseconds.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Runs the command.
 pub(super) async fn run(command: Serve) -> anyhow::Result<Exit> {
     let config = command.config()?;
@@ -76,15 +81,18 @@ pub(super) async fn run(command: Serve) -> anyhow::Result<Exit> {
         signal.name(),
         deadline.as_secs_f32()
     ));
-    let end = async {
-        if let Some(demo) = demo {
-            demo.end().await;
-        }
-        broker.drain().await;
-    };
+    // What a demo's farewell takes is taken from nobody's time to leave.
+    let end = async { tokio::join!(farewell(demo), broker.drain()) };
     tokio::select! {
-        () = end => Ok(Exit::Done),
+        ((), ()) = end => Ok(Exit::Done),
         second = signals.next() => Ok(at_once(second)),
+    }
+}
+
+async fn farewell(demo: Option<Program>) {
+    if let Some(demo) = demo {
+        // What is not said by then was of no lasting worth.
+        let _ = tokio::time::timeout(FAREWELL, demo.end()).await;
     }
 }
 
