@@ -230,7 +230,7 @@ impl<S: Session> Bridge<S> {
     /// The publisher's instance of a browser that names none. Only a `Hello` needs one.
     fn instance(&self) -> [u8; 16] {
         let mut instance = [0; 16];
-        if self.dialect == Dialect::Json && !self.session.is_open() {
+        if self.dialect == Dialect::Json && self.session.awaits_hello() {
             getrandom::fill(&mut instance).expect("the system has randomness");
         }
         instance

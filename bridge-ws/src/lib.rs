@@ -11,6 +11,7 @@ mod denial;
 mod dialect;
 mod door;
 pub mod dress;
+pub mod edge;
 mod farewell;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
@@ -18,6 +19,7 @@ mod header;
 mod http;
 mod messages;
 mod outgoing;
+mod places;
 mod present;
 mod reader;
 mod resource;

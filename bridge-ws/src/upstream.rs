@@ -94,6 +94,11 @@ pub trait Session: Send + 'static {
     /// Whether `Hello` was said and taken.
     fn is_open(&self) -> bool;
 
+    /// Whether the browser's next frame should be `Hello`. A session that can begin again says so by itself.
+    fn awaits_hello(&self) -> bool {
+        !self.is_open()
+    }
+
     /// Moves what is to be written next behind `out`, a bounded number of bytes at a time: whole WebSocket messages with
     /// their headers, one or more in each piece. Called when everything it gave before is written.
     fn fill(&mut self, out: &mut VecDeque<Bytes>);

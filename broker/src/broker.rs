@@ -1,11 +1,12 @@
 //! The broker: every step of its start in order, and of its end.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_bridge_ws::{Door, Heartbeat, Resource};
+use callboard_bridge_ws::{Door, Resource};
 use callboard_client::Fingerprint;
 use callboard_protocol::Millis;
 use tokio::task::JoinSet;
@@ -198,24 +199,12 @@ async fn open_to_browsers(
     local: &Arc<Local>,
     resources: Vec<Resource>,
 ) -> Result<Option<Door<Inside>>, callboard_bridge_ws::BindError> {
-    let Some(listen) = config.ws_address() else { return Ok(None) };
-    let ws = &config.ws;
-    let ping_interval = Millis::saturating(u64::try_from(ws.ping_interval.as_millis()).unwrap_or(u64::MAX));
-    let door = callboard_bridge_ws::Config {
-        tls: config.ws_has_tls().then(|| Arc::new(tls.clone())),
-        rules: ws.rules(),
-        heartbeat: Heartbeat { interval: ws.ping_interval, grace: ws.ping_grace },
-        hello_timeout: config.hello_timeout,
-        drain_deadline: config.drain.deadline,
-        limits: callboard_bridge_ws::Limits {
-            http_connections: ws.http_connections,
-            http_connections_per_address: ws.http_connections_per_address,
-            ..callboard_bridge_ws::Limits::default()
-        }
-        .with_publishes_bytes(ws.publish_bytes),
-        resources,
-        ..callboard_bridge_ws::Config::new(listen)
+    let Some(door) = config.door(|| Ok::<_, Infallible>(Arc::new(tls.clone()))).expect("it cannot fail") else {
+        return Ok(None);
     };
+    let ping_interval = config.ws.ping_interval.as_millis();
+    let ping_interval = Millis::saturating(u64::try_from(ping_interval).unwrap_or(u64::MAX));
+    let door = callboard_bridge_ws::Config { resources, ..door };
     let door = Door::open(door, Arc::new(Inside::new(Arc::clone(local), ping_interval))).await?;
     tracing::info!(address = %door.address(), tls = config.ws_has_tls(), "serving browsers");
     Ok(Some(door))

@@ -95,6 +95,10 @@ pub(crate) const STREAM_WINDOW_BYTES: u32 = 64 << 10;
 /// How many bytes of all sessions of such a connection are on their way out at once.
 pub(crate) const SHARED_SEND_WINDOW_BYTES: u64 = 8 << 20;
 
+/// How long after `Welcome` a broker may take to let a connection have further streams: it says so at once, and a packet
+/// may be lost twice.
+pub(crate) const STREAMS_WITHIN: Duration = Duration::from_secs(3);
+
 /// How many such sessions, given up by their owners, say their last words at once.
 pub(crate) const LEAVING_MAX: usize = 1024;
 

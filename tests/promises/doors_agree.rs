@@ -7,14 +7,18 @@ use callboard_protocol::frame::{
 };
 use callboard_protocol::limits::{CHANNEL_NAME_BYTES_MAX, KEY_BYTES_MAX, PAYLOAD_BYTES_DEFAULT};
 use callboard_protocol::{CallId, Epoch, Millis, Offset, PayloadRef, Position, RequestId, Sequence};
-use callboard_tests::Broker;
 use callboard_tests::raw::Door;
+use callboard_tests::{Broker, Edge};
 
 use talk::Talk;
 
 mod talk;
 
 const CHANNEL: &str = "news";
+
+/// Every way in: a door, and whether it is an edge's.
+const WAYS: [(Door, bool); 5] =
+    [(Door::Quic, false), (Door::Binary, false), (Door::Json, false), (Door::Binary, true), (Door::Json, true)];
 
 /// Who says this at a door wants to be taken for somebody at another address.
 const FORGED: ClientFrame<'_> = ClientFrame::Introduce(Introduce {
@@ -28,20 +32,23 @@ const FORGED: ClientFrame<'_> = ClientFrame::Introduce(Introduce {
 /// Has a scenario happen at every door, each with a broker of its own, and compares what was heard.
 async fn agree<F: AsyncFn(&Broker, Door) -> Vec<String>>(scenario: F) -> Vec<String> {
     let mut first: Option<Vec<String>> = None;
-    for door in Door::ALL {
-        let broker = Broker::start_for_browsers(|config| {
+    for (door, is_far) in WAYS {
+        let mut broker = Broker::start_for_browsers(|config| {
             config.subscriptions_max = 3;
             config.anonymous_publish = Some(true);
         })
         .await;
+        if is_far {
+            broker = broker.behind_an_edge().await;
+        }
         let heard = scenario(&broker, door).await;
         match &first {
             None => first = Some(heard),
             Some(first) => {
                 for (place, (one, other)) in first.iter().zip(&heard).enumerate() {
-                    assert_eq!(one, other, "line {place}, QUIC and {door:?}");
+                    assert_eq!(one, other, "line {place}, QUIC and {door:?}, at an edge: {is_far}");
                 }
-                assert_eq!(first.len(), heard.len(), "QUIC and {door:?}");
+                assert_eq!(first.len(), heard.len(), "QUIC and {door:?}, at an edge: {is_far}");
             }
         }
     }
@@ -252,8 +259,11 @@ async fn what_ends_a_session_ends_it_with_the_same_code() {
 
 #[tokio::test]
 async fn bytes_that_are_no_frame_close_with_malformed_at_every_door() {
-    for door in Door::ALL {
-        let broker = Broker::start_for_browsers(|_| ()).await;
+    for (door, is_far) in WAYS {
+        let mut broker = Broker::start_for_browsers(|_| ()).await;
+        if is_far {
+            broker = broker.behind_an_edge().await;
+        }
         for body in [&b"\xff"[..], b"\x07", b"{\"kind\":", b"[]", b"\x80\x80\x80\x80\x01"] {
             let mut talk = Talk::open(&broker, door).await;
             let text = String::from_utf8_lossy(body);
@@ -271,8 +281,9 @@ async fn a_publish_sent_again_is_stored_once_across_doors() {
     listener.hello().await;
     listener.subscribe(CHANNEL).await;
     let mut positions = Vec::new();
-    for door in Door::ALL {
-        let mut talk = Talk::at(&broker, door).await;
+    let edge = Edge::of(&broker).await;
+    for (door, is_far) in WAYS {
+        let mut talk = if is_far { Talk::at_edge(&edge, door).await } else { Talk::at(&broker, door).await };
         talk.peer.instance = [7; 16];
         talk.hello(None).await;
         let (request, sequence) = (talk.request(), Sequence::saturating(1));
@@ -282,7 +293,7 @@ async fn a_publish_sent_again_is_stored_once_across_doors() {
         talk.hear(1).await;
         positions.push(talk.heard.pop());
     }
-    assert_eq!(positions, vec![Some("1 published 1".to_owned()); 3]);
+    assert_eq!(positions, vec![Some("1 published 1".to_owned()); WAYS.len()]);
     listener.publish(CHANNEL, "next").await;
     assert_eq!([listener.message().await.offset, listener.message().await.offset].map(|at| at.value()), [1, 2]);
 }
@@ -292,8 +303,10 @@ async fn all_doors_of_one_broker_hear_the_same_messages_in_the_same_order() {
     const ROUNDS: usize = 200;
     let broker = Broker::start_for_browsers(|_| ()).await;
     let mut talks = Vec::new();
-    for door in Door::ALL {
-        let mut talk = Talk::open(&broker, door).await;
+    let edge = Edge::of(&broker).await;
+    for (door, is_far) in WAYS {
+        let mut talk = if is_far { Talk::at_edge(&edge, door).await } else { Talk::at(&broker, door).await };
+        talk.hello(None).await;
         talk.subscribe(CHANNEL, Start::Live, SubscribeOptions::NONE, 1).await;
         talk.heard.clear();
         talks.push(talk);
@@ -305,12 +318,13 @@ async fn all_doors_of_one_broker_hear_the_same_messages_in_the_same_order() {
     }
     let mut heard = Vec::new();
     for mut talk in talks {
-        talk.hear(3 * ROUNDS).await;
+        talk.hear(WAYS.len() * ROUNDS).await;
         heard.push(talk.heard);
     }
-    assert_eq!(heard[0], heard[1], "QUIC and binary");
-    assert_eq!(heard[0], heard[2], "QUIC and JSON");
+    for (way, other) in WAYS.iter().zip(&heard) {
+        assert_eq!(heard[0], *other, "QUIC and {way:?}");
+    }
     let offsets =
         heard[0].iter().zip(1..).filter(|(line, offset)| line.starts_with(&format!("message {offset} "))).count();
-    assert_eq!(offsets, 3 * ROUNDS, "dense and in order");
+    assert_eq!(offsets, WAYS.len() * ROUNDS, "dense and in order");
 }

@@ -16,6 +16,8 @@ mod cheap_refusals;
 mod checker_catches;
 mod demo;
 mod doors_agree;
+mod edge;
+mod edge_away;
 mod fan_out;
 mod forged_introductions;
 mod full_disk;

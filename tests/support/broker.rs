@@ -8,11 +8,13 @@ use callboard_client::{Builder, Client};
 use tempfile::TempDir;
 
 use crate::raw::Door;
-use crate::{Peer, client, soon, temp};
+use crate::{Edge, Peer, client, soon, temp};
 
 /// A broker in this process.
 #[derive(Debug)]
 pub struct Broker {
+    /// Where browsers are let in, if that is not its own door.
+    edge: Option<Edge>,
     broker: callboard::Broker,
     data_dir: TempDir,
 }
@@ -45,7 +47,14 @@ impl Broker {
         config.ws.listen = WsListen::Off;
         change(&mut config);
         let broker = soon("the broker", callboard::Broker::builder(config).configure(configure).start()).await;
-        Self { broker: broker.unwrap_or_else(|error| panic!("the broker did not start: {error}")), data_dir }
+        let broker = broker.unwrap_or_else(|error| panic!("the broker did not start: {error}"));
+        Self { edge: None, broker, data_dir }
+    }
+
+    /// Puts an edge before it: browsers come by that one from here on.
+    pub async fn behind_an_edge(mut self) -> Self {
+        self.edge = Some(Edge::of(&self).await);
+        self
     }
 
     /// Where its QUIC door listens.
@@ -85,14 +94,15 @@ impl Broker {
         .await
     }
 
-    /// Where its browser's door listens.
+    /// Where browsers are let in.
     ///
     /// # Panics
     ///
-    /// If it has none.
+    /// If they are nowhere.
     #[must_use]
     pub fn ws_addr(&self) -> SocketAddr {
-        self.broker.ws_addr().expect("a broker that was started for browsers")
+        let own = || self.broker.ws_addr().expect("a broker that was started for browsers");
+        self.edge.as_ref().map_or_else(own, Edge::addr)
     }
 
     /// A raw peer at this door that has said nothing yet.

@@ -4,7 +4,6 @@ mod hushed;
 mod order;
 mod pages;
 mod patient;
-mod places;
 mod publish;
 mod room;
 mod server;

@@ -4,6 +4,7 @@ use callboard::config::LogFormat;
 use clap::{Parser, Subcommand};
 
 use super::bench::Bench;
+use super::bridge::Bridge;
 use super::check::Check;
 use super::completions::Completions;
 use super::exit;
@@ -73,6 +74,8 @@ impl Cli {
 pub(super) enum Command {
     /// Run a broker.
     Serve(Serve),
+    /// Let browsers in here, for a broker elsewhere.
+    Bridge(Bridge),
     /// Check a configuration without starting anything.
     Check(Check),
     /// Publish to a channel.
@@ -102,7 +105,7 @@ mod tests {
     fn every_help_tells_the_exit_codes() {
         let mut command = Cli::command();
         assert!(command.render_long_help().to_string().contains("Exit codes:"));
-        for sub in ["serve", "check", "pub", "sub", "token", "bench", "completions"] {
+        for sub in ["serve", "bridge", "check", "pub", "sub", "token", "bench", "completions"] {
             let help = command.find_subcommand_mut(sub).expect("a command").render_long_help().to_string();
             assert!(help.contains("Exit codes:") && help.contains("Examples:"), "{sub}");
         }

@@ -1,10 +1,57 @@
-//! Whom `pub` and `sub` believe, and what to look at when the broker was not reached or not believed. It asks nobody.
+//! Whom `pub`, `sub` and `bridge` believe, and what to look at when the broker was not reached or not believed. It asks nobody.
 
 use std::path::PathBuf;
 
+use callboard::tls;
 use callboard_client::{Fingerprint, Trust};
+use callboard_protocol::version;
+use clap::Args;
 
 use super::program;
+
+/// Whom to believe.
+#[derive(Debug, Args)]
+pub(super) struct Trusting {
+    /// Believe the broker whose certificate has this fingerprint, which `callboard serve` prints
+    #[arg(long, value_name = "FINGERPRINT", group = "trust", help_heading = "Trust")]
+    pin: Option<Fingerprint>,
+
+    /// Believe a broker whose certificate is signed by one in this file, instead of those that this system trusts
+    #[arg(long, value_name = "PEM", group = "trust", help_heading = "Trust")]
+    ca: Option<PathBuf>,
+
+    /// Encrypts, but talks to whoever answers: anyone between can read and change everything, and take the API key
+    #[arg(long, group = "trust", help_heading = "Trust")]
+    insecure: bool,
+}
+
+impl Trusting {
+    /// Whom to believe at `url`, by what was asked and by what lies in the data directory.
+    pub(super) fn belief(
+        &self,
+        url: &str,
+        data_dir: impl FnOnce() -> anyhow::Result<PathBuf>,
+    ) -> anyhow::Result<Belief> {
+        if let Some(pin) = self.pin {
+            return Ok(Belief::Pinned(pin));
+        }
+        if let Some(path) = &self.ca {
+            return Ok(Belief::Ca(path.clone()));
+        }
+        if self.insecure {
+            return Ok(Belief::Anyone);
+        }
+        // The development certificate of this machine says nothing about brokers on others.
+        if !is_on_loopback(url) {
+            return Ok(Belief::System(None));
+        }
+        let Ok(data_dir) = data_dir() else { return Ok(Belief::System(None)) };
+        Ok(match tls::development_fingerprint(&data_dir)? {
+            Some(fingerprint) => Belief::Development(fingerprint, data_dir),
+            None => Belief::System(Some(data_dir)),
+        })
+    }
+}
 
 /// Whom a client believes, and how that was decided.
 #[derive(Debug)]
@@ -75,6 +122,20 @@ impl Belief {
             Self::Anyone => "Look at the certificate: --insecure takes every one that is whole".to_owned(),
         }
     }
+}
+
+/// Whether the address names this machine. An address that is none is judged by the client.
+pub(super) fn is_on_loopback(url: &str) -> bool {
+    let rest = url
+        .split_once("://")
+        .map_or(url, |(scheme, rest)| if scheme.eq_ignore_ascii_case(version::URL_SCHEME) { rest } else { "" });
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let host = match rest.strip_prefix('[') {
+        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
+        None => rest.split(':').next().unwrap_or_default(),
+    };
+    let is_loopback = |ip: std::net::IpAddr| ip.to_canonical().is_loopback();
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(is_loopback)
 }
 
 #[cfg(test)]

@@ -1,19 +1,16 @@
 //! How `pub` and `sub` reach a broker and believe it: the options they share, and the client made of them. A key given
 //! to them is never shown again.
 
-use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
-use callboard::tls;
-use callboard_client::{Builder, Client, ConnectError, Fingerprint, Offline, Reason};
-use callboard_protocol::version;
+use callboard_client::{Builder, Client, ConnectError, Offline, Reason};
 use clap::Args;
 
-use super::belief::Belief;
+use super::belief::{Belief, Trusting};
 use super::exit::{self, Exit, Failed};
+use super::key::Key;
 use super::place::Place;
-use super::secret::Secret;
 use super::status::tell;
 use crate::shutdown::Signals;
 
@@ -40,25 +37,11 @@ pub(super) struct Link {
     #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds, help_heading = "Connection")]
     pub(super) timeout: Duration,
 
-    /// An API key. Others on this machine can read command lines: better set the variable, or use --api-key-file
-    #[arg(long, value_name = "KEY", env = "CALLBOARD_API_KEY", hide_env_values = true, help_heading = "Identity")]
-    api_key: Option<Secret>,
+    #[command(flatten)]
+    key: Key,
 
-    /// A file with an API key in it; it wins over --api-key and the variable
-    #[arg(long, value_name = "FILE", help_heading = "Identity")]
-    api_key_file: Option<PathBuf>,
-
-    /// Believe the broker whose certificate has this fingerprint, which `callboard serve` prints
-    #[arg(long, value_name = "FINGERPRINT", group = "trust", help_heading = "Trust")]
-    pin: Option<Fingerprint>,
-
-    /// Believe a broker whose certificate is signed by one in this file, instead of those that this system trusts
-    #[arg(long, value_name = "PEM", group = "trust", help_heading = "Trust")]
-    ca: Option<PathBuf>,
-
-    /// Encrypts, but talks to whoever answers: anyone between can read and change everything, and take the API key
-    #[arg(long, group = "trust", help_heading = "Trust")]
-    insecure: bool,
+    #[command(flatten)]
+    trusting: Trusting,
 
     #[command(flatten)]
     place: Place,
@@ -116,41 +99,14 @@ impl Link {
             .trust(belief.trust())
             .connect_timeout(self.timeout)
             .agent(concat!("callboard/", env!("CARGO_PKG_VERSION")));
-        Ok(match self.key()? {
+        Ok(match self.key.read()? {
             Some(key) => builder.api_key(key.reveal()),
             None => builder,
         })
     }
 
-    /// The API key; an empty variable is none.
-    fn key(&self) -> anyhow::Result<Option<Secret>> {
-        let Some(path) = &self.api_key_file else { return Ok(self.api_key.as_ref().and_then(Secret::trimmed)) };
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let path = path.display();
-            exit::usage(format!("the API key in {path} cannot be read: {error}; check the path and its permissions"))
-        })?;
-        Ok(Secret::from(text.as_str()).trimmed())
-    }
-
     fn belief(&self) -> anyhow::Result<Belief> {
-        if let Some(pin) = self.pin {
-            return Ok(Belief::Pinned(pin));
-        }
-        if let Some(path) = &self.ca {
-            return Ok(Belief::Ca(path.clone()));
-        }
-        if self.insecure {
-            return Ok(Belief::Anyone);
-        }
-        // The development certificate of this machine says nothing about brokers on others.
-        if !is_on_loopback(&self.url) {
-            return Ok(Belief::System(None));
-        }
-        let Ok(data_dir) = self.place.data_dir(None) else { return Ok(Belief::System(None)) };
-        Ok(match tls::development_fingerprint(&data_dir)? {
-            Some(fingerprint) => Belief::Development(fingerprint, data_dir),
-            None => Belief::System(Some(data_dir)),
-        })
+        self.trusting.belief(&self.url, || self.place.data_dir(None))
     }
 
     fn explain(&self, error: ConnectError, belief: &Belief) -> anyhow::Error {
@@ -180,20 +136,6 @@ async fn goodbye(client: &Client, signals: &mut Signals) {
     }
 }
 
-/// Whether the address names this machine. An address that is none is judged by the client.
-pub(super) fn is_on_loopback(url: &str) -> bool {
-    let rest = url
-        .split_once("://")
-        .map_or(url, |(scheme, rest)| if scheme.eq_ignore_ascii_case(version::URL_SCHEME) { rest } else { "" });
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    let host = match rest.strip_prefix('[') {
-        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
-        None => rest.split(':').next().unwrap_or_default(),
-    };
-    let is_loopback = |ip: std::net::IpAddr| ip.to_canonical().is_loopback();
-    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(is_loopback)
-}
-
 /// Seconds as people write them, `10` or `0.5`.
 pub(super) fn parse_seconds(text: &str) -> Result<Duration, String> {
     text.parse::<f64>()
@@ -207,8 +149,11 @@ pub(super) fn parse_seconds(text: &str) -> Result<Duration, String> {
 mod tests {
     use std::path::Path;
 
+    use callboard::tls;
+    use callboard_client::Fingerprint;
     use clap::Parser;
 
+    use super::super::secret::Secret;
     use super::*;
 
     #[derive(Parser)]
@@ -267,9 +212,9 @@ mod tests {
         let path = home.path().join("key");
         std::fs::write(&path, "cb_key\n").expect("written");
         let path = path.to_str().expect("a path");
-        let key = link(home.path(), &["--api-key", "other", "--api-key-file", path]).key().expect("a key");
+        let key = link(home.path(), &["--api-key", "other", "--api-key-file", path]).key.read().expect("a key");
         assert_eq!(key, Some(Secret::from("cb_key")));
-        assert_eq!(link(home.path(), &["--api-key", ""]).key().expect("no key"), None);
+        assert_eq!(link(home.path(), &["--api-key", ""]).key.read().expect("no key"), None);
     }
 
     #[test]

@@ -3,10 +3,12 @@
 mod args;
 mod belief;
 mod bench;
+mod bridge;
 mod check;
 mod completions;
 mod escape;
 mod exit;
+mod key;
 mod link;
 mod logging;
 mod output;

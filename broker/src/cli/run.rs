@@ -10,7 +10,7 @@ use clap::{CommandFactory, Parser};
 use super::args::{Cli, Command};
 use super::escape::escape_lines;
 use super::exit::{self, Exit};
-use super::{bench, check, completions, logging, publish, serve, subscribe, token};
+use super::{bench, bridge, check, completions, logging, publish, serve, subscribe, token};
 
 /// Runs the program.
 pub(crate) fn run() -> ExitCode {
@@ -61,12 +61,13 @@ fn parse() -> Cli {
 fn execute(cli: Cli) -> anyhow::Result<Exit> {
     let format = cli.log_format()?;
     let Some(command) = cli.command else { return Ok(Exit::Done) };
-    if !matches!(command, Command::Serve(_) | Command::Check(_)) {
-        // What these two log, or would log, is a matter of their configuration.
+    if !matches!(command, Command::Serve(_) | Command::Bridge(_) | Command::Check(_)) {
+        // What these log, or would log, is a matter of their configuration.
         logging::start(cli.log.as_deref(), format, logging::QUIET)?;
     }
     match command {
         Command::Serve(command) => on_runtime(serve::run(command)),
+        Command::Bridge(command) => on_runtime(bridge::run(command)),
         Command::Check(command) => check::run(command),
         Command::Pub(command) => on_runtime(publish::run(command)),
         Command::Sub(command) => on_runtime(subscribe::run(command)),

@@ -66,7 +66,11 @@ pub(super) async fn run(command: Serve) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen().context("signals cannot be listened for")?;
     let deadline = config.drain.deadline;
     let stage = Stage::new(&config, command.is_unbidden);
-    let broker = Broker::builder(config.clone()).resource(stage.resource()).start().await.map_err(explain)?;
+    let broker = Broker::builder(config.clone())
+        .resource(stage.resource())
+        .start()
+        .await
+        .map_err(|error| explain(error, "serve"))?;
     let demo = stage.play(&broker)?;
     if config.log_format == LogFormat::Human {
         print_summary(&config, &broker, demo.is_some())?;
@@ -101,7 +105,7 @@ async fn input_ends() {
     let _ = tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()).await;
 }
 
-fn at_once(signal: Signal) -> Exit {
+pub(super) fn at_once(signal: Signal) -> Exit {
     logging::tell(&format!("{}: ended at once", signal.name()));
     Exit::Interrupted(signal)
 }
@@ -116,7 +120,7 @@ impl Serve {
 }
 
 /// What an operator can do about a door that does not open.
-fn explain(error: StartError) -> anyhow::Error {
+pub(super) fn explain(error: StartError, command: &str) -> anyhow::Error {
     let (address, source, flag) = if let StartError::Bind(BindError::Bind { address, source }) = &error {
         (address, source, "listen")
     } else if let StartError::Browsers(callboard_bridge_ws::BindError::Bind { address, source }) = &error {
@@ -132,7 +136,7 @@ fn explain(error: StartError) -> anyhow::Error {
         let free = SocketAddr::new(address.ip(), port.checked_add(1).unwrap_or(0));
         let program = program::invoked();
         format!(
-            "something listens there already, perhaps another broker. Stop it, or choose another port: {program} serve \
+            "something listens there already, perhaps another one. Stop it, or choose another port: {program} {command} \
              --{flag} {free}"
         )
     } else if kind == ErrorKind::AddrNotAvailable {
@@ -220,7 +224,7 @@ mod tests {
     fn an_address_in_use_says_what_to_do_next() {
         let source = std::io::Error::from(ErrorKind::AddrInUse);
         let address = SocketAddr::from(([127, 0, 0, 1], 4480));
-        let sentence = explain(StartError::Bind(BindError::Bind { address, source })).to_string();
+        let sentence = explain(StartError::Bind(BindError::Bind { address, source }), "serve").to_string();
         assert!(sentence.contains("--listen 127.0.0.1:4481"), "{sentence}");
     }
 }

@@ -58,17 +58,21 @@ fn slips(variables: impl Iterator<Item = String>) -> Vec<String> {
 /// Letters by which a slip differs from what was meant.
 const SLIP: usize = 2;
 
+fn augment(command: Command, fits: impl Fn(&Setting) -> bool) -> Command {
+    let file = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .env("CALLBOARD_CONFIG")
+        .hide_env_values(true)
+        .value_parser(ValueParser::path_buf())
+        .help("A configuration file (TOML)");
+    let flags = Setting::all().iter().filter(|setting| !ELSEWHERE.contains(&setting.key) && fits(setting)).map(flag);
+    command.arg(file).args(flags)
+}
+
 impl Args for Settings {
     fn augment_args(command: Command) -> Command {
-        let file = Arg::new("config")
-            .long("config")
-            .value_name("FILE")
-            .env("CALLBOARD_CONFIG")
-            .hide_env_values(true)
-            .value_parser(ValueParser::path_buf())
-            .help("A configuration file (TOML)");
-        let flags = Setting::all().iter().filter(|setting| !ELSEWHERE.contains(&setting.key)).map(flag);
-        command.arg(file).args(flags)
+        augment(command, |_| true)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -87,6 +91,54 @@ impl FromArgMatches for Settings {
         self.file = matches.get_one::<PathBuf>("config").filter(|path| !path.as_os_str().is_empty()).cloned();
         self.said = Setting::all().iter().filter_map(|setting| said(setting, matches)).collect();
         Ok(())
+    }
+}
+
+/// The same for a bridge, which has a browser's door and no broker.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DoorSettings(Settings);
+
+impl DoorSettings {
+    /// What the file, the variables and the flags say together. Of what the file says of a broker nothing counts here.
+    pub(super) fn draft(&self) -> anyhow::Result<Draft> {
+        self.0.draft()
+    }
+}
+
+/// Whether a bridge has this setting.
+fn is_for_doors(setting: &Setting) -> bool {
+    let of_doors = matches!(setting.section(), "ws" | "tls" | "drain");
+    of_doors || OF_DOORS.contains(&setting.key)
+}
+
+/// What concerns a bridge of the other sections.
+const OF_DOORS: &[&str] = &[
+    "ws_listen",
+    "data_dir",
+    "expose_anyway",
+    "hello_timeout_ms",
+    "limits.connections",
+    "limits.connections_per_address",
+    "limits.inbox_bytes",
+];
+
+impl Args for DoorSettings {
+    fn augment_args(command: Command) -> Command {
+        augment(command, is_for_doors)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for DoorSettings {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Settings::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
     }
 }
 

@@ -27,6 +27,11 @@ impl Stage {
         Self { office: has_demo.then(|| Arc::new(BoxOffice::open())) }
     }
 
+    /// No demo.
+    pub(super) fn empty() -> Self {
+        Self { office: None }
+    }
+
     /// What the browser's door serves for it.
     pub(super) fn resource(&self) -> Resource {
         let office = self.office.clone();

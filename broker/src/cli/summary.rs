@@ -70,7 +70,7 @@ fn address(address: SocketAddr) -> String {
 }
 
 /// Where to go with a browser. Loopback has a name that every browser trusts with what it trusts to https alone.
-fn page(config: &Config, address: SocketAddr) -> String {
+pub(super) fn page(config: &Config, address: SocketAddr) -> String {
     let scheme = if config.ws_has_tls() { "https" } else { "http" };
     let (ip, port) = (address.ip(), address.port());
     let default_port = if config.ws_has_tls() { 443 } else { 80 };
@@ -88,7 +88,7 @@ fn page(config: &Config, address: SocketAddr) -> String {
     format!("{STRONG}{scheme}://{host}{port}/{STRONG:#}")
 }
 
-fn certificate(config: &Config) -> String {
+pub(super) fn certificate(config: &Config) -> String {
     match &config.tls {
         Tls::Development => {
             format!("for development, self-signed: {}", tls::development_certificate(&config.data_dir).display())

@@ -1,8 +1,10 @@
 //! What an operator can choose of the browser's door; where it listens and what it shows follow from it. It opens nothing.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use callboard_bridge_ws::Heartbeat;
 use callboard_bridge_ws::rules::{HostPattern, OriginPattern, ProxyHeader, Rules};
 use ipnet::IpNet;
 
@@ -101,6 +103,33 @@ impl Config {
             WsListen::At(address) => Some(address),
             WsListen::Off => None,
         }
+    }
+
+    /// How the browser's door opens, if there is to be one; `tls` is asked where it speaks TLS.
+    ///
+    /// # Errors
+    ///
+    /// What `tls` says.
+    pub fn door<E>(
+        &self,
+        tls: impl FnOnce() -> Result<Arc<rustls::ServerConfig>, E>,
+    ) -> Result<Option<callboard_bridge_ws::Config>, E> {
+        let Some(listen) = self.ws_address() else { return Ok(None) };
+        let ws = &self.ws;
+        Ok(Some(callboard_bridge_ws::Config {
+            tls: if self.ws_has_tls() { Some(tls()?) } else { None },
+            rules: ws.rules(),
+            heartbeat: Heartbeat { interval: ws.ping_interval, grace: ws.ping_grace },
+            hello_timeout: self.hello_timeout,
+            drain_deadline: self.drain.deadline,
+            limits: callboard_bridge_ws::Limits {
+                http_connections: ws.http_connections,
+                http_connections_per_address: ws.http_connections_per_address,
+                ..callboard_bridge_ws::Limits::default()
+            }
+            .with_publishes_bytes(ws.publish_bytes),
+            ..callboard_bridge_ws::Config::new(listen)
+        }))
     }
 
     /// Whether the browser's door speaks TLS: as configured, otherwise only where other machines can connect.

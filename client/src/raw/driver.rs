@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::trunk::Shared;
 use crate::backoff::{Backoff, Ending, Next};
 use crate::connect::{Dialer, Failed};
-use crate::defaults::{FAREWELL, WRITE_BYTES};
+use crate::defaults::{FAREWELL, STREAMS_WITHIN, WRITE_BYTES};
 use crate::end::{End, end_of_write};
 use crate::options::Options;
 use crate::random;
@@ -26,8 +26,6 @@ const NO_RIGHT: &str = "this key may not open sessions for others; make one with
 #[derive(Debug)]
 pub(super) struct Driver {
     dialer: Dialer,
-    /// How long the broker may take to give the second stream.
-    patience: Duration,
     /// No pause is longer.
     pause_max: Duration,
     backoff: Backoff,
@@ -38,8 +36,7 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(dialer: Dialer, options: &Options, shared: Arc<Shared>, closing: oneshot::Receiver<()>) -> Self {
         let backoff = Backoff::new(options.backoff_base, options.backoff_cap);
-        let (patience, pause_max) = (options.attempt_timeout, options.backoff_cap);
-        Self { dialer, patience, pause_max, backoff, shared, closing }
+        Self { dialer, pause_max: options.backoff_cap, backoff, shared, closing }
     }
 
     /// Keeps the trunk going until it is told to close.
@@ -88,7 +85,7 @@ impl Driver {
     /// Keeps a session of the trunk's own going to its end.
     async fn serve(&mut self, mut session: Session, online: Arc<crate::state::Online>) -> End {
         let proving = tokio::select! {
-            proving = timeout(self.patience, session.connection.open_bi()) => proving,
+            proving = timeout(STREAMS_WITHIN, session.connection.open_bi()) => proving,
             _ = &mut self.closing => return say_goodbye(session, &self.dialer).await,
         };
         let first = match proving {

@@ -49,7 +49,7 @@ pub struct Session {
     deframer: Deframer,
     writing: Bytes,
     gathering: BytesMut,
-    /// Whether the broker reads no more. Why, it says on the other half.
+    /// Whether the broker reads no more. Why, the other half tells.
     is_unheard: bool,
     /// Whether the other half can no longer be reset.
     is_whole: bool,
@@ -88,10 +88,10 @@ impl Session {
         codec::append_body(body, &mut self.gathering)
     }
 
-    /// How many bytes were said and not written.
+    /// How many bytes were said and not written; none once the broker hears nothing more.
     #[must_use]
     pub fn unwritten(&self) -> usize {
-        self.writing.len() + self.gathering.len()
+        if self.is_unheard { 0 } else { self.writing.len() + self.gathering.len() }
     }
 
     /// Ready when everything that was said is with the transport.
@@ -105,14 +105,17 @@ impl Session {
                 // A session at rest keeps no buffers.
                 self.writing = std::mem::take(&mut self.gathering).freeze();
             }
-            if self.writing.is_empty() || self.is_unheard {
+            if self.is_unheard || self.writing.is_empty() {
                 self.writing = Bytes::new();
                 return Poll::Ready(Ok(()));
             }
             let writing = pin!(self.send.write_chunks(std::slice::from_mut(&mut self.writing)));
             match ready!(writing.poll(cx)) {
                 Ok(_) => {}
-                Err(WriteError::ConnectionLost(error)) => return Poll::Ready(Err(error.into())),
+                Err(WriteError::ConnectionLost(error)) => {
+                    self.is_unheard = true;
+                    return Poll::Ready(Err(error.into()));
+                }
                 Err(WriteError::Stopped(_) | WriteError::ClosedStream | WriteError::ZeroRttRejected) => {
                     self.is_unheard = true;
                 }

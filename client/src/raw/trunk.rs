@@ -32,9 +32,10 @@ use crate::states::States;
 #[derive(Debug)]
 pub struct Trunk {
     shared: Arc<Shared>,
-    closing: Option<oneshot::Sender<()>>,
+    /// Taken by who closes.
+    closing: Mutex<Option<oneshot::Sender<()>>>,
     /// The driver, and the task that sees sessions off; both end with this.
-    tasks: JoinSet<()>,
+    _tasks: JoinSet<()>,
 }
 
 /// What the handle and the driver share.
@@ -94,7 +95,7 @@ impl Trunk {
         let shared = Arc::new(Shared { state: watch::Sender::new(State::Connecting), line: Mutex::default(), leaving });
         let (closing, is_closing) = oneshot::channel();
         tasks.spawn_on(Driver::new(dialer, &options, Arc::clone(&shared), is_closing).run(), &runtime);
-        Ok(Self { shared, closing: Some(closing), tasks })
+        Ok(Self { shared, closing: Mutex::new(Some(closing)), _tasks: tasks })
     }
 
     /// What the connection is doing. Sessions can be opened while it is [`State::Online`].
@@ -125,14 +126,14 @@ impl Trunk {
         })))
     }
 
-    /// Lets the sessions that were left say their last words, says goodbye and closes, within two seconds.
-    pub async fn close(mut self) {
+    /// Lets the sessions that were left say their last words, says goodbye and closes, within three seconds.
+    pub async fn close(&self) {
         let _ = timeout(FAREWELL, self.shared.leaving.wait_empty()).await;
-        if let Some(closing) = self.closing.take() {
+        if let Some(closing) = self.closing.lock().take() {
             // The driver is alive, or there is nothing to close.
             let _ = closing.send(());
         }
-        let _ = self.tasks.join_next().await;
+        let _ = timeout(2 * FAREWELL, self.states().wait_for(|state| matches!(state, State::Closed { .. }))).await;
     }
 }
 

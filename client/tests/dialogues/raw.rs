@@ -1,7 +1,6 @@
 //! Sessions for others: many on one connection, none in the way of another, and all told what became of them.
 
 use std::future::poll_fn;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use callboard_client::raw::{End, Session, Trunk};
@@ -167,7 +166,7 @@ async fn visitors_hear_the_end_of_what_they_are_told_though_the_trunk_was_told_g
 #[tokio::test]
 async fn a_broker_that_gives_one_stream_only_has_not_given_the_right() {
     let broker = Broker::start_with_streams(1);
-    let trunk = broker.builder().attempt_timeout(Duration::from_millis(200)).trunk().expect("a trunk");
+    let trunk = broker.builder().trunk().expect("a trunk");
     let mut states = trunk.states();
     let _own = broker.welcome().await;
     let state = patiently(states.wait_for(|state| matches!(state, State::Waiting { .. }))).await;
@@ -183,7 +182,7 @@ async fn who_leaves_is_heard_to_the_end() {
     let (mut session, mut of_session) = visitor(&trunk, &own, 1).await;
     session.say(&ClientFrame::Pong(Pong { nonce: Nonce::saturating(5) })).expect("it fits");
     session.leave(Code::Idle);
-    let closing = tokio::spawn(trunk.close());
+    let closing = tokio::spawn(async move { trunk.close().await });
     assert_eq!(of_session.hear().await, Heard::Pong(Nonce::saturating(5)));
     assert_eq!(of_session.hear().await, Heard::Goodbye(Code::Idle.number()));
     let _ = of_session.send.finish();

@@ -5,7 +5,7 @@ use callboard_protocol::frame::{
 };
 use callboard_protocol::{PayloadRef, RequestId, Sequence};
 use callboard_tests::raw::{Door, Ending};
-use callboard_tests::{Broker, Peer};
+use callboard_tests::{Broker, Edge, Peer};
 
 /// One peer at one door, and what it heard, without what differs between two runs of one broker.
 pub(super) struct Talk {
@@ -17,6 +17,11 @@ pub(super) struct Talk {
 impl Talk {
     pub(super) async fn at(broker: &Broker, door: Door) -> Self {
         Self { peer: broker.peer_at(door).await, requests: 0, heard: Vec::new() }
+    }
+
+    pub(super) async fn at_edge(edge: &Edge, door: Door) -> Self {
+        let peer = edge.peer(door.dialect().expect("an edge has a browser's door only")).await;
+        Self { peer, requests: 0, heard: Vec::new() }
     }
 
     pub(super) async fn open(broker: &Broker, door: Door) -> Self {

@@ -90,6 +90,12 @@ impl Peer {
         Self::open(self.stream().dialer.clone(), self.connection().clone()).await
     }
 
+    /// A session begins anew on the same connection: requests count from 1 again.
+    pub(crate) fn begin_again(&mut self) {
+        self.last_request = RequestId::ZERO;
+        self.passed_over.clear();
+    }
+
     /// A request's number above those before it.
     pub fn next_request(&mut self) -> RequestId {
         self.last_request = self.last_request.next();

@@ -11,8 +11,8 @@ use clap::Args;
 
 use super::child::Child;
 use super::dialer::Peer;
+use crate::cli::belief::is_on_loopback;
 use crate::cli::exit;
-use crate::cli::link::is_on_loopback;
 use crate::cli::place::Place;
 use crate::cli::secret::Secret;
 

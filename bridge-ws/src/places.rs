@@ -1,4 +1,4 @@
-//! Places for HTTP connections, in all and by address: what stands between a flood and the upgrade; it never waits for one.
+//! Places for connections by address: what stands between one address and everybody else; it never waits for one.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,26 +8,26 @@ use parking_lot::Mutex;
 
 /// The places of one door.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(crate) struct Places {
     per_address: usize,
     taken: Mutex<HashMap<u64, usize>>,
 }
 
 /// One place; given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     places: Arc<Places>,
     neighbourhood: u64,
 }
 
 impl Places {
     /// All places are free.
-    pub(super) fn new(per_address: usize) -> Arc<Self> {
+    pub(crate) fn new(per_address: usize) -> Arc<Self> {
         Arc::new(Self { per_address, taken: Mutex::default() })
     }
 
     /// Takes a place for `address`, if it has one left.
-    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let neighbourhood = neighbourhood(address);
         let mut taken = self.taken.lock();
         let count = taken.entry(neighbourhood).or_default();

@@ -1,0 +1,177 @@
+//! The bus, for bridges that are far from it: each browser's session is a stream to the broker, introduced as that browser's.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use callboard_client::{BuildError, Builder, Reason};
+use callboard_protocol::close::Code;
+use callboard_protocol::codec::encode;
+use callboard_protocol::error::Class;
+use callboard_protocol::frame::{ClientFrame, Credential, Introduce};
+use callboard_protocol::limits::ORIGIN_BYTES_MAX;
+use callboard_protocol::{Millis, Position};
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::budget::{Budget, Share};
+use super::limits::{INBOX_BYTES_FREE, Limits};
+use super::pool::Pool;
+use super::publishing;
+use super::session::Session;
+use super::state::{Patience, State};
+use super::visit::Visit;
+use crate::config::Config;
+use crate::dialect::Dialect;
+use crate::places::{Place, Places};
+use crate::upstream::{Ending, Parcel, Publisher, Refusal, Upstream, Visitor};
+
+/// How a key is shown that came by HTTP.
+const APIKEY: &str = "apikey";
+
+/// The bus, far away.
+#[derive(Debug)]
+pub struct Afar {
+    pool: Arc<Pool>,
+    guests: Arc<Guests>,
+    budget: Arc<Budget>,
+    seats: Arc<Semaphore>,
+    places: Arc<Places>,
+    ping_interval: Millis,
+    patience: Patience,
+}
+
+/// A browser's place at the edge.
+#[derive(Debug)]
+pub struct Ticket {
+    _seat: OwnedSemaphorePermit,
+    _place: Place,
+}
+
+impl Afar {
+    /// The bus that `builder` reaches, for a door of this configuration.
+    pub(super) fn new(builder: Builder, limits: Limits, door: &Config) -> Result<Self, BuildError> {
+        let interval = door.heartbeat.interval.as_millis().max(1);
+        let rings = |wait: Duration| u32::try_from(wait.as_millis().div_ceil(interval)).unwrap_or(u32::MAX);
+        Ok(Self {
+            pool: Pool::new(builder, limits.connections)?,
+            guests: Arc::default(),
+            budget: Budget::new(limits.inbox_bytes, INBOX_BYTES_FREE),
+            seats: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
+            places: Places::new(limits.connections_per_address),
+            ping_interval: Millis::saturating(u64::try_from(interval).unwrap_or(u64::MAX)),
+            // The first ring may come at once, so it is not counted.
+            patience: Patience {
+                hello: rings(door.hello_timeout).saturating_add(1),
+                answer: rings(door.heartbeat.grace).saturating_add(1),
+            },
+        })
+    }
+
+    /// Whether there is a broker now, or else why not. Waits for the first attempt.
+    pub(super) async fn reached(&self) -> Result<(), Option<Reason>> {
+        self.pool.tried().await;
+        if self.pool.is_up() { Ok(()) } else { Err(self.pool.why()) }
+    }
+
+    /// Sends every browser away, to come back spread over `spread`.
+    pub(super) fn say_goodbye(&self, spread: Duration) {
+        let all = self.guests.all();
+        let count = u64::try_from(all.len()).unwrap_or(u64::MAX).max(1);
+        let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
+        for (place, visit) in (0_u64..).zip(all) {
+            let retry_after = Some(Millis::saturating(spread_ms.saturating_mul(place) / count));
+            visit.lock().send_away(Ending { retry_after, ..Ending::plain(Code::ShuttingDown) });
+        }
+    }
+
+    /// Says goodbye to the broker, behind everything that browsers said.
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+impl Upstream for Afar {
+    type Ticket = Ticket;
+    type Session = Session;
+
+    fn admit(&self, address: IpAddr) -> Result<Ticket, Refusal> {
+        let full = |of| Refusal::new(Class::Unavailable, format!("{}: {of}", Code::Overloaded.sentence()));
+        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| full("too many browsers are connected"))?;
+        let place = self.places.take(address).ok_or_else(|| full("too many of them come from this address"))?;
+        Ok(Ticket { _seat: seat, _place: place })
+    }
+
+    fn open(&self, ticket: Ticket, visitor: Visitor, dialect: Dialect) -> Session {
+        let Visitor { address, origin, credential, is_private } = visitor;
+        tracing::debug!(%address, origin, "a browser came");
+        let secret = credential.as_ref().map(|shown| shown.secret.expose());
+        let introduction = introduction(address, origin.as_deref(), secret, is_private, self.ping_interval);
+        let share = Share::of(&self.budget);
+        let visit = Visit::new(State::new(self.patience), dialect, introduction, Arc::clone(&self.pool), share);
+        Session::new(visit, Arc::clone(&self.guests), ticket)
+    }
+
+    async fn publish(
+        &self,
+        publisher: Publisher,
+        messages: Vec<Parcel>,
+    ) -> Result<Vec<Result<Position, Refusal>>, Refusal> {
+        let secret = Some(publisher.secret.expose());
+        // The door has looked whether the secret could be shown.
+        let introduction = introduction(publisher.address, None, secret, true, self.ping_interval);
+        publishing::publish(&self.pool, &introduction, &messages).await
+    }
+}
+
+/// What the broker is told of a browser. A page whose origin is too long to be told has none.
+fn introduction(
+    address: IpAddr,
+    origin: Option<&str>,
+    secret: Option<&str>,
+    private: bool,
+    ping_interval: Millis,
+) -> Bytes {
+    let address = match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
+    let introduce = Introduce {
+        address: address.octets(),
+        origin: origin.filter(|origin| origin.len() <= ORIGIN_BYTES_MAX),
+        credential: secret.map(|secret| Credential { strategy: APIKEY, secret }),
+        private,
+        ping_interval,
+    };
+    let mut body = BytesMut::new();
+    encode(&ClientFrame::Introduce(introduce), &mut body).expect("a header field is shorter than a body");
+    body.freeze()
+}
+
+/// The browsers that are here, to be sent away.
+#[derive(Debug, Default)]
+pub(super) struct Guests {
+    last: AtomicU64,
+    visits: Mutex<HashMap<u64, Weak<Mutex<Visit>>>>,
+}
+
+impl Guests {
+    /// Notes one more; gives its number.
+    pub(super) fn enter(&self, visit: &Arc<Mutex<Visit>>) -> u64 {
+        let number = self.last.fetch_add(1, Ordering::Relaxed);
+        self.visits.lock().insert(number, Arc::downgrade(visit));
+        number
+    }
+
+    /// Forgets one.
+    pub(super) fn leave(&self, number: u64) {
+        self.visits.lock().remove(&number);
+    }
+
+    fn all(&self) -> Vec<Arc<Mutex<Visit>>> {
+        self.visits.lock().values().filter_map(Weak::upgrade).collect()
+    }
+}

@@ -1,0 +1,74 @@
+//! A number of bytes that all browsers share. Nobody waits for it: who does not get any decides what to give up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The bytes that may be held in all.
+#[derive(Debug)]
+pub(super) struct Budget {
+    held: AtomicUsize,
+    max: usize,
+    /// What each holder has beside.
+    free: usize,
+}
+
+/// What one browser has of it; given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Share {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Budget {
+    /// A budget of `max` bytes, and `free` for each holder beside.
+    pub(super) fn new(max: usize, free: usize) -> Arc<Self> {
+        Arc::new(Self { held: AtomicUsize::new(0), max, free })
+    }
+}
+
+impl Share {
+    /// A share of nothing yet.
+    pub(super) fn of(budget: &Arc<Budget>) -> Self {
+        Self { budget: Arc::clone(budget), bytes: 0 }
+    }
+
+    /// Makes the share enough for `bytes`. Whether that is within the budget; a share can always be made smaller.
+    pub(super) fn resize(&mut self, bytes: usize) -> bool {
+        let (bytes, held) = (bytes.saturating_sub(self.budget.free), &self.budget.held);
+        if bytes <= self.bytes {
+            held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            self.bytes = bytes;
+            return true;
+        }
+        let more = bytes - self.bytes;
+        if held.fetch_add(more, Ordering::Relaxed).saturating_add(more) > self.budget.max {
+            held.fetch_sub(more, Ordering::Relaxed);
+            return false;
+        }
+        self.bytes = bytes;
+        true
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_together_stay_within_the_budget_beside_what_is_free() {
+        let budget = Budget::new(100, 10);
+        let (mut one, mut two) = (Share::of(&budget), Share::of(&budget));
+        assert!(one.resize(70) && two.resize(50));
+        assert!(!one.resize(71) && !two.resize(51), "nothing is left");
+        assert!(one.resize(69) && two.resize(51));
+        drop(two);
+        assert!(one.resize(110));
+        assert!(!one.resize(111));
+    }
+}

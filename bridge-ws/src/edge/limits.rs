@@ -1,0 +1,39 @@
+//! What an edge lets in and holds, and how its browsers come back; each number with its reason.
+
+/// The edge's own bounds. All others are the broker's, which counts by the address that the edge tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Browsers in all.
+    pub connections: usize,
+    /// The same from one address, an IPv6 one counted by its first 64 bits.
+    pub connections_per_address: usize,
+    /// Bytes of what browsers began and did not end, or said and the broker has not taken, beyond 16 KiB of each.
+    pub inbox_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 50_000, connections_per_address: 10_000, inbox_bytes: 128 << 20 }
+    }
+}
+
+// What follows is not for operators.
+
+/// Of [`Limits::inbox_bytes`] each browser has this much beside: what is read at once.
+pub(super) const INBOX_BYTES_FREE: usize = 16 << 10;
+
+/// Connections with the broker from the start: one core of the broker's encrypts one of them.
+pub(super) const LANES_AT_FIRST: usize = 2;
+
+/// How many new sessions a second browsers are asked to begin when the broker is back: all that were here come then, each
+/// with its subscriptions.
+pub(super) const RESUMED_PER_SECOND: u32 = 1000;
+
+/// How much is handed to a browser's socket at once.
+pub(super) const FILL_BYTES: usize = 64 << 10;
+
+/// From here on a body is handed on as it is, and not copied behind its header.
+pub(super) const COPIED_BYTES_MAX: usize = 4 << 10;
+
+/// How much may wait for a browser that reads nothing: a question or two, and what became of its session.
+pub(super) const WAITING_MAX: usize = 4;

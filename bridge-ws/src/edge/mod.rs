@@ -1,0 +1,18 @@
+//! The browser's door alone, where browsers are and the broker is not: sessions go to it over a few QUIC connections.
+
+mod afar;
+mod budget;
+mod limits;
+mod pool;
+mod publishing;
+mod session;
+mod state;
+#[cfg(test)]
+mod state_tests;
+mod station;
+mod visit;
+
+pub use afar::{Afar, Ticket};
+pub use limits::Limits;
+pub use session::{News, Session};
+pub use station::{Edge, OpenError};

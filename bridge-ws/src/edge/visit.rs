@@ -1,0 +1,351 @@
+//! One browser at the edge: its state, its stream to the broker while there is one, and what waits for its socket. There is
+//! no task in it: whoever owns the socket polls it, and reads of the stream only what the socket can take.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Bytes, BytesMut};
+use callboard_client::raw::{self, Opening};
+use callboard_protocol::close::Code;
+use callboard_protocol::codec::decode_server;
+use callboard_protocol::frame::{ClientFrame, Ping, Resumed, ServerFrame, Suspended};
+
+use super::budget::Share;
+use super::limits::{COPIED_BYTES_MAX, FILL_BYTES, WAITING_MAX};
+use super::pool::{Pool, Seat, Turn};
+use super::state::{Away, Beat, Effect, State};
+use crate::dialect::Dialect;
+use crate::dress::{Opcode, header};
+use crate::upstream::Ending;
+
+/// What a browser is told while it waits.
+const AWAY: &str = "the broker behind this bridge is away; this connection waits for it";
+
+/// One browser.
+#[derive(Debug)]
+pub(super) struct Visit {
+    state: State,
+    dialect: Dialect,
+    /// The `Introduce` that stands before each of its sessions.
+    introduction: Bytes,
+    pool: Arc<Pool>,
+    line: Line,
+    /// The wait for the broker.
+    turn: Option<Waiting>,
+    /// Read of the stream, and next to be dressed.
+    next: Option<Bytes>,
+    /// Whole messages for the socket.
+    out: VecDeque<Bytes>,
+    ending: Option<Ending>,
+    /// What is held of what the browser says.
+    share: Share,
+    /// Bytes of a message that has not come whole.
+    begun: usize,
+    /// Woken when something happens that no stream tells of.
+    waker: Option<Waker>,
+}
+
+/// The stream to the broker.
+#[derive(Debug)]
+enum Line {
+    None,
+    /// With what is to be said first, and its bytes.
+    Opening(Seat, Opening, Vec<Bytes>, usize),
+    Open {
+        session: Box<raw::Session>,
+        _seat: Seat,
+    },
+}
+
+struct Waiting(Turn);
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Waiting")
+    }
+}
+
+impl Visit {
+    pub(super) fn new(state: State, dialect: Dialect, introduction: Bytes, pool: Arc<Pool>, share: Share) -> Self {
+        Self {
+            state,
+            dialect,
+            introduction,
+            pool,
+            line: Line::None,
+            turn: None,
+            next: None,
+            out: VecDeque::new(),
+            ending: None,
+            share,
+            begun: 0,
+            waker: None,
+        }
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Takes what the browser says.
+    pub(super) fn hear(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending> {
+        match self.state.hear(frame, self.pool.is_up()) {
+            Effect::Pass => self.say(body)?,
+            Effect::Drop => {}
+            Effect::Open => match self.pool.open() {
+                Some((seat, opening)) => {
+                    let first = vec![self.introduction.clone(), body.clone()];
+                    let bytes = first.iter().map(Bytes::len).sum();
+                    self.line = Line::Opening(seat, opening, first, bytes);
+                }
+                None => {
+                    let lost = self.state.lose();
+                    self.take(lost);
+                }
+            },
+            Effect::Await => self.turn = Some(Waiting(self.pool.turn())),
+            Effect::End(ending) => return Err(ending),
+            suspend @ Effect::Suspend(_) => self.take(suspend),
+        }
+        self.hold(self.begun)
+    }
+
+    fn say(&mut self, body: &Bytes) -> Result<(), Ending> {
+        match &mut self.line {
+            Line::Opening(_, _, first, bytes) => {
+                *bytes += body.len();
+                first.push(body.clone());
+            }
+            Line::Open { session, .. } => {
+                session.say_body(body).map_err(|error| Ending::because(Code::FrameTooLong, error))?;
+            }
+            // The stream broke, which is told in a moment.
+            Line::None => {}
+        }
+        Ok(())
+    }
+
+    /// Holds what was said and not written, and so many bytes of a message that has not come whole.
+    pub(super) fn hold(&mut self, begun: usize) -> Result<(), Ending> {
+        self.begun = begun;
+        let held = self.begun + self.unwritten();
+        if self.share.resize(held) {
+            return Ok(());
+        }
+        Err(Ending::because(Code::Overloaded, "too much that browsers said waits here"))
+    }
+
+    fn unwritten(&self) -> usize {
+        match &self.line {
+            Line::None => 0,
+            Line::Opening(.., bytes) => *bytes,
+            Line::Open { session, .. } => session.unwritten(),
+        }
+    }
+
+    pub(super) fn is_clear(&self) -> bool {
+        match &self.line {
+            Line::None => true,
+            Line::Opening(..) => false,
+            Line::Open { session, .. } => session.unwritten() == 0,
+        }
+    }
+
+    /// Ready when everything that the browser said is with the transport.
+    pub(super) fn poll_clear(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_open(cx);
+        match &mut self.line {
+            Line::None => {}
+            Line::Opening(..) => return Poll::Pending,
+            // That the connection is lost is found by whoever waits for news.
+            Line::Open { session, .. } => drop(ready!(session.poll_write(cx))),
+        }
+        let _ = self.share.resize(self.begun);
+        Poll::Ready(())
+    }
+
+    /// Opens the stream, as soon as there is one, and says what is to be said first.
+    fn poll_open(&mut self, cx: &mut Context<'_>) {
+        let Line::Opening(_, opening, ..) = &mut self.line else { return };
+        let Poll::Ready(opened) = Pin::new(opening).poll(cx) else { return };
+        let Line::Opening(seat, _, first, _) = std::mem::replace(&mut self.line, Line::None) else { return };
+        let Ok(mut session) = opened else {
+            let lost = self.state.lose();
+            return self.take(lost);
+        };
+        for body in first {
+            session.say_body(&body).expect("a browser's body was bounded when it was read, and so is an introduction");
+        }
+        self.line = Line::Open { session: Box::new(session), _seat: seat };
+    }
+
+    /// Ready when there is something for a socket that takes it, or the session is to end and that is news.
+    pub(super) fn poll_news(&mut self, cx: &mut Context<'_>, hungry: bool, unaware: bool) -> Poll<()> {
+        if self.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+        }
+        loop {
+            let has_something = !self.out.is_empty() || self.next.is_some();
+            if hungry && has_something || unaware && self.ending.is_some() {
+                return Poll::Ready(());
+            }
+            self.poll_open(cx);
+            let end = match &mut self.line {
+                Line::None => {
+                    let Some(turn) = &mut self.turn else { return Poll::Pending };
+                    ready!(turn.0.as_mut().poll(cx));
+                    self.turn = None;
+                    self.resume();
+                    continue;
+                }
+                Line::Opening(..) => return Poll::Pending,
+                Line::Open { session, .. } if hungry => match ready!(session.poll_read(cx)) {
+                    Ok(()) => {
+                        self.look_ahead();
+                        continue;
+                    }
+                    Err(end) => end,
+                },
+                Line::Open { session, .. } => ready!(session.poll_broken(cx)),
+            };
+            self.take_end(&end);
+        }
+    }
+
+    fn take_end(&mut self, end: &raw::End) {
+        let effect = match end {
+            raw::End::Lost(_) => self.state.lose(),
+            raw::End::Code(number) => self.state.break_off(*number),
+            raw::End::Finished | raw::End::Fault(_) | _ => self.state.fail(&end.to_string()),
+        };
+        self.take(effect);
+    }
+
+    fn look_ahead(&mut self) {
+        let Line::Open { session, .. } = &mut self.line else { return };
+        match session.next_body() {
+            Ok(next) => self.next = next,
+            Err(end) => self.take_end(&end),
+        }
+    }
+
+    /// Does what the state wants of this side.
+    fn take(&mut self, effect: Effect) {
+        match effect {
+            Effect::Suspend(Away { nonce, retry_after }) => {
+                (self.line, self.next, self.turn) = (Line::None, None, None);
+                let _ = self.share.resize(self.begun);
+                self.push(&ServerFrame::Suspended(Suspended { nonce, sentence: AWAY, retry_after }));
+            }
+            Effect::End(ending) => {
+                (self.line, self.next, self.turn) = (Line::None, None, None);
+                self.ending.get_or_insert(ending);
+            }
+            Effect::Pass | Effect::Drop | Effect::Open | Effect::Await => {}
+        }
+    }
+
+    fn resume(&mut self) {
+        if let Some(nonce) = self.state.resume() {
+            self.push(&ServerFrame::Resumed(Resumed { nonce }));
+        }
+    }
+
+    fn push(&mut self, frame: &ServerFrame<'_>) {
+        let mut message = BytesMut::new();
+        self.dialect.encode(frame, &mut message).expect("the edge's own frames are short");
+        self.out.push_back(message.freeze());
+    }
+
+    /// Moves what the socket is to have next behind `pieces`.
+    pub(super) fn fill(&mut self, pieces: &mut VecDeque<Bytes>) {
+        let (mut batch, mut moved) = (BytesMut::new(), 0);
+        pieces.extend(self.out.drain(..));
+        while moved < FILL_BYTES {
+            let Some(body) = self.next.take() else { break };
+            match self.state.tell(&body) {
+                Effect::Pass => {
+                    moved += body.len();
+                    if let Err(end) = self.dress(body, &mut batch, pieces) {
+                        let effect = self.state.fail(&end);
+                        self.take(effect);
+                    }
+                }
+                effect @ (Effect::Suspend(_) | Effect::End(_) | Effect::Drop | Effect::Open | Effect::Await) => {
+                    self.take(effect);
+                }
+            }
+            self.look_ahead();
+        }
+        if !batch.is_empty() {
+            pieces.push_back(batch.freeze());
+        }
+        pieces.extend(self.out.drain(..));
+        if self.out.capacity() > WAITING_MAX {
+            self.out = VecDeque::new();
+        }
+    }
+
+    fn dress(&self, body: Bytes, batch: &mut BytesMut, pieces: &mut VecDeque<Bytes>) -> Result<(), String> {
+        match self.dialect {
+            Dialect::Json => {
+                let frame = decode_server(&body).map_err(|error| error.to_string())?;
+                self.dialect.encode(&frame, batch).map_err(|error| error.to_string())?;
+            }
+            Dialect::Binary => {
+                header(Opcode::Binary, body.len(), batch);
+                if body.len() < COPIED_BYTES_MAX {
+                    batch.extend_from_slice(&body);
+                } else {
+                    pieces.extend([batch.split().freeze(), body]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn has_more(&self) -> bool {
+        self.next.is_some()
+    }
+
+    pub(super) fn ending(&self) -> Option<(Ending, bool)> {
+        self.ending.clone().map(|ending| (ending, self.out.is_empty()))
+    }
+
+    /// The heartbeat's turn.
+    pub(super) fn ring(&mut self) {
+        match self.state.ring() {
+            Beat::Ping(nonce) if self.out.len() < WAITING_MAX => self.push(&ServerFrame::Ping(Ping { nonce })),
+            Beat::Ping(_) | Beat::Nothing => {}
+            Beat::End(ending) => self.end(ending),
+        }
+    }
+
+    /// Ends the session. What the browser said before goes to the broker all the same.
+    pub(super) fn end(&mut self, ending: Ending) {
+        self.state.close();
+        self.poll_open(&mut Context::from_waker(Waker::noop()));
+        (self.next, self.turn) = (None, None);
+        if let Line::Open { session, .. } = std::mem::replace(&mut self.line, Line::None) {
+            session.leave(ending.code);
+        }
+        let _ = self.share.resize(0);
+        self.ending.get_or_insert(ending);
+    }
+
+    /// The same, from the edge itself: the socket's owner is told.
+    pub(super) fn send_away(&mut self, ending: Ending) {
+        self.end(ending);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Drops what waits for the socket.
+    pub(super) fn clear(&mut self) {
+        self.out = VecDeque::new();
+    }
+}

@@ -1,0 +1,275 @@
+//! `callboard bridge`: lets browsers in for a broker elsewhere, until a signal asks it to end. What a bridge does is not
+//! decided here, and the key that it has is never shown again.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use anyhow::Context;
+use callboard::StartError;
+use callboard::config::{Config, LogFormat};
+use callboard::tls;
+use callboard_bridge_ws::edge::{Edge, Limits, OpenError};
+use callboard_client::{Client, Reason};
+use callboard_protocol::close::{Code, Return};
+use callboard_protocol::version;
+use clap::Args;
+
+use super::belief::{Belief, Trusting};
+use super::exit::{self, Exit};
+use super::key::Key;
+use super::output::nobody_reads;
+use super::serve::{at_once, explain};
+use super::settings::DoorSettings;
+use super::stage::Stage;
+use super::{logging, summary};
+use crate::shutdown::Signals;
+
+const AFTER_HELP: &str = "\
+It opens the sessions of its browsers with the broker over a few QUIC connections, under a key that has the right to: `callboard token new NAME --bridge` makes one where the broker is. While the broker is away, browsers are told, and wait.
+
+Of a configuration file it reads what concerns a browser's door: ws_listen, [ws], [tls], [drain], and of [limits] connections, connections_per_address and inbox_bytes. All other limits are the broker's, which counts by the browsers' own addresses.
+
+Examples:
+  export CALLBOARD_API_KEY=\"$(ssh broker callboard token new edge --bridge)\"
+  callboard bridge --upstream broker.example.org:4480
+  callboard bridge --upstream 10.0.0.7 --ca broker.pem --ws-listen [::]:443 \\
+    --cert chain.pem --key key.pem --ws-origins https://www.example.org
+
+Exit codes:
+  0    ended as SIGINT or SIGTERM asked, after browsers were told
+  1    could not start, or the broker did not take the key
+  2    the command line or the configuration is wrong
+  130  a second SIGINT ended it at once; 143 after a second SIGTERM";
+
+/// How long the first attempt may take before the door is announced without it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Silence after which a connection with the broker is given up: browsers are told then.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The bounds of the first pause between two attempts to reach the broker, and of every other: its browsers wait for it.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+const STRONG: Style = Style::new().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default();
+
+/// Let browsers in here, for a broker elsewhere.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Bridge {
+    /// Where the broker is
+    #[arg(long, value_name = "HOST:PORT", env = "CALLBOARD_UPSTREAM", help_heading = "Broker")]
+    upstream: String,
+
+    #[command(flatten)]
+    key: Key,
+
+    #[command(flatten)]
+    trusting: Trusting,
+
+    #[command(flatten)]
+    settings: DoorSettings,
+}
+
+/// Runs the command.
+pub(super) async fn run(command: Bridge) -> anyhow::Result<Exit> {
+    let config = command.config()?;
+    logging::start(config.log.as_deref(), config.log_format, logging::SERVE)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "started");
+    let mut signals = Signals::listen().context("signals cannot be listened for")?;
+    let url = command.url();
+    let belief = command.trusting.belief(&url, || Ok(config.data_dir.clone()))?;
+    let edge = tokio::select! {
+        edge = command.open(&config, &url, &belief) => edge?,
+        signal = signals.next() => return Ok(Exit::Interrupted(signal)),
+    };
+    let reached = tokio::select! {
+        reached = tokio::time::timeout(PATIENCE, edge.reached()) => reached.unwrap_or(Err(None)),
+        signal = signals.next() => return Ok(Exit::Interrupted(signal)),
+    };
+    if let Err(Some(why)) = &reached {
+        refuse(why, &belief)?;
+    }
+    if config.log_format == LogFormat::Human {
+        print(&render(&config, &edge, &url, &reached))?;
+    }
+    let signal = signals.next().await;
+    logging::tell(&format!(
+        "{}: telling browsers goodbye, for {} s at most; a second signal ends it at once",
+        signal.name(),
+        config.drain.deadline.as_secs_f32()
+    ));
+    tokio::select! {
+        () = edge.drain(config.drain.spread) => Ok(Exit::Done),
+        second = signals.next() => Ok(at_once(second)),
+    }
+}
+
+impl Bridge {
+    /// What the flags, the variables and the configuration file say together of the browser's door.
+    fn config(&self) -> anyhow::Result<Config> {
+        let mut config = self.settings.draft()?.config().clone();
+        // What a broker would open and allow, nobody does here.
+        config.listen = ([127, 0, 0, 1], config.listen.port()).into();
+        config.metrics_listen = None;
+        config.anonymous_publish = Some(false);
+        config.demo = None;
+        config.check().map_err(exit::usage)?;
+        Ok(config)
+    }
+
+    /// The broker's address as clients are told it.
+    fn url(&self) -> String {
+        let scheme = version::URL_SCHEME;
+        if self.upstream.contains("://") { self.upstream.clone() } else { format!("{scheme}://{}", self.upstream) }
+    }
+
+    async fn open(&self, config: &Config, url: &str, belief: &Belief) -> anyhow::Result<Edge> {
+        let key = self.key.read()?.ok_or_else(|| {
+            exit::usage(
+                "a bridge needs a key that may open sessions for others: make one with `callboard token new NAME --bridge` \
+                 where the broker is, and give it as CALLBOARD_API_KEY or with --api-key-file",
+            )
+        })?;
+        let broker = Client::builder(url)
+            .trust(belief.trust())
+            .api_key(key.reveal())
+            .idle_timeout(IDLE_TIMEOUT)
+            .backoff(BACKOFF.0, BACKOFF.1)
+            .agent(concat!("callboard-bridge/", env!("CARGO_PKG_VERSION")));
+        let door =
+            config.door(|| tls::server_config(&tls::identity(config)?).map(Arc::new)).map_err(StartError::from)?;
+        let mut door =
+            door.ok_or_else(|| exit::usage("ws_listen is false, and a bridge is nothing but a door for browsers"))?;
+        door.resources = vec![Stage::empty().resource()];
+        let limits = Limits {
+            connections: config.limits.connections,
+            connections_per_address: config.limits.connections_per_address,
+            inbox_bytes: config.limits.inbox_bytes,
+        };
+        Edge::open(door, limits, broker).await.map_err(|error| match error {
+            OpenError::Bind(error) => explain(error.into(), "bridge"),
+            OpenError::Broker(error) => exit::usage(format!("--upstream: {error}")),
+            error => error.into(),
+        })
+    }
+}
+
+/// What no waiting mends ends the program at its start: a person has to look at it.
+fn refuse(why: &Reason, belief: &Belief) -> anyhow::Result<()> {
+    if let Reason::Untrusted(_) = why {
+        anyhow::bail!("{why}. {}", belief.if_untrusted());
+    }
+    let Reason::Ended { code, .. } = why else { return Ok(()) };
+    if Return::of(*code) == Return::WithNewCredential {
+        anyhow::bail!("{why}. `callboard token new NAME --bridge` makes a key where the broker is");
+    }
+    if *code == Code::Forbidden.number() {
+        anyhow::bail!("{why}");
+    }
+    Ok(())
+}
+
+fn render(config: &Config, edge: &Edge, url: &str, reached: &Result<(), Option<Reason>>) -> String {
+    let page = summary::page(config, edge.address());
+    let version = env!("CARGO_PKG_VERSION");
+    let mut text = format!("{STRONG}Callboard {version} lets browsers in for a broker elsewhere.{STRONG:#}\n\n");
+    let mut row = |name: &str, value: &str| {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "  {name:<13}{value}");
+    };
+    row("browsers", &page);
+    row("broker", url);
+    match reached {
+        Ok(()) => {}
+        Err(None) => row("", &format!("{WARNING}not reached yet; browsers wait for it{WARNING:#}")),
+        Err(Some(why)) => row("", &format!("{WARNING}{why}; browsers wait for it{WARNING:#}")),
+    }
+    if config.ws_has_tls() {
+        row("certificate", &summary::certificate(config));
+    }
+    let _ = writeln!(text, "\nOpen {page} to see the bus at work.\n\nCtrl-C ends it.");
+    text
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    match anstream::stdout().write_all(text.as_bytes()) {
+        Err(error) if nobody_reads(&error) => Ok(()),
+        written => written.context("standard output cannot be written"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Alone {
+        #[command(flatten)]
+        bridge: Bridge,
+    }
+
+    fn bridge(arguments: &[&str]) -> Bridge {
+        let arguments = ["bridge", "--data-dir", "data"].into_iter().chain(arguments.iter().copied());
+        Alone::try_parse_from(arguments).expect("options").bridge
+    }
+
+    #[test]
+    fn the_broker_is_named_by_host_and_port_or_by_its_address() {
+        for (upstream, url) in [
+            ("broker.example.org", "callboard://broker.example.org"),
+            ("[::1]:5000", "callboard://[::1]:5000"),
+            ("callboard://broker.example.org", "callboard://broker.example.org"),
+        ] {
+            assert_eq!(bridge(&["--upstream", upstream]).url(), url);
+        }
+    }
+
+    #[test]
+    fn a_file_for_a_broker_serves_a_bridge_which_opens_nothing_but_its_door() {
+        let home = tempfile::tempdir().expect("a directory");
+        let path = home.path().join("callboard.toml");
+        let file = "listen = \"0.0.0.0:5000\"\nmetrics_listen = \"0.0.0.0:4490\"\nanonymous_publish = true\n\
+                    [ws]\norigins = [\"https://example.org\"]\n";
+        std::fs::write(&path, file).expect("written");
+        let config =
+            bridge(&["--upstream", "x", "--config", path.to_str().expect("a path")]).config().expect("a config");
+        assert_eq!(config.ws_address(), Some(([127, 0, 0, 1], 5000).into()));
+        assert_eq!(config.ws.origins.len(), 1);
+        assert_eq!(config.metrics_listen, None);
+    }
+
+    #[test]
+    fn beyond_this_machine_a_certificate_is_needed() {
+        let exposed = ["--upstream", "x", "--ws-listen", "0.0.0.0:443"];
+        let error = bridge(&exposed).config().expect_err("a refusal").to_string();
+        assert!(error.contains("--cert"), "{error}");
+        let certified: Vec<&str> = exposed.iter().copied().chain(["--cert", "c.pem", "--key", "k.pem"]).collect();
+        assert!(bridge(&certified).config().expect("a config").ws_has_tls());
+    }
+
+    #[test]
+    fn a_key_is_not_printed_with_the_rest() {
+        let bridge = bridge(&["--upstream", "x", "--api-key", "canary"]);
+        assert!(!format!("{bridge:?}").contains("canary"));
+    }
+
+    #[test]
+    fn what_a_person_has_to_look_at_ends_it() {
+        let ended = |code: Code| Reason::Ended { code: code.number(), sentence: "".into() };
+        for (why, is_refused) in [
+            (Reason::Untrusted("".into()), true),
+            (ended(Code::BadCredential), true),
+            (ended(Code::Forbidden), true),
+            (ended(Code::ShuttingDown), false),
+            (Reason::Unreachable("".into()), false),
+        ] {
+            assert_eq!(refuse(&why, &Belief::Anyone).is_err(), is_refused, "{why:?}");
+        }
+    }
+}
