@@ -151,8 +151,12 @@ impl Chunk {
 
     /// How many of the first messages have at least this many bytes together.
     pub(crate) fn messages_of(&self, bytes: usize) -> usize {
+        // Asked of the oldest chunk, whose marks are in no cache any more: not looked at in vain.
+        if bytes == 0 {
+            return 0;
+        }
         let whole = self.marks.partition_point(|mark| (mark.end as usize) < bytes);
-        if bytes == 0 { 0 } else { (whole + 1).min(self.marks.len()) }
+        (whole + 1).min(self.marks.len())
     }
 
     /// The encoded messages from `from` on for a reader who does not get those of `own`: long runs of other messages share
