@@ -222,6 +222,7 @@ impl<S: Session> Bridge<S> {
         Ok(())
     }
 
+    #[inline]
     fn decode(&self, incoming: Incoming<'_>) -> Result<Bytes, Ending> {
         let refused = |refused: Refused| Ending::because(refused.code, refused.sentence);
         self.dialect.decode(incoming, self.instance()).map_err(refused)

@@ -135,6 +135,7 @@ impl Dialect {
     /// # Errors
     ///
     /// [`Refused`] if the message is too long, of the other type, or no frame of a client.
+    #[inline]
     pub fn decode(self, incoming: Incoming<'_>, instance: [u8; 16]) -> Result<Bytes, Refused> {
         self.body(incoming, |text| json::read_client(text, instance))
     }
@@ -167,6 +168,7 @@ impl Dialect {
         }
     }
 
+    #[inline]
     fn body(self, incoming: Incoming<'_>, read: impl FnOnce(&str) -> Result<Bytes, Refused>) -> Result<Bytes, Refused> {
         let bytes = match &incoming {
             Incoming::Text(text) => text.len(),
