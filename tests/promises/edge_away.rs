@@ -161,8 +161,8 @@ async fn for_each_suspended(
 async fn who_does_not_answer_while_it_waits_is_given_up_and_who_does_may_wait_for_long() {
     let broker = Process::start().await;
     let edge = Edge::open(broker.client_builder(), broker.data_dir(), |config| {
-        config.heartbeat.interval = Duration::from_millis(200);
-        config.heartbeat.grace = Duration::from_secs(2);
+        config.heartbeat.interval = Duration::from_millis(250);
+        config.heartbeat.grace = Duration::from_secs(4);
     })
     .await;
     edge.reaches_its_broker().await;
