@@ -2,6 +2,7 @@
 
 mod binary;
 mod disk;
+mod outpost;
 mod output;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,6 +16,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 pub use disk::{Disk, command};
+pub use outpost::Outpost;
 
 use crate::{Metrics, Peer, client, soon, temp, within};
 use output::Output;

@@ -1,0 +1,93 @@
+//! `callboard bridge` as people run it: it serves browsers, says nothing of a secret, tells an outage once, and ends in order.
+
+use callboard::identity::KeyStore;
+use callboard_bridge_ws::Dialect;
+use callboard_protocol::close::Code;
+use callboard_tests::process::{Disk, Outpost, command};
+use callboard_tests::{Peer, Process, eventually, http};
+
+const CHANNEL: &str = "news";
+const DIALECTS: [Dialect; 2] = [Dialect::Binary, Dialect::Json];
+
+#[tokio::test]
+async fn a_bridge_serves_browsers_and_ends_in_order_when_it_is_asked_to() {
+    let broker = Process::start().await;
+    let bridge = Outpost::before(broker.addr(), broker.data_dir(), &[]).await;
+    let mut native = broker.peer().await;
+    native.hello().await;
+    native.subscribe(CHANNEL).await;
+    let mut browsers = Vec::new();
+    for dialect in DIALECTS {
+        let mut browser = Peer::upgrade(bridge.addr(), dialect).await;
+        browser.hello().await;
+        browser.publish(CHANNEL, "from afar").await;
+        assert_eq!(native.message().await.payload.as_str(), Some("from afar"));
+        browsers.push(browser);
+    }
+    let ended = tokio::spawn(bridge.terminate());
+    for mut browser in browsers {
+        assert_eq!(browser.goodbye().await.0, Code::ShuttingDown.number());
+    }
+    let ended = ended.await.expect("it has ended");
+    assert!(ended.status.success(), "{}: {}", ended.status, ended.printed);
+    assert!(ended.printed.contains("http://localhost:"), "it says where to go: {}", ended.printed);
+}
+
+#[tokio::test]
+async fn no_secret_comes_into_its_log() {
+    let broker = Process::start().await;
+    let reporter = KeyStore::open(broker.data_dir()).expect("a store").create("reporter").expect("a key").reveal();
+    let bridge = Outpost::before(broker.addr(), broker.data_dir(), &["--ws-cookie", "callboard_key"]).await;
+    let wrong = format!("{}x", &reporter[..reporter.len() - 1]);
+    for dialect in DIALECTS {
+        for key in [&reporter, &wrong] {
+            let fields = format!("Authorization: Bearer {key}\r\n");
+            let mut browser = Peer::try_upgrade(bridge.addr(), dialect, &fields).await.expect("it is let in");
+            browser.send_hello().await;
+            browser.receive().await;
+            browser.cast(CHANNEL, "a payload of its own").await;
+        }
+    }
+    let body = r#"{"channel": "news", "payload": "a payload of its own"}"#;
+    let fields = format!("Authorization: Bearer {reporter}\r\n");
+    assert_eq!(http::post(bridge.addr(), "/v1/publish", &fields, body).await.status, 200);
+    let key = bridge.key.clone();
+    let printed = bridge.terminate().await.printed;
+    assert!(printed.contains("a browser came"), "it tells what it does: {printed}");
+    for secret in [&key, &reporter, &wrong] {
+        let secret = secret.rsplit('_').next().expect("the end of a key");
+        assert!(secret.len() > 20 && !printed.contains(secret), "a secret is in the log");
+    }
+    assert!(!printed.contains("a payload of its own"), "a payload is in the log");
+}
+
+#[tokio::test]
+async fn an_outage_is_told_once_and_so_is_its_end() {
+    let broker = Process::start().await;
+    let bridge = Outpost::before(broker.addr(), broker.data_dir(), &[]).await;
+    let told = |what: &str| bridge.printed().matches(what).count();
+    eventually("the broker", async || (told("the broker is there") == 1).then_some(())).await;
+    let ended = broker.terminate().await;
+    eventually("the outage", async || (told("the broker is away") == 1).then_some(())).await;
+    let broker = ended.restart().await;
+    eventually("its end", async || (told("the broker is there") == 2).then_some(())).await;
+    let mut browser = Peer::upgrade(bridge.addr(), Dialect::Binary).await;
+    browser.hello().await;
+    assert_eq!(told("the broker is away"), 1);
+    drop(broker);
+}
+
+#[tokio::test]
+async fn a_key_without_the_right_ends_it_with_what_to_do() {
+    let broker = Process::start().await;
+    let plain = KeyStore::open(broker.data_dir()).expect("a store").create("plain").expect("a key").reveal();
+    for (key, sentence) in [(plain.as_str(), "--bridge"), ("cb_nobody_nothing", "token list")] {
+        let mut bridge = command(Disk::Roomy);
+        bridge.args(["bridge", "--ws-listen", "127.0.0.1:0", "--upstream"]).arg(broker.addr().to_string());
+        bridge.arg("--data-dir").arg(broker.data_dir()).env("CALLBOARD_API_KEY", key);
+        let ended = tokio::task::spawn_blocking(move || bridge.output()).await.expect("no panic").expect("it runs");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(1), "{said}");
+        assert!(said.contains(sentence), "{said}");
+    }
+}
