@@ -4,10 +4,10 @@ use std::net::Ipv4Addr;
 
 use callboard::identity::KeyStore;
 use callboard_bridge_ws::Dialect;
-use callboard_protocol::Millis;
 use callboard_protocol::close::Code;
 use callboard_protocol::error::Class;
-use callboard_protocol::frame::{ClientFrame, Introduce, ServerFrame};
+use callboard_protocol::frame::{ClientFrame, Goodbye, Introduce, Publish, ServerFrame};
+use callboard_protocol::{Millis, PayloadRef, RequestId, Sequence};
 use callboard_tests::{Broker, Edge, Peer, eventually, http};
 
 const CHANNEL: &str = "news";
@@ -185,10 +185,20 @@ async fn who_leaves_is_heard_to_the_end() {
     listener.subscribe(CHANNEL).await;
     for dialect in DIALECTS {
         let mut leaving = edge.visitor(dialect).await;
-        leaving.cast(CHANNEL, "last words").await;
-        leaving.say_goodbye(Code::Finished.number()).await;
-        assert_eq!(listener.message().await.payload.as_str(), Some("last words"));
-        assert_eq!(leaving.goodbye().await.0, Code::Finished.number());
+        // Each is answered, so that the broker finds out at once if nobody hears it any more.
+        let words = "last words ".repeat(100);
+        let publish = |request| {
+            let payload = PayloadRef::text(&words);
+            let (request, sequence) = (RequestId::saturating(request), Sequence::ZERO);
+            ClientFrame::Publish(Publish { request, sequence, channel: CHANNEL, key: None, payload })
+        };
+        let mut said: Vec<ClientFrame<'_>> = (1..=500).map(publish).collect();
+        said.push(ClientFrame::Goodbye(Goodbye { code: 4000, sentence: "", retry_after: None }));
+        leaving.send_all(&said).await;
+        for _ in 1..said.len() {
+            assert_eq!(listener.message().await.payload.as_str(), Some(words.as_str()));
+        }
+        while leaving.next().await.is_ok() {}
         let mut gone = edge.visitor(dialect).await;
         gone.cast(CHANNEL, "and gone").await;
         drop(gone);
