@@ -35,6 +35,16 @@ export class Broker {
     return `http://localhost:${this.#doors.pages.split(':')[1]}`;
   }
 
+  /** Where its native door is. */
+  get native() {
+    return this.#doors.native;
+  }
+
+  /** Where its keys and its certificate are. */
+  get dataDir() {
+    return this.#dataDir;
+  }
+
   /** What it printed in all its lives. */
   get printed() {
     return this.#printed + (this.#program?.printed ?? '');
@@ -54,8 +64,13 @@ export class Broker {
   /** Kills it without a word (SIGKILL). */
   async kill() {
     await this.#program.kill();
-    this.#printed = this.printed;
-    this.#program = undefined;
+    this.#isOver();
+  }
+
+  /** Has it shut down in order (SIGTERM), and waits until it has. */
+  async shutDown() {
+    await this.#program.terminates();
+    this.#isOver();
   }
 
   /**
@@ -89,15 +104,21 @@ export class Broker {
   /**
    * `callboard token new`: resolves to a new API key.
    * @param {string} name
+   * @param {string[]} [rights] What its bearer may do beside.
    */
-  async key(name) {
-    return (await this.#start(['token', 'new', '--data-dir', this.#dataDir, name]).succeeds()).trim();
+  async key(name, rights = []) {
+    return (await this.#start(['token', 'new', '--data-dir', this.#dataDir, name, ...rights]).succeeds()).trim();
   }
 
   /** Ends everything that it began. */
   async end() {
     await Promise.allSettled([this.#program, ...this.#commands].map((program) => program?.kill()));
     if (this.#dataDir !== undefined) await rm(this.#dataDir, { recursive: true, force: true });
+  }
+
+  #isOver() {
+    this.#printed = this.printed;
+    this.#program = undefined;
   }
 
   /** A command that speaks with this broker. */

@@ -81,6 +81,12 @@ export class Program {
     return this;
   }
 
+  /** Asks it to end, and waits until it has ended well. */
+  async terminates() {
+    this.#child.kill('SIGTERM');
+    await this.succeeds();
+  }
+
   /** Ends it without a word. */
   async kill() {
     this.#child.kill('SIGKILL');

@@ -7,11 +7,13 @@ import { App } from './app.js';
 import { Broker } from './broker.js';
 import { Browser, missing } from './browser.js';
 
+/** @import { TestContext } from 'node:test' */
+
 /**
  * A test in one browser.
  * @param {'chromium' | 'firefox-esr'} kind
  * @param {string} promise
- * @param {(scene: { app: App, broker: Broker, browser: Browser }) => Promise<void>} body
+ * @param {(scene: { app: App, broker: Broker, browser: Browser, t: TestContext }) => Promise<void>} body
  * @param {string[]} serve What the broker is told beside that.
  */
 export function promise(kind, promise, body, serve = []) {
@@ -25,7 +27,7 @@ export function promise(kind, promise, body, serve = []) {
     const browser = await Browser.launch(kind);
     t.after(() => browser.close());
     try {
-      await body({ app, broker, browser });
+      await body({ app, broker, browser, t });
       assert.deepEqual(browser.complaints, [], 'no page complains');
     } catch (error) {
       t.diagnostic(`the broker printed:\n${broker.printed}`);

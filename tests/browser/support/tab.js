@@ -8,11 +8,11 @@ const ANY_TAB = { polling: 50 };
 /**
  * The page of ten lines, online.
  * @param {import('./browser.js').Browser} browser
- * @param {import('./broker.js').Broker} broker
+ * @param {{ origin: string }} door Of a broker, or of an edge.
  */
-export async function openHello(browser, broker) {
-  const tab = await browser.tab();
-  await tab.goto(`${broker.origin}/hello`);
+export async function openHello(browser, door, tab = undefined) {
+  tab ??= await browser.tab();
+  await tab.goto(`${door.origin}/hello`);
   await says(tab, 'online');
   return tab;
 }
@@ -62,16 +62,25 @@ export async function writes(tab, text) {
 }
 
 /**
+ * The URLs of the WebSockets that a tab of Chromium opens from here on.
+ * @returns {Promise<string[]>}
+ */
+export async function socketsOf(tab) {
+  const protocol = await tab.createCDPSession();
+  const opened = [];
+  protocol.on('Network.webSocketCreated', ({ url }) => opened.push(url));
+  await protocol.send('Network.enable');
+  return opened;
+}
+
+/**
  * A page of an app, with nothing in it; `listen` fills it. It has the URLs of the WebSockets that it `opened`.
  * @param {import('./browser.js').Browser} browser
  * @param {import('./app.js').App} app
  */
 export async function openApp(browser, app) {
   const tab = await browser.tab();
-  const protocol = await tab.createCDPSession();
-  const opened = [];
-  protocol.on('Network.webSocketCreated', ({ url }) => opened.push(url));
-  await protocol.send('Network.enable');
+  const [protocol, opened] = [await tab.createCDPSession(), await socketsOf(tab)];
   await tab.goto(app.origin);
   await tab.evaluate(async (broker) => {
     const { connect } = await import(`${broker}/callboard/index.js`);
