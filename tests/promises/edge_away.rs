@@ -14,8 +14,7 @@ const DIALECTS: [Dialect; 2] = [Dialect::Binary, Dialect::Json];
 /// Hears that the broker is away and back, and says hello again.
 async fn comes_back(browser: &mut Peer) {
     let nonce = browser.suspended().await;
-    browser.resumed(nonce).await;
-    browser.hello().await;
+    browser.back(nonce).await;
 }
 
 async fn subscribed(edge: &Edge, dialect: Dialect) -> Peer {
@@ -41,8 +40,7 @@ async fn a_broker_that_is_killed_and_started_again_finds_its_browsers_on_their_o
     }
     let broker = ended.restart().await;
     for ((browser, position), nonce) in browsers.iter_mut().zip(nonces) {
-        browser.resumed(nonce).await;
-        browser.hello().await;
+        browser.back(nonce).await;
         // The messages died with the broker, and that is told.
         assert!(!browser.subscribe_from(CHANNEL, Start::Recover(*position)).await.recovered);
     }
@@ -88,8 +86,7 @@ async fn who_was_cut_off_from_a_broker_that_lives_recovers_everything() {
             native.publish(CHANNEL, format!("missed {number}")).await;
         }
         proxy.heal();
-        browser.resumed(nonce).await;
-        browser.hello().await;
+        browser.back(nonce).await;
         assert!(browser.subscribe_from(CHANNEL, Start::Recover(last)).await.recovered);
         for number in 0..5 {
             assert_eq!(browser.message().await.payload.as_str(), Some(format!("missed {number}").as_str()));
@@ -117,8 +114,7 @@ async fn a_browser_that_comes_while_the_broker_is_away_waits_and_is_served() {
     assert_eq!(refused.status, 503, "{refused:?}");
     let _broker = ended.restart().await;
     for (mut browser, nonce) in waiting {
-        browser.resumed(nonce).await;
-        browser.hello().await;
+        browser.back(nonce).await;
         browser.subscribe(CHANNEL).await;
         browser.publish(CHANNEL, "served").await;
         assert_eq!(browser.message().await.payload.as_str(), Some("served"));
@@ -135,8 +131,7 @@ async fn what_is_said_before_the_pong_belongs_to_no_session() {
         browser.cast(CHANNEL, "of the old session").await;
         browser.send(&ClientFrame::Pong(Pong { nonce: Nonce::saturating(7) })).await;
         let broker = broker.restart().await;
-        browser.resumed(nonce).await;
-        browser.hello().await;
+        browser.back(nonce).await;
         let subscribed = browser.subscribe_from(CHANNEL, Start::Rewind(10)).await;
         assert_eq!(subscribed.position.offset.value(), 0, "nothing was published");
         broker
@@ -169,8 +164,9 @@ async fn who_does_not_answer_while_it_waits_is_given_up_and_who_does_may_wait_fo
     let (mut silent, mut patient) = (edge.visitor(Dialect::Binary).await, edge.visitor(Dialect::Json).await);
     let ended = broker.kill().await;
     let nonce = patient.suspended().await;
-    patient.send(&ClientFrame::Pong(Pong { nonce })).await;
+    // The two came by different connections: now both are known to be gone.
     silent.suspended().await;
+    patient.send(&ClientFrame::Pong(Pong { nonce })).await;
     // Many times the grace of the one who says nothing.
     let mut pings = 0;
     while pings < 20 {

@@ -111,7 +111,7 @@ impl Peer {
     /// # Panics
     ///
     /// If anything else is said, but for pings.
-    pub async fn resumed(&mut self, nonce: Nonce) {
+    async fn resumed(&mut self, nonce: Nonce) {
         self.send(&ClientFrame::Pong(Pong { nonce })).await;
         let resumed = |frame: ServerFrame<'_>| {
             let ServerFrame::Resumed(resumed) = frame else { return None };
@@ -119,5 +119,26 @@ impl Peer {
         };
         assert_eq!(self.expect("Resumed", resumed).await, nonce);
         self.begin_again();
+    }
+
+    /// Comes back to a broker that was away: until it is welcomed, for an edge may know of the end of one connection
+    /// before it knows of another's.
+    ///
+    /// # Panics
+    ///
+    /// If anything else is said, but for pings.
+    pub async fn back(&mut self, nonce: Nonce) {
+        let mut away = Some(nonce);
+        while let Some(nonce) = away {
+            self.resumed(nonce).await;
+            self.send_hello().await;
+            let answer = |frame: ServerFrame<'_>| {
+                if let ServerFrame::Suspended(suspended) = frame {
+                    return Some(Some(suspended.nonce));
+                }
+                matches!(frame, ServerFrame::Welcome(_)).then_some(None)
+            };
+            away = self.expect("Welcome", answer).await;
+        }
     }
 }
