@@ -4,11 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use callboard::config::Config;
+use callboard_bridge_ws::Dialect;
 use callboard_client::Event;
 use callboard_protocol::close::Code;
 use callboard_protocol::frame::Start;
 use callboard_tests::raw::Door;
-use callboard_tests::{Broker, Listener, Metrics, Proxy, Reader, Way, eventually, soon};
+use callboard_tests::{Broker, Edge, Listener, Metrics, Proxy, Reader, Way, eventually, soon};
 
 const CHANNEL: &str = "one-off/7f1c";
 
@@ -100,5 +101,44 @@ async fn a_reader_that_leaves_or_says_goodbye_is_not_waited_for() {
             let gone = async || (channels(&broker).await == 0).then_some(());
             eventually("the end of the channel", gone).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_browser_whose_connection_with_an_edge_is_lost_finds_what_was_published_meanwhile() {
+    let broker = broker(|_| ()).await;
+    let edge = Edge::of(&broker).await;
+    for dialect in [Dialect::Binary, Dialect::Json] {
+        let mut reader = Listener::of("the reader", edge.peer(dialect).await).await;
+        let channel = format!("{CHANNEL}/{dialect:?}");
+        let before = reader.subscribe(&channel, Start::Live).await;
+        drop(std::mem::replace(&mut reader.peer, edge.peer(dialect).await));
+        nobody_reads(&broker).await;
+        let mut publisher = broker.peer().await;
+        publisher.hello().await;
+        publisher.publish(&channel, "done").await;
+
+        let mut reader = reader.again(edge.peer(dialect).await).await;
+        let subscribed = reader.subscribe(&channel, Start::Recover(before.position)).await;
+        assert!(subscribed.recovered, "{dialect:?}: {subscribed:?}");
+        reader.hear(&subscribed, 1).await;
+        reader.seen.assert_whole(&channel, ["done"]);
+        drop(reader);
+        nobody_reads(&broker).await;
+    }
+}
+
+#[tokio::test]
+async fn a_browser_that_says_goodbye_to_its_edge_is_not_waited_for() {
+    let broker = broker(|_| ()).await;
+    let edge = Edge::of(&broker).await;
+    for dialect in [Dialect::Binary, Dialect::Json] {
+        let mut browser = edge.visitor(dialect).await;
+        browser.subscribe(CHANNEL).await;
+        assert_eq!(channels(&broker).await, 1, "{dialect:?}");
+        browser.say_goodbye(Code::Finished.number()).await;
+        browser.closed().await;
+        let gone = async || (channels(&broker).await == 0).then_some(());
+        eventually("the end of the channel", gone).await;
     }
 }

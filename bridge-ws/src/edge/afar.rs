@@ -115,6 +115,8 @@ impl Upstream for Afar {
         Session::new(visit, Arc::clone(&self.guests), ticket)
     }
 
+    // `recognise` lets everybody pass: only the broker knows keys, and to ask it first would cost each publish a round trip.
+    // So bodies of strangers are read too, within `ws.publish_bytes` in all.
     async fn publish(
         &self,
         publisher: Publisher,

@@ -92,6 +92,9 @@ impl Visit {
 
     /// Takes what the browser says.
     pub(super) fn hear(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending> {
+        if let ClientFrame::Goodbye(_) = frame {
+            self.say(body)?;
+        }
         match self.state.hear(frame, self.pool.is_up()) {
             Effect::Pass => self.say(body)?,
             Effect::Drop => {}
@@ -330,7 +333,13 @@ impl Visit {
         self.poll_open(&mut Context::from_waker(Waker::noop()));
         (self.next, self.turn) = (None, None);
         if let Line::Open { session, .. } = std::mem::replace(&mut self.line, Line::None) {
-            session.leave(ending.code);
+            // PROTOCOL.md, "Recovery": channels wait for a browser that is gone without a goodbye. One that said it has
+            // had it passed on.
+            if ending.code == Code::Finished {
+                session.part();
+            } else {
+                session.leave(ending.code);
+            }
         }
         let _ = self.share.resize(0);
         self.ending.get_or_insert(ending);

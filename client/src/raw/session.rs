@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
 use callboard_protocol::close::Code;
@@ -15,6 +15,12 @@ use quinn::{ConnectionError, ReadError, RecvStream, ResetError, SendStream, VarI
 
 use super::leaving::Leaving;
 use crate::defaults::READ_CHUNKS;
+
+/// The number of a `Goodbye`.
+const GOODBYE: u8 = 1;
+
+/// A session's place on its connection, which counts those that are taken.
+pub(super) type Place = Arc<()>;
 
 /// How a session ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +47,8 @@ impl From<ConnectionError> for End {
 }
 
 /// A visitor's session. What is said waits here until it is written, so whoever says much looks at
-/// [`unwritten`](Self::unwritten). Dropped, it ends without a word; [`leave`](Self::leave) ends it well.
+/// [`unwritten`](Self::unwritten). Dropped, it ends without a word and what is unwritten is lost; [`leave`](Self::leave)
+/// and [`part`](Self::part) end it well.
 #[derive(Debug)]
 pub struct Session {
     send: SendStream,
@@ -53,11 +60,18 @@ pub struct Session {
     is_unheard: bool,
     /// Whether the other half can no longer be reset.
     is_whole: bool,
+    /// Whether [`poll_broken`](Self::poll_broken) left its waker with the connection and no read has taken its place.
+    is_watched: bool,
+    /// Whether the broker said goodbye.
+    is_dismissed: bool,
+    /// What the broker reset the other half with. The transport forgets it once it was told.
+    broken: Option<u64>,
     leaving: Leaving,
+    _place: Place,
 }
 
 impl Session {
-    pub(super) fn new(send: SendStream, recv: RecvStream, leaving: Leaving) -> Self {
+    pub(super) fn new(send: SendStream, recv: RecvStream, leaving: Leaving, place: Place) -> Self {
         Self {
             send,
             recv,
@@ -66,7 +80,11 @@ impl Session {
             gathering: BytesMut::new(),
             is_unheard: false,
             is_whole: false,
+            is_watched: false,
+            is_dismissed: false,
+            broken: None,
             leaving,
+            _place: place,
         }
     }
 
@@ -123,17 +141,40 @@ impl Session {
         }
     }
 
-    /// Ready when more was read; [`next_body`](Self::next_body) may have something then.
+    /// Ready when more was read; [`next_body`](Self::next_body) may have something then. To be called when it has nothing:
+    /// behind a goodbye nothing is read.
     ///
     /// # Errors
     ///
     /// How the session ended.
     pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        if self.is_dismissed {
+            return Poll::Ready(Err(End::Finished));
+        }
+        if self.is_watched {
+            // Should the next read find an end that no goodbye stands before, nothing takes the waker back before the
+            // connection ends: so it is to be one that keeps nothing alive.
+            let _ = self.poll_reset(&mut Context::from_waker(Waker::noop()));
+        }
+        if let Some(code) = self.broken {
+            return Poll::Ready(Err(End::Code(code)));
+        }
         let mut chunks = [const { Bytes::new() }; READ_CHUNKS];
-        let read = ready!(pin!(self.recv.read_chunks(&mut chunks)).poll(cx));
+        // A read of several chunks takes the stream's end along with them, and a stream whose end was read does not
+        // take the waker back when it is dropped. One chunk at a time, a goodbye is seen before the end behind it.
+        let several = if self.is_watched { 1 } else { READ_CHUNKS };
+        let chunks = chunks.get_mut(..several).unwrap_or_default();
+        let read = {
+            let Poll::Ready(read) = pin!(self.recv.read_chunks(chunks)).poll(cx) else {
+                // This waker took the other's place, and goes with what it waits for.
+                self.is_watched = false;
+                return Poll::Pending;
+            };
+            read
+        };
         Poll::Ready(match read {
             Ok(Some(count)) => {
-                chunks.into_iter().take(count).for_each(|chunk| self.deframer.handle_bytes(chunk));
+                chunks.iter_mut().take(count).for_each(|chunk| self.deframer.handle_bytes(std::mem::take(chunk)));
                 Ok(())
             }
             Ok(None) => Err(End::Finished),
@@ -149,17 +190,31 @@ impl Session {
     ///
     /// [`End::Fault`] if there are no bodies in it.
     pub fn next_body(&mut self) -> Result<Option<Bytes>, End> {
-        self.deframer.poll_body().map_err(|error| End::Fault(error.to_string().into()))
+        let body = self.deframer.poll_body().map_err(|error| End::Fault(error.to_string().into()))?;
+        self.is_dismissed |= body.as_ref().is_some_and(|body| body.first() == Some(&GOODBYE));
+        Ok(body)
     }
 
     /// Ready when the session has ended in a way that makes what is unread worthless; for whoever does not read. An end
     /// behind what is unread is found by reading.
     pub fn poll_broken(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        if self.is_whole {
-            return Poll::Pending;
+        match self.broken {
+            Some(code) => Poll::Ready(End::Code(code)),
+            None if self.is_whole => Poll::Pending,
+            None => self.poll_reset(cx),
         }
-        match ready!(pin!(self.recv.received_reset()).poll(cx)) {
-            Ok(Some(code)) => Poll::Ready(End::Code(code.into_inner())),
+    }
+
+    fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let Poll::Ready(reset) = pin!(self.recv.received_reset()).poll(cx) else {
+            self.is_watched = true;
+            return Poll::Pending;
+        };
+        match reset {
+            Ok(Some(code)) => {
+                self.broken = Some(code.into_inner());
+                Poll::Ready(End::Code(code.into_inner()))
+            }
             Ok(None) => {
                 self.is_whole = true;
                 Poll::Pending
@@ -174,6 +229,11 @@ impl Session {
     pub fn leave(mut self, code: Code) {
         let goodbye = Goodbye { code: code.number(), sentence: code.sentence(), retry_after: None };
         self.say(&ClientFrame::Goodbye(goodbye)).expect("a sentence fits a body");
+        self.part();
+    }
+
+    /// The same without a goodbye of its own: unless one was said, the broker waits for whose session it was.
+    pub fn part(self) {
         let leaving = self.leaving.clone();
         leaving.depart(self);
     }
@@ -192,7 +252,12 @@ impl Session {
         if std::future::poll_fn(|cx| self.poll_write(cx)).await.is_err() || self.send.finish().is_err() {
             return;
         }
-        let mut chunks = [const { Bytes::new() }; READ_CHUNKS];
-        while let Ok(Some(_)) = self.recv.read_chunks(&mut chunks).await {}
+        loop {
+            match self.next_body() {
+                Ok(Some(_)) => {}
+                Ok(None) if std::future::poll_fn(|cx| self.poll_read(cx)).await.is_ok() => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
     }
 }

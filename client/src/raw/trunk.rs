@@ -14,10 +14,10 @@ use tokio::time::timeout;
 
 use super::driver::Driver;
 use super::leaving::Leaving;
-use super::session::{End, Session};
+use super::session::{End, Place, Session};
 use crate::address::Address;
 use crate::connect::{Dialer, Windows};
-use crate::defaults::FAREWELL;
+use crate::defaults::{FAREWELL, SESSIONS_A_CONNECTION};
 use crate::error::BuildError;
 use crate::options::Builder;
 use crate::random;
@@ -52,12 +52,14 @@ struct Line {
     connection: Connection,
     /// The stream that proved that there may be more than one; the first visitor gets it.
     first: Option<(SendStream, RecvStream)>,
+    /// Each open session holds one more.
+    places: Place,
 }
 
 impl Shared {
     /// From here on sessions can be opened.
     pub(super) fn raise(&self, connection: Connection, first: (SendStream, RecvStream)) {
-        *self.line.lock() = Some(Line { connection, first: Some(first) });
+        *self.line.lock() = Some(Line { connection, first: Some(first), places: Place::default() });
     }
 
     /// From here on none can.
@@ -110,19 +112,24 @@ impl Trunk {
         States::new(self.shared.state.subscribe())
     }
 
-    /// Opens a session; `None` while there is no connection. The broker knows nothing of it until something is said.
+    /// Opens a session; `None` while there is no connection, or while it carries [`SESSIONS_A_CONNECTION`]: its window is
+    /// made for what so many leave unread. The broker knows nothing of it until something is said.
     #[must_use]
     pub fn open(&self) -> Option<Opening> {
         let mut line = self.shared.line.lock();
-        let Line { connection, first } = line.as_mut()?;
+        let Line { connection, first, places } = line.as_mut()?;
+        if Arc::strong_count(places) > SESSIONS_A_CONNECTION {
+            return None;
+        }
+        let place = Arc::clone(places);
         let leaving = self.shared.leaving.clone();
         if let Some((send, recv)) = first.take() {
-            return Some(Opening(Box::pin(std::future::ready(Ok(Session::new(send, recv, leaving))))));
+            return Some(Opening(Box::pin(std::future::ready(Ok(Session::new(send, recv, leaving, place))))));
         }
         let connection = connection.clone();
         Some(Opening(Box::pin(async move {
             let (send, recv) = connection.open_bi().await?;
-            Ok(Session::new(send, recv, leaving))
+            Ok(Session::new(send, recv, leaving, place))
         })))
     }
 

@@ -328,6 +328,13 @@ impl Peer {
         }
     }
 
+    /// Waits for the end of what the client says on this stream, without another word.
+    pub(crate) async fn falls_silent(&mut self) {
+        assert!(self.deframer.poll_body().expect("the client frames well").is_none());
+        let rest = patiently(self.recv.read_chunk(usize::MAX, true)).await;
+        assert!(matches!(rest, Ok(None)), "not {rest:?}");
+    }
+
     /// Waits for the client to end the session because the broker is at fault.
     pub(crate) async fn expect_fault(&self, code: close::Code) {
         assert_eq!(self.closed_with().await, u64::from(code.number()));

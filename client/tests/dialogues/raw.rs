@@ -1,8 +1,10 @@
 //! Sessions for others: many on one connection, none in the way of another, and all told what became of them.
 
 use std::future::poll_fn;
+use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
+use callboard_client::defaults::SESSIONS_A_CONNECTION;
 use callboard_client::raw::{End, Session, Trunk};
 use callboard_client::{Reason, State};
 use callboard_protocol::Nonce;
@@ -190,4 +192,65 @@ async fn who_leaves_is_heard_to_the_end() {
     let _ = own.send.finish();
     assert_eq!(own.closed_with().await, u64::from(Code::Finished.number()));
     patiently(closing).await.expect("it is closed");
+}
+
+#[tokio::test]
+async fn who_was_busy_when_the_broker_said_goodbye_hears_it_and_leaves_nothing_behind() {
+    let broker = Broker::start();
+    let (trunk, own) = trunk(&broker).await;
+    let (mut busy, mut of_busy) = visitor(&trunk, &own, 1).await;
+    let (mut other, mut of_other) = visitor(&trunk, &own, 2).await;
+    of_busy.say(ping(1)).await;
+    of_busy.say_goodbye(Code::Kicked.number(), None).await;
+    let _ = of_busy.send.finish();
+    // What is said on another stream afterwards comes afterwards, on a line that loses nothing.
+    of_other.say(ping(2)).await;
+    next(&mut other).await.expect("it is heard");
+    poll_fn(|cx| {
+        assert!(busy.poll_broken(cx).is_pending(), "what is unread is worth reading");
+        Poll::Ready(())
+    })
+    .await;
+    assert_eq!(decode_server(&next(&mut busy).await.expect("a body")), Ok(ping(1)));
+    let goodbye = next(&mut busy).await.expect("the goodbye");
+    assert!(
+        matches!(decode_server(&goodbye), Ok(ServerFrame::Goodbye(goodbye)) if goodbye.code == Code::Kicked.number())
+    );
+    assert_eq!(next(&mut busy).await, Err(End::Finished));
+    // The transport checks by itself that nobody waits for a stream that is over.
+    drop(busy);
+}
+
+#[tokio::test]
+async fn why_a_session_was_broken_off_is_told_as_often_as_it_is_asked() {
+    let broker = Broker::start();
+    let (trunk, own) = trunk(&broker).await;
+    let (mut session, mut of_session) = visitor(&trunk, &own, 1).await;
+    let _ = of_session.send.reset(VarInt::from_u32(Code::TooSlow.number().into()));
+    let code = End::Code(Code::TooSlow.number().into());
+    for _ in 0..2 {
+        assert_eq!(patiently(poll_fn(|cx| session.poll_broken(cx))).await, code);
+        assert_eq!(patiently(poll_fn(|cx| session.poll_read(cx))).await, Err(code.clone()));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_carries_no_more_sessions_than_its_window_is_made_for() {
+    let broker = Broker::start();
+    let (trunk, _own) = trunk(&broker).await;
+    let mut open: Vec<_> = (0..SESSIONS_A_CONNECTION).map(|_| trunk.open().expect("there is room")).collect();
+    assert!(trunk.open().is_none());
+    open.pop();
+    assert!(trunk.open().is_some());
+}
+
+#[tokio::test]
+async fn who_parts_is_heard_to_the_end_and_says_no_goodbye() {
+    let broker = Broker::start();
+    let (trunk, own) = trunk(&broker).await;
+    let (mut session, mut of_session) = visitor(&trunk, &own, 1).await;
+    session.say(&ClientFrame::Pong(Pong { nonce: Nonce::saturating(5) })).expect("it fits");
+    session.part();
+    assert_eq!(of_session.hear().await, Heard::Pong(Nonce::saturating(5)));
+    of_session.falls_silent().await;
 }
