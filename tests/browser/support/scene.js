@@ -1,13 +1,15 @@
 // A broker, an app and a browser for one test, gone when it ends; a page that complained fails it. It asserts no more.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 
 import { App } from './app.js';
 import { Broker } from './broker.js';
-import { Browser, missing } from './browser.js';
+import { Browser, missing, quit } from './browser.js';
 
 /** @import { TestContext } from 'node:test' */
+
+after(quit);
 
 /**
  * A test in one browser.
