@@ -87,6 +87,7 @@ fn the_most_memory_is_told_and_follows_the_limits() {
         "--limits-channels=10",
         "--limits-history-bytes=0",
         "--limits-outbox-bytes=0",
+        "--limits-window-bytes=1000000",
     ];
     assert!(total(&few).contains("MiB"), "{}", total(&few));
     assert!(total(&[]).contains("GiB"), "{}", total(&[]));
