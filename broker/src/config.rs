@@ -40,7 +40,7 @@ pub struct Config {
     pub tls: Tls,
     /// Where API keys and the development certificate are kept; mode 0700.
     pub data_dir: PathBuf,
-    /// Whether anonymous peers may publish. `None`: yes while every door is on loopback, no otherwise.
+    /// Whether anonymous peers may publish. `None`: those on this machine while every door is on loopback, nobody otherwise.
     pub anonymous_publish: Option<bool>,
     /// Go beyond loopback although the certificate is a development one or anonymous peers may publish.
     pub expose_anyway: bool,

@@ -17,7 +17,7 @@ use crate::defaults::{SHARDS, SWEEP_EVERY};
 use crate::directory::Directory;
 use crate::door::Local;
 use crate::hooks::Hooks;
-use crate::identity::KeyStore;
+use crate::identity::{Anonymous, KeyStore};
 use crate::limit::{Admission, Budget, Inbox};
 use crate::metrics::Metrics;
 
@@ -32,7 +32,11 @@ impl Interior {
     pub(crate) fn new(config: Config, keys: KeyStore, hooks: Hooks, clock: Clock, chance: Chance) -> Self {
         let rules = Rules {
             keys,
-            anonymous_publish: config.may_publish_anonymously(),
+            anonymous_publish: match config.anonymous_publish {
+                Some(true) => Anonymous::Everywhere,
+                None if config.on_loopback() => Anonymous::Here,
+                None | Some(false) => Anonymous::Nowhere,
+            },
             payload_bytes_max: config.payload_bytes_max,
             subscriptions_max: config.subscriptions_max,
             subscriptions: Budget::new(config.limits.subscriptions),

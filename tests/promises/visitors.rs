@@ -232,7 +232,7 @@ async fn a_process_that_is_asked_to_end_says_goodbye_to_every_visitor() {
         visitor.subscribe(CHANNEL).await;
         visitors.push(visitor);
     }
-    visitors[0].publish(CHANNEL, "acknowledged").await;
+    bridge.own.publish(CHANNEL, "acknowledged").await;
     let ended = tokio::spawn(broker.terminate());
     for visitor in &mut visitors {
         assert_eq!(visitor.message().await.payload.as_str(), Some("acknowledged"));

@@ -33,6 +33,21 @@ async fn nothing_of_the_bridges_identity_is_its_visitors() {
 }
 
 #[tokio::test]
+async fn that_a_broker_listens_on_this_machine_alone_opens_nothing_for_visitors_from_elsewhere() {
+    let broker = Broker::start_with(|config| config.anonymous_publish = None).await;
+    let bridge = Bridge::of(&broker).await;
+    for (address, may) in [(Ipv4Addr::LOCALHOST, true), (HOME, false)] {
+        let mut visitor = bridge.visitor_from(address).await;
+        visitor.hello().await;
+        let published = visitor.try_publish(CHANNEL, "x").await.map_err(|failure| failure.class);
+        assert_eq!(published.is_ok(), may, "{address}: {published:?}");
+        assert!(published.is_ok() || published == Err(Class::NotAuthenticated.name().into()), "{published:?}");
+    }
+    let told = Broker::start_with(|config| config.anonymous_publish = Some(true)).await;
+    Bridge::of(&told).await.visitor().await.publish(CHANNEL, "x").await;
+}
+
+#[tokio::test]
 async fn a_visitor_is_whom_its_handshake_or_its_hello_shows() {
     let broker = strict().await;
     let keys = KeyStore::open(broker.data_dir()).unwrap();

@@ -46,7 +46,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "anonymous_publish",
         Switch,
         anonymous_publish,
-        "Whether peers without a key may publish; unset, only while nothing but this machine can connect",
+        "Whether peers without a key may publish; unset, only those on this machine, while no other can connect",
         None,
         "false"
     ),

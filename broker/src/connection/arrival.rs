@@ -12,14 +12,16 @@ pub(crate) struct Arrival {
     pub(crate) shown: Option<Shown>,
     /// Whether nobody on the way can read along, so that a secret may be shown.
     pub(crate) is_private: bool,
+    /// Whether the peer is on this machine, as far as its door knows.
+    pub(crate) is_local: bool,
     /// How often the door says something at least; zero promises nothing.
     pub(crate) ping_interval: Millis,
 }
 
 impl Default for Arrival {
-    /// As at the QUIC door: encrypted, and QUIC itself keeps watch over an idle connection.
+    /// As at the QUIC door: encrypted, from where the broker listens, and QUIC itself keeps watch over an idle connection.
     fn default() -> Self {
-        Self { shown: None, is_private: true, ping_interval: Millis::ZERO }
+        Self { shown: None, is_private: true, is_local: true, ping_interval: Millis::ZERO }
     }
 }
 

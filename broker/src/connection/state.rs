@@ -27,7 +27,7 @@ use crate::config::Limits;
 use crate::defaults::{BATCHES_SEARCHED, GRANTS_MAX, STRIKES_MAX};
 use crate::faults::{self, Place};
 use crate::hooks::{Hooks, Incoming};
-use crate::identity::{self, Identity, KeyId, KeyStore, Refusal};
+use crate::identity::{self, Anonymous, Identity, KeyId, KeyStore, Refusal};
 use crate::limit::{Bucket, Budget};
 
 /// What holds for every session.
@@ -35,8 +35,8 @@ use crate::limit::{Bucket, Budget};
 pub(crate) struct Rules {
     /// Who has which API key.
     pub(crate) keys: KeyStore,
-    /// Whether anonymous peers may publish.
-    pub(crate) anonymous_publish: bool,
+    /// Which anonymous peers may publish.
+    pub(crate) anonymous_publish: Anonymous,
     /// Largest payload, in bytes.
     pub(crate) payload_bytes_max: usize,
     /// Subscriptions a session may have at once.
@@ -340,7 +340,8 @@ impl State {
             return Ok(name.clone());
         }
         let name = parse(channel)?;
-        identity::may_publish(self.identity.as_ref(), &name, self.rules.anonymous_publish)?;
+        let anonymous = self.rules.anonymous_publish.has(self.arrival.is_local);
+        identity::may_publish(self.identity.as_ref(), &name, anonymous)?;
         if self.grants.len() >= GRANTS_MAX {
             self.grants.clear();
         }

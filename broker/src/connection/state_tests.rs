@@ -32,7 +32,7 @@ impl Talk {
         let keys = KeyStore::open(data_dir.path()).unwrap();
         let rules = Rules {
             keys,
-            anonymous_publish,
+            anonymous_publish: if anonymous_publish { Anonymous::Everywhere } else { Anonymous::Nowhere },
             payload_bytes_max: 100,
             subscriptions_max: 2,
             subscriptions: Budget::new(100),

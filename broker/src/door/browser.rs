@@ -51,7 +51,8 @@ impl upstream::Upstream for Inside {
     fn open(&self, ticket: Ticket, visitor: Visitor, dialect: Dialect) -> Browser {
         let Visitor { address, origin, credential, is_private } = visitor;
         let shown = credential.map(|credential| Shown::new(APIKEY, credential.secret.expose()));
-        let arrival = Arrival { shown, is_private, ping_interval: self.ping_interval };
+        let is_local = address.to_canonical().is_loopback();
+        let arrival = Arrival { shown, is_private, is_local, ping_interval: self.ping_interval };
         let (id, session) = self.local.open(ticket, Format::Message(dialect), arrival);
         tracing::debug!(connection = %id, %address, origin, "a browser's session opened");
         Browser::new(id, session, &self.local.registry)

@@ -102,8 +102,9 @@ pub(crate) fn introduced(body: &Bytes) -> Result<Introduced, Ending> {
         check_shown(&credential)?;
         Ok(Shown::new(credential.strategy, credential.secret))
     });
-    let arrival = Arrival { shown: shown.transpose()?, is_private: private, ping_interval };
     let address = Ipv6Addr::from(address).to_canonical();
+    let is_local = address.is_loopback();
+    let arrival = Arrival { shown: shown.transpose()?, is_private: private, is_local, ping_interval };
     Ok(Introduced { address, origin: origin.map(str::to_owned), arrival })
 }
 

@@ -11,6 +11,28 @@ const RESERVED: [&str; 3] = ["everyone", "anonymous", "authenticated"];
 /// First segments under which every name is the server's to give. Alone, such a word is a name like any other.
 const RESERVED_PARENTS: [&str; 5] = ["user", "role", "permission", "room", "project"];
 
+/// Which anonymous peers may publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Anonymous {
+    /// None.
+    Nowhere,
+    /// Those on this machine: that doors are on loopback says nothing of those for whom a bridge or a proxy speaks.
+    Here,
+    /// All.
+    Everywhere,
+}
+
+impl Anonymous {
+    /// Whether one is among them who is on this machine, or is not.
+    pub(crate) fn has(self, is_local: bool) -> bool {
+        match self {
+            Self::Nowhere => false,
+            Self::Here => is_local,
+            Self::Everywhere => true,
+        }
+    }
+}
+
 /// Whether a peer may subscribe to this channel and rewind it: anyone may, if the server does not give the name.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ mod keystore;
 mod refusal;
 mod who;
 
+pub(crate) use access::Anonymous;
 pub use access::{may_publish, may_subscribe};
 pub use apikey::{ApiKey, KeyId};
 pub use credential::authenticate;
