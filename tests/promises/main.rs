@@ -18,6 +18,7 @@ mod demo;
 mod doors_agree;
 mod edge;
 mod edge_away;
+mod edge_full;
 mod edge_process;
 mod fan_out;
 mod forged_introductions;

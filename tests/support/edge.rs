@@ -42,13 +42,30 @@ impl Edge {
     ///
     /// If it does not open.
     pub async fn open(builder: Builder, data_dir: &Path, change: impl FnOnce(&mut Config)) -> Self {
+        Self::open_with(builder, data_dir, edge::Limits::default(), change).await
+    }
+
+    /// An edge of this broker that has reached it and lets so many browsers in.
+    pub async fn for_browsers(broker: &Broker, connections: usize) -> Self {
+        let limits = edge::Limits { connections, ..edge::Limits::default() };
+        let edge = Self::open_with(broker.client_builder(), broker.data_dir(), limits, |_| ()).await;
+        edge.reaches_its_broker().await;
+        edge
+    }
+
+    async fn open_with(
+        builder: Builder,
+        data_dir: &Path,
+        limits: edge::Limits,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let keys = KeyStore::open(data_dir).expect("the keys are readable");
         let key = keys.create_with("edge", Rights { bridge: true }).expect("a key can be made").reveal();
         let mut config = Config::new((Ipv4Addr::LOCALHOST, 0).into());
         change(&mut config);
         let (attempt, idle) = (Duration::from_secs(2), Duration::from_secs(2));
         let builder = builder.api_key(&key).attempt_timeout(attempt).idle_timeout(idle);
-        let edge = soon("an edge", edge::Edge::open(config, edge::Limits::default(), builder)).await;
+        let edge = soon("an edge", edge::Edge::open(config, limits, builder)).await;
         Self { edge: edge.unwrap_or_else(|error| panic!("no edge: {error}")), key }
     }
 
@@ -121,6 +138,29 @@ impl Peer {
         self.begin_again();
     }
 
+    /// Says hello until it is welcomed, waiting as often as it is told to.
+    ///
+    /// # Panics
+    ///
+    /// If anything else is said, but for pings.
+    pub async fn comes_in(&mut self) {
+        self.send_hello().await;
+        if let Some(nonce) = self.hello_answered().await {
+            self.back(nonce).await;
+        }
+    }
+
+    /// The answer to hello: nothing if it was welcomed, and the nonce if it was told to wait.
+    async fn hello_answered(&mut self) -> Option<Nonce> {
+        let answer = |frame: ServerFrame<'_>| {
+            if let ServerFrame::Suspended(suspended) = frame {
+                return Some(Some(suspended.nonce));
+            }
+            matches!(frame, ServerFrame::Welcome(_)).then_some(None)
+        };
+        self.expect("Welcome", answer).await
+    }
+
     /// Comes back to a broker that was away: until it is welcomed, for an edge may know of the end of one connection
     /// before it knows of another's.
     ///
@@ -132,13 +172,7 @@ impl Peer {
         while let Some(nonce) = away {
             self.resumed(nonce).await;
             self.send_hello().await;
-            let answer = |frame: ServerFrame<'_>| {
-                if let ServerFrame::Suspended(suspended) = frame {
-                    return Some(Some(suspended.nonce));
-                }
-                matches!(frame, ServerFrame::Welcome(_)).then_some(None)
-            };
-            away = self.expect("Welcome", answer).await;
+            away = self.hello_answered().await;
         }
     }
 }

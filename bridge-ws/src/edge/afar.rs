@@ -73,8 +73,7 @@ impl Afar {
 
     /// Whether there is a broker now, or else why not. Waits for the first attempt.
     pub(super) async fn reached(&self) -> Result<(), Option<Reason>> {
-        self.pool.tried().await;
-        if self.pool.is_up() { Ok(()) } else { Err(self.pool.why()) }
+        self.pool.reached().await
     }
 
     /// Sends every browser away, to come back spread over `spread`.

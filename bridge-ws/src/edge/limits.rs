@@ -1,5 +1,7 @@
 //! What an edge lets in and holds, and how its browsers come back; each number with its reason.
 
+use std::time::Duration;
+
 /// The edge's own bounds. All others are the broker's, which counts by the address that the edge tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -24,6 +26,12 @@ pub(super) const INBOX_BYTES_FREE: usize = 16 << 10;
 
 /// Connections with the broker from the start: one core of the broker's encrypts one of them.
 pub(super) const LANES_AT_FIRST: usize = 2;
+
+/// How long a browser waits for a place at a broker that has none before it tries again, unless it hears of one.
+pub(super) const FULL_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long no further connection is tried after this machine refused one.
+pub(super) const DIAL_PAUSE: Duration = Duration::from_secs(5);
 
 /// How many new sessions a second browsers are asked to begin when the broker is back: all that were here come then, each
 /// with its subscriptions.

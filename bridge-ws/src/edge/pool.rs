@@ -1,21 +1,23 @@
 //! The connections with the broker, and the sessions spread over them; whoever waits for the broker waits here.
 
 use std::future::Future;
+use std::mem::{Discriminant, discriminant};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use callboard_client::defaults::SESSIONS_A_CONNECTION;
 use callboard_client::raw::{Opening, Trunk};
 use callboard_client::{BuildError, Builder, Reason, State, States};
+use callboard_protocol::close::Code;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::limits::{LANES_AT_FIRST, RESUMED_PER_SECOND};
+use super::limits::{DIAL_PAUSE, FULL_PAUSE, LANES_AT_FIRST, RESUMED_PER_SECOND};
 
 /// All connections with one broker.
 #[derive(Debug)]
@@ -25,10 +27,13 @@ pub(super) struct Pool {
     lanes_max: usize,
     /// Whether one of them is up.
     is_up: watch::Sender<bool>,
-    /// Why the last one that was down is.
-    why: Mutex<Option<Reason>>,
-    /// Which of both the log was told last.
-    told: Mutex<Option<bool>>,
+    /// Whether the last browser found no place on any of them.
+    is_full: AtomicBool,
+    /// Tells one who waits of each place that is given back.
+    freed: Arc<Notify>,
+    /// When a further connection may be tried again.
+    dial_after: Mutex<Instant>,
+    told: Mutex<Told>,
     /// When the next browser may come back.
     turn: Mutex<Instant>,
     /// Look at each connection's state; end with the pool.
@@ -44,11 +49,52 @@ struct Lane {
 
 /// A session's place on a connection; given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Seat(Arc<Lane>);
+pub(super) struct Seat {
+    lane: Arc<Lane>,
+    freed: Arc<Notify>,
+}
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.0.sessions.fetch_sub(1, Ordering::Relaxed);
+        self.lane.sessions.fetch_sub(1, Ordering::Relaxed);
+        self.freed.notify_one();
+    }
+}
+
+/// What the log was told last.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Told {
+    #[default]
+    Nothing,
+    Up,
+    /// It is away, as a broker is that restarts.
+    Away,
+    /// It is there and somebody has to mend something: the kind of the reason, and the code if the broker gave one.
+    Refused(Discriminant<Reason>, Option<u16>),
+}
+
+impl Told {
+    fn down(why: &Reason) -> Self {
+        match why {
+            Reason::Lost(_) | Reason::Unreachable(_) => Self::Away,
+            Reason::Ended { code, .. } if *code == Code::ShuttingDown.number() => Self::Away,
+            Reason::Ended { code, .. } => Self::Refused(discriminant(why), Some(*code)),
+            Reason::Asked
+            | Reason::Stopped
+            | Reason::Token(_)
+            | Reason::Untrusted(_)
+            | Reason::BrokerAtFault(_)
+            | _ => Self::Refused(discriminant(why), None),
+        }
+    }
+
+    /// Whether that is news. An outage is one, whatever was refused in it.
+    fn change(&mut self, to: Self) -> bool {
+        let is_old = *self == to || matches!((&*self, &to), (Self::Refused(..), Self::Away));
+        if !is_old {
+            *self = to;
+        }
+        !is_old
     }
 }
 
@@ -63,7 +109,9 @@ impl Pool {
             lanes: Mutex::default(),
             lanes_max: sessions.div_ceil(SESSIONS_A_CONNECTION).max(LANES_AT_FIRST),
             is_up: watch::Sender::new(false),
-            why: Mutex::default(),
+            is_full: AtomicBool::new(false),
+            freed: Arc::default(),
+            dial_after: Mutex::new(Instant::now()),
             told: Mutex::default(),
             turn: Mutex::new(Instant::now()),
             watchers: Mutex::default(),
@@ -87,41 +135,59 @@ impl Pool {
         *self.is_up.borrow()
     }
 
-    /// Why there is none.
-    pub(super) fn why(&self) -> Option<Reason> {
-        self.why.lock().clone()
-    }
-
-    /// Opens a session where the fewest are; `None` if there is no broker.
+    /// Opens a session where the fewest are; `None` if there is no broker, or no place at it.
     pub(super) fn open(self: &Arc<Self>) -> Option<(Seat, Opening)> {
         let mut lanes = self.lanes.lock();
         let taken = |lane: &Arc<Lane>| lane.sessions.load(Ordering::Relaxed);
-        let up = lanes.iter().filter(|lane| matches!(lane.trunk.state(), State::Online(_)));
-        let mut up: Vec<_> = up.cloned().collect();
-        up.sort_by_key(taken);
+        let mut up: Vec<_> = lanes.iter().filter(|lane| lane.is_up()).cloned().collect();
+        // Places are given back meanwhile, so that each lane is asked once.
+        up.sort_by_cached_key(taken);
+        let (is_any_up, are_all_up) = (!up.is_empty(), up.len() == lanes.len());
         let opened = up.into_iter().find_map(|lane| {
-            let opening = lane.trunk.open()?;
+            let mut opening = lane.trunk.open()?;
+            // The broker may give a connection fewer streams: nobody waits on one for a place.
+            if !opening.is_ready() {
+                return None;
+            }
             lane.sessions.fetch_add(1, Ordering::Relaxed);
-            Some((Seat(lane), opening))
+            Some((Seat { lane, freed: Arc::clone(&self.freed) }, opening))
         });
+        self.is_full.store(is_any_up && opened.is_none(), Ordering::Relaxed);
         // Before the last place is taken, so that nobody waits for a handshake.
         let sessions: usize = lanes.iter().map(taken).sum();
-        if sessions > lanes.len() * SESSIONS_A_CONNECTION * 3 / 4 && lanes.len() < self.lanes_max {
-            match self.dial() {
-                Ok(lane) => lanes.push(lane),
-                Err(error) => tracing::error!(%error, "no further connection with the broker"),
-            }
+        let is_crowded = sessions > lanes.len() * SESSIONS_A_CONNECTION * 3 / 4;
+        if (is_crowded || opened.is_none() && are_all_up) && lanes.len() < self.lanes_max {
+            lanes.extend(self.dial_further());
         }
         opened
     }
 
-    /// Ready when there is a broker and it is this browser's turn to come back to it.
+    fn dial_further(self: &Arc<Self>) -> Option<Arc<Lane>> {
+        let mut after = self.dial_after.lock();
+        if Instant::now() < *after {
+            return None;
+        }
+        self.dial()
+            .inspect_err(|error| {
+                *after = Instant::now() + DIAL_PAUSE;
+                tracing::error!(%error, "no further connection with the broker");
+            })
+            .ok()
+    }
+
+    /// Ready when there is a broker with a place, as far as that is known, and it is this browser's turn to come back to
+    /// it.
     pub(super) fn turn(self: &Arc<Self>) -> Turn {
         let (pool, mut is_up) = (Arc::downgrade(self), self.is_up.subscribe());
+        let freed = Arc::clone(&self.freed);
         Box::pin(async move {
             loop {
                 if is_up.wait_for(|is_up| *is_up).await.is_err() {
                     return std::future::pending().await;
+                }
+                if pool.upgrade().is_some_and(|pool| pool.is_full.load(Ordering::Relaxed)) {
+                    // A place that was given back may be taken by somebody who never uses it, so this has an end.
+                    let _ = timeout(FULL_PAUSE, freed.notified()).await;
                 }
                 let Some(turn) = pool.upgrade().map(|pool| pool.take_turn()) else {
                     return std::future::pending().await;
@@ -141,8 +207,22 @@ impl Pool {
         turn
     }
 
+    /// Whether there is a broker now, or else why not. Waits for the first attempt.
+    pub(super) async fn reached(&self) -> Result<(), Option<Reason>> {
+        self.tried().await;
+        // Each connection's state, for those who look at them may not have had their turn.
+        if self.look() > 0 {
+            return Ok(());
+        }
+        let states: Vec<_> = self.lanes.lock().iter().map(|lane| lane.trunk.state()).collect();
+        Err(states.into_iter().find_map(|state| {
+            let State::Waiting { why, .. } = state else { return None };
+            Some(why)
+        }))
+    }
+
     /// Ready when there is a broker, or it is known why there is none.
-    pub(super) async fn tried(&self) {
+    async fn tried(&self) {
         let mut is_up = self.is_up.subscribe();
         let states: Vec<_> = self.lanes.lock().iter().map(|lane| lane.trunk.states()).collect();
         let tried = async {
@@ -163,26 +243,38 @@ impl Pool {
         while closing.join_next().await.is_some() {}
     }
 
-    fn note(&self, state: &State) {
-        if let State::Waiting { why, .. } = state {
-            *self.why.lock() = Some(why.clone());
-        }
+    /// How many connections are up; whoever waits for one hears of it.
+    fn look(&self) -> usize {
+        // Under the lock, so that a later look is not overtaken.
         let lanes = self.lanes.lock();
-        let up = lanes.iter().filter(|lane| matches!(lane.trunk.state(), State::Online(_))).count();
+        let up = lanes.iter().filter(|lane| lane.is_up()).count();
         self.is_up.send_if_modified(|is_up| std::mem::replace(is_up, up > 0) != (up > 0));
-        let mut told = self.told.lock();
+        up
+    }
+
+    fn note(&self, state: &State) {
+        let up = self.look();
         match state {
-            State::Online(online) if *told != Some(true) => {
-                *told = Some(true);
-                let (ip, port) = (online.broker.ip().to_canonical(), online.broker.port());
-                tracing::info!(broker = %SocketAddr::new(ip, port), "the broker is there");
+            State::Online(online) => {
+                // With all its places.
+                self.is_full.store(false, Ordering::Relaxed);
+                self.freed.notify_waiters();
+                if self.told.lock().change(Told::Up) {
+                    let (ip, port) = (online.broker.ip().to_canonical(), online.broker.port());
+                    tracing::info!(broker = %SocketAddr::new(ip, port), "the broker is there");
+                }
             }
-            State::Waiting { why, .. } if up == 0 && *told != Some(false) => {
-                *told = Some(false);
+            State::Waiting { why, .. } if up == 0 && self.told.lock().change(Told::down(why)) => {
                 tracing::warn!(%why, "the broker is away; browsers wait for it");
             }
-            State::Connecting | State::Online(_) | State::Waiting { .. } | State::Closed { .. } | _ => {}
+            State::Connecting | State::Waiting { .. } | State::Closed { .. } | _ => {}
         }
+    }
+}
+
+impl Lane {
+    fn is_up(&self) -> bool {
+        matches!(self.trunk.state(), State::Online(_))
     }
 }
 
@@ -198,5 +290,27 @@ async fn watch(pool: Weak<Pool>, mut states: States) {
             Some(next) => state = next,
             None => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_told_of_an_outage_once_and_of_each_refusal() {
+        let ended = |code: Code| Told::down(&Reason::Ended { code: code.number(), sentence: "".into() });
+        let lost = || Told::down(&Reason::Lost("timed out".into()));
+        let mut told = Told::default();
+        assert!(told.change(lost()));
+        assert!(!told.change(ended(Code::ShuttingDown)), "away all the same");
+        assert!(told.change(ended(Code::BadCredential)), "it is back, and refuses");
+        assert!(!told.change(ended(Code::BadCredential)));
+        assert!(!told.change(lost()), "another connection is as it was");
+        assert!(told.change(ended(Code::Forbidden)), "for another reason");
+        assert!(told.change(Told::down(&Reason::Untrusted("".into()))));
+        assert!(told.change(Told::Up));
+        assert!(!told.change(Told::Up));
+        assert!(told.change(lost()));
     }
 }

@@ -55,9 +55,9 @@ impl Driver {
                     if end == End::Asked {
                         break;
                     }
-                    ended(&end, began.elapsed())
+                    ended(&end, began.elapsed(), self.pause_max)
                 }
-                Err(Failed::At(end)) => ended(&end, Duration::ZERO),
+                Err(Failed::At(end)) => ended(&end, Duration::ZERO, self.pause_max),
                 Err(Failed::Before(why)) => {
                     (why, Ending { advice: Return::Later, retry_after: None, lived: Duration::ZERO, renewable: true })
                 }
@@ -141,9 +141,12 @@ async fn attend(session: &mut Session) -> Result<(), End> {
     }
 }
 
-fn ended(end: &End, lived: Duration) -> (Reason, Ending) {
+/// What the broker advises is for one client of many; everybody behind a trunk waits for it, so it has the trunk's bound.
+fn ended(end: &End, lived: Duration, pause_max: Duration) -> (Reason, Ending) {
     let retry_after = match end {
-        End::Goodbye { retry_after, .. } => retry_after.map(|millis| Duration::from_millis(millis.value())),
+        End::Goodbye { retry_after, .. } => {
+            retry_after.map(|millis| Duration::from_millis(millis.value()).min(pause_max))
+        }
         End::Lost(_) | End::Fault { .. } | End::Asked => None,
     };
     (end.reason(), Ending { advice: end.advice(), retry_after, lived, renewable: true })
@@ -160,4 +163,23 @@ async fn say_goodbye(mut session: Session, dialer: &Dialer) -> End {
     session.close(Code::Finished);
     let _ = timeout(FAREWELL, dialer.idle()).await;
     End::Asked
+}
+
+#[cfg(test)]
+mod tests {
+    use callboard_protocol::Millis;
+
+    use super::*;
+
+    #[test]
+    fn a_brokers_advice_counts_up_to_the_longest_pause() {
+        let pause_max = Duration::from_secs(30);
+        let advised = |millis: u64| {
+            let (code, sentence) = (Code::ShuttingDown.number(), String::new());
+            let end = End::Goodbye { code, sentence, retry_after: Some(Millis::saturating(millis)) };
+            ended(&end, Duration::ZERO, pause_max).1.retry_after
+        };
+        assert_eq!(advised(4_000), Some(Duration::from_secs(4)));
+        assert_eq!(advised(300_000), Some(pause_max));
+    }
 }

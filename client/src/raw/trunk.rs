@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use quinn::{Connection, RecvStream, SendStream};
@@ -146,6 +146,16 @@ impl Trunk {
 
 /// A session that is being opened. It waits while the broker gives the connection no further streams.
 pub struct Opening(Pin<Box<dyn Future<Output = Result<Session, End>> + Send>>);
+
+impl Opening {
+    /// Whether the broker gives the connection a stream for this now. If so, awaiting it does not wait.
+    pub fn is_ready(&mut self) -> bool {
+        let opened = self.0.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(opened) = opened else { return false };
+        self.0 = Box::pin(std::future::ready(opened));
+        true
+    }
+}
 
 impl fmt::Debug for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,62 @@
+//! A broker that gives an edge few sessions a connection: the edge spreads its browsers, and none waits for a place unawares.
+
+use callboard_bridge_ws::Dialect;
+use callboard_protocol::close::Code;
+use callboard_tests::{Broker, Edge, Peer, eventually};
+
+const CHANNEL: &str = "news";
+
+async fn two_a_connection() -> Broker {
+    Broker::start_with(|config| config.limits.bridge_sessions = 2).await
+}
+
+async fn comes_in(edge: &Edge, dialect: Dialect) -> Peer {
+    let mut browser = edge.peer(dialect).await;
+    browser.comes_in().await;
+    browser
+}
+
+async fn is_served(browser: &mut Peer) {
+    browser.subscribe(CHANNEL).await;
+    browser.publish(CHANNEL, "served").await;
+}
+
+#[tokio::test]
+async fn more_browsers_than_its_connections_carry_get_further_connections() {
+    let broker = two_a_connection().await;
+    let edge = Edge::of(&broker).await;
+    let mut browsers = Vec::new();
+    for number in 0..9 {
+        let dialect = if number % 2 == 0 { Dialect::Binary } else { Dialect::Json };
+        browsers.push(comes_in(&edge, dialect).await);
+    }
+    for browser in &mut browsers {
+        is_served(browser).await;
+    }
+}
+
+#[tokio::test]
+async fn who_finds_no_place_on_any_connection_is_told_to_wait_and_served_when_one_is_free() {
+    let broker = two_a_connection().await;
+    // Two connections, which carry so many browsers with a broker as it comes.
+    let edge = Edge::for_browsers(&broker, 2000).await;
+    for dialect in [Dialect::Binary, Dialect::Json] {
+        let mut inside = Vec::new();
+        for _ in 0..4 {
+            inside.push(comes_in(&edge, dialect).await);
+        }
+        let mut beyond = edge.peer(dialect).await;
+        beyond.send_hello().await;
+        let nonce = beyond.suspended().await;
+        let mut leaving = inside.pop().expect("there are four");
+        leaving.say_goodbye(Code::Finished.number()).await;
+        drop(leaving);
+        beyond.back(nonce).await;
+        is_served(&mut beyond).await;
+        for browser in &mut inside {
+            is_served(browser).await;
+        }
+        drop((inside, beyond));
+        eventually("the door to be empty", async || (edge.browsers() == 0).then_some(())).await;
+    }
+}
