@@ -97,9 +97,10 @@ impl<U: Upstream> Door<U> {
         while all_done.recv().await.is_some() {}
     }
 
-    /// Waits until the last browser is gone.
+    /// Waits until the last browser is gone, and every publish over HTTP that was let in is answered.
     pub async fn wait_idle(&self) {
         self.doorway.count.wait_empty().await;
+        self.doorway.rooms.wait_empty().await;
     }
 }
 

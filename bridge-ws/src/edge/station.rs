@@ -69,7 +69,8 @@ impl Edge {
     }
 
     /// Ends the edge well: takes nobody more, reads nothing more, hands over what was read, tells each browser when to
-    /// come back, spread over `spread`, and says goodbye to the broker; all within the drain deadline and a few seconds.
+    /// come back, spread over `spread`, answers the publishes over HTTP that are under way, and says goodbye to the broker;
+    /// all within the drain deadline and a few seconds.
     pub async fn drain(self, spread: Duration) {
         let deadline = Instant::now() + self.drain_deadline;
         self.door.stop_accepting();

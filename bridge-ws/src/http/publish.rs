@@ -1,8 +1,6 @@
 //! `POST /v1/publish`: for backends without a QUIC client; it pays for what a request takes before it takes it, and the
 //! upstream judges every message.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use callboard_protocol::Position;
 use callboard_protocol::error::Class;
@@ -11,11 +9,10 @@ use http::{Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
 use serde::Serialize;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::order::{bad, parse};
-use super::room::Room;
+use super::room::{Room, Rooms};
 use crate::config::{BODY_BYTES_FIRST, COME_AGAIN, Limits, MESSAGE_BYTES};
 use crate::denial::{Denial, Failure, as_json, written};
 use crate::rules::{Caller, bearer};
@@ -45,7 +42,7 @@ struct Place {
 pub(super) async fn publish<U: Upstream>(
     upstream: &U,
     limits: &Limits,
-    room: &Arc<Semaphore>,
+    rooms: &Rooms,
     caller: &Caller,
     head: &Parts,
     body: Incoming,
@@ -65,7 +62,7 @@ pub(super) async fn publish<U: Upstream>(
     upstream.recognise(&publisher).map_err(|refusal| Denial::from(refusal).and_close())?;
     let late =
         |_| Denial::new(Class::BadRequest, "the body did not come in time").with_status(StatusCode::REQUEST_TIMEOUT);
-    let mut room = Room::of(room);
+    let mut room = rooms.enter();
     let reading = read(limits, &mut room, body);
     let text = timeout(limits.request_timeout, reading).await.map_err(|late_| late(late_).and_close())??;
     let parcels = parse(limits.publish_messages, &text)?;

@@ -1,23 +1,45 @@
-//! Bytes of memory that all publishes over HTTP share; nobody waits for them: who gets none is told to come again.
+//! Bytes of memory that all publishes over HTTP share; no request waits for them: who gets none is told to come again.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::present::{Count, Present};
+
+/// What there is in all, and how many requests are under way.
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    all: Arc<Semaphore>,
+    requests: Count,
+}
+
+impl Rooms {
+    /// So many bytes, and nobody who takes of them.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self { all: Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))), requests: Count::new() }
+    }
+
+    /// Begins a request, which has taken nothing yet.
+    pub(super) fn enter(&self) -> Room {
+        Room { all: Arc::clone(&self.all), taken: None, _request: self.requests.enter() }
+    }
+
+    /// Ready when no request is under way.
+    pub(crate) async fn wait_empty(&self) {
+        self.requests.wait_empty().await;
+    }
+}
+
 /// What one request has taken. It is given back when this, and what was made from it, is dropped.
 #[derive(Debug)]
 pub(super) struct Room {
     all: Arc<Semaphore>,
     taken: Option<OwnedSemaphorePermit>,
+    _request: Present,
 }
 
 impl Room {
-    /// Nothing yet of what there is in all.
-    pub(super) fn of(all: &Arc<Semaphore>) -> Self {
-        Self { all: Arc::clone(all), taken: None }
-    }
-
     /// Takes so many bytes more, if there are as many.
     pub(super) fn take(&mut self, bytes: usize) -> bool {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -53,8 +75,8 @@ mod tests {
 
     #[test]
     fn what_is_taken_comes_back_with_the_last_of_what_needs_it() {
-        let all = Arc::new(Semaphore::new(100));
-        let (mut one, mut two) = (Room::of(&all), Room::of(&all));
+        let rooms = Rooms::new(100);
+        let (mut one, mut two) = (rooms.enter(), rooms.enter());
         assert!(one.take(60) && !two.take(41) && two.take(40) && !one.take(1));
         let answer = one.around(b"an answer".to_vec());
         let begun = answer.slice(3..);
@@ -62,7 +84,8 @@ mod tests {
         assert!(!two.take(60));
         drop(begun);
         assert!(two.take(60));
+        assert_eq!(rooms.requests.now(), 1);
         drop(two);
-        assert_eq!(all.available_permits(), 100);
+        assert_eq!((rooms.all.available_permits(), rooms.requests.now()), (100, 0));
     }
 }

@@ -15,13 +15,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::hushed::Hushed;
 use super::pages::Pages;
 use super::patient::Patient;
+use super::room::Rooms;
 use super::service::{Slot, answer};
 use super::unread::Unread;
 use crate::bridge::{Bridge, Patience};
@@ -48,8 +49,8 @@ pub(crate) struct Doorway<U: Upstream> {
     pub(super) pages: &'static Pages,
     tls: Option<TlsAcceptor>,
     places: Arc<Places>,
-    /// Bytes that publishes over HTTP may still take.
-    pub(super) room: Arc<Semaphore>,
+    /// What publishes over HTTP take.
+    pub(crate) rooms: Rooms,
 }
 
 /// What an upgrade leads to.
@@ -82,7 +83,7 @@ impl<U: Upstream> Doorway<U> {
             pages: Pages::of_this_build(),
             tls,
             places: Places::new(config.limits.http_connections_per_address),
-            room: Arc::new(Semaphore::new(config.limits.publishes_bytes.min(Semaphore::MAX_PERMITS))),
+            rooms: Rooms::new(config.limits.publishes_bytes),
             config,
         }
     }
