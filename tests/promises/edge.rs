@@ -8,7 +8,9 @@ use callboard_protocol::close::Code;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{ClientFrame, Goodbye, Introduce, Publish, ServerFrame};
 use callboard_protocol::{Millis, PayloadRef, RequestId, Sequence};
-use callboard_tests::{Broker, Edge, Peer, eventually, http};
+use callboard_tests::{Broker, Edge, Peer, eventually, http, soon};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const CHANNEL: &str = "news";
 const DIALECTS: [Dialect; 2] = [Dialect::Binary, Dialect::Json];
@@ -145,6 +147,19 @@ async fn http_publishes_by_the_edge_under_the_keys_of_those_who_publish() {
 }
 
 #[tokio::test]
+async fn one_large_payload_reaches_many_channels() {
+    let broker = anonymous_may_not_publish().await;
+    let edge = Edge::of(&broker).await;
+    let channels: Vec<String> = (0..100).map(|number| format!(r#""many/{number}""#)).collect();
+    let body = format!(r#"{{"channels": [{}], "payload": "{}"}}"#, channels.join(","), "x".repeat(40 << 10));
+    let fields = format!("Authorization: Bearer {}\r\n", key(&broker, "backend"));
+    let results = http::post(edge.addr(), "/v1/publish", &fields, &body).await.json();
+    for place in 0..100 {
+        assert_eq!(results["results"][place]["position"]["offset"], 1, "{place}: {results}");
+    }
+}
+
+#[tokio::test]
 async fn a_slow_browser_is_ended_alone() {
     let broker = Broker::start_with(|config| config.outbox.bytes = 128 << 10).await;
     let edge = Edge::of(&broker).await;
@@ -232,4 +247,31 @@ async fn an_edge_that_shuts_down_tells_its_browsers_and_loses_nothing() {
     }
     draining.await.expect("it has ended");
     listener.publish(CHANNEL, "the broker goes on").await;
+}
+
+#[tokio::test]
+async fn an_edge_that_shuts_down_answers_the_publish_that_is_under_way() {
+    let broker = anonymous_may_not_publish().await;
+    let edge = Edge::of(&broker).await;
+    let mut browser = edge.visitor(Dialect::Binary).await;
+    let body = r#"{"channel": "news", "payload": "last"}"#;
+    let head = format!(
+        "POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nAuthorization: Bearer {}\r\n\r\n",
+        body.len(),
+        key(&broker, "backend"),
+    );
+    let mut request = soon("a TCP connection", TcpStream::connect(edge.addr())).await.expect("an open door");
+    request.write_all(head.as_bytes()).await.expect("a door that listens");
+    let mut go_on = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+    soon("to be asked for the body", request.read_exact(&mut go_on)).await.expect("it is let in");
+    let draining = tokio::spawn(edge.drain());
+    assert_eq!(browser.goodbye().await.0, Code::ShuttingDown.number());
+    while browser.next().await.is_ok() {}
+    drop(browser);
+    request.write_all(body.as_bytes()).await.expect("it still reads");
+    let mut answer = String::new();
+    soon("the answer", request.read_to_string(&mut answer)).await.expect("an answer of text");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    draining.await.expect("it has ended");
 }

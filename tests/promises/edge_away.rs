@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use callboard::identity::KeyStore;
 use callboard_bridge_ws::Dialect;
 use callboard_protocol::close::Code;
 use callboard_protocol::frame::{ClientFrame, Goodbye, Pong, ServerFrame, Start};
@@ -207,4 +208,21 @@ async fn an_edge_with_suspended_browsers_shuts_down_in_order() {
         assert_eq!(browser.goodbye().await.0, Code::ShuttingDown.number());
     }
     draining.await.expect("it has ended");
+}
+
+#[tokio::test]
+async fn a_publish_that_was_never_let_in_says_so() {
+    let broker = Process::start().await;
+    let key = KeyStore::open(broker.data_dir()).expect("a store").create("backend").expect("a key").reveal();
+    let edge = Edge::open(broker.client_builder(), broker.data_dir(), |config| {
+        config.limits.request_timeout = Duration::from_millis(500);
+    })
+    .await;
+    edge.reaches_its_broker().await;
+    broker.pause();
+    let fields = format!("Authorization: Bearer {key}\r\n");
+    let answer = http::post(edge.addr(), "/v1/publish", &fields, r#"{"channel": "news", "payload": "x"}"#).await;
+    broker.resume();
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(answer.body.contains("in time; this was not published"), "{answer:?}");
 }

@@ -42,6 +42,8 @@ pub struct Afar {
     places: Arc<Places>,
     ping_interval: Millis,
     patience: Patience,
+    /// Until a publish over HTTP must have been let in.
+    publish_patience: Duration,
 }
 
 /// A browser's place at the edge.
@@ -68,6 +70,8 @@ impl Afar {
                 hello: rings(door.hello_timeout).saturating_add(1),
                 answer: rings(door.heartbeat.grace).saturating_add(1),
             },
+            // The other half is for the answers.
+            publish_patience: door.limits.request_timeout / 2,
         })
     }
 
@@ -124,7 +128,7 @@ impl Upstream for Afar {
         let secret = Some(publisher.secret.expose());
         // The door has looked whether the secret could be shown.
         let introduction = introduction(publisher.address, None, secret, true, self.ping_interval);
-        publishing::publish(&self.pool, &introduction, &messages).await
+        publishing::publish(&self.pool, &introduction, messages, self.publish_patience).await
     }
 }
 

@@ -4,53 +4,60 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use callboard_client::raw::{End, Session};
 use callboard_protocol::close::{Code, Return};
 use callboard_protocol::codec::decode_server;
 use callboard_protocol::error::Class;
-use callboard_protocol::frame::{Answer, ClientFrame, Hello, Publish, ServerFrame};
+use callboard_protocol::frame::{Answer, ClientFrame, Goodbye, Hello, Publish, ServerFrame};
 use callboard_protocol::{Position, RequestId, Sequence};
+use tokio::time::timeout;
 
-use super::pool::Pool;
+use super::limits::SAID_BYTES;
+use super::pool::{Pool, Seat};
 use crate::upstream::{Parcel, Refusal};
 
 type Outcome = Result<Position, Refusal>;
 
-const AWAY: &str = "the broker behind this bridge is away";
+const AWAY: &str = "the broker behind this bridge is away; this was not published";
+const LATE: &str = "the broker behind this bridge did not answer in time; this was not published";
 const IN_DOUBT: &str = "the broker went away before it answered; this may have been published";
 
-/// Publishes `messages` in a session that begins with `introduction`.
+/// Publishes `messages` in a session that begins with `introduction` and is let in within `patience`.
 pub(super) async fn publish(
     pool: &Arc<Pool>,
     introduction: &Bytes,
-    messages: &[Parcel],
+    messages: Vec<Parcel>,
+    patience: Duration,
 ) -> Result<Vec<Outcome>, Refusal> {
+    let mut order = Order::new(messages);
+    let opening = async {
+        let (seat, mut session) = open(pool, introduction).await?;
+        while !order.is_welcome {
+            order.go_on(&mut session).await?;
+        }
+        Ok((seat, session))
+    };
+    let late = |_| Refusal::new(Class::Unavailable, LATE);
+    let (_seat, mut session) = timeout(patience, opening).await.map_err(late)??;
+    while order.outcomes.iter().any(Option::is_none) {
+        order.go_on(&mut session).await?;
+    }
+    session.leave(Code::Finished);
+    Ok(order.outcomes.into_iter().flatten().collect())
+}
+
+/// Opens a session, and says what stands before everything else.
+async fn open(pool: &Arc<Pool>, introduction: &Bytes) -> Result<(Seat, Session), Refusal> {
     let away = || Refusal::new(Class::Unavailable, AWAY);
-    let (_seat, opening) = pool.open().ok_or_else(away)?;
+    let (seat, opening) = pool.open().ok_or_else(away)?;
     let mut session = opening.await.map_err(|_| away())?;
     let too_long = |error| Refusal::new(Class::PayloadTooLarge, format!("{error}"));
     session.say_body(introduction).map_err(too_long)?;
     session.say(&hello()).map_err(too_long)?;
-    for (request, parcel) in (1..).zip(messages) {
-        let publish = Publish {
-            request: RequestId::saturating(request),
-            sequence: Sequence::ZERO,
-            channel: &parcel.channel,
-            key: parcel.key.as_deref(),
-            payload: parcel.payload.borrowed(),
-        };
-        session.say(&ClientFrame::Publish(publish)).map_err(too_long)?;
-    }
-    let mut answers = Answers { is_welcome: false, outcomes: vec![None; messages.len()] };
-    let outcomes = answers.hear_all(&mut session).await;
-    session.leave(Code::Finished);
-    outcomes.map(|()| answers.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(in_doubt)).collect())
-}
-
-fn in_doubt() -> Outcome {
-    Err(Refusal::new(Class::Unavailable, IN_DOUBT))
+    Ok((seat, session))
 }
 
 fn hello() -> ClientFrame<'static> {
@@ -59,31 +66,63 @@ fn hello() -> ClientFrame<'static> {
     ClientFrame::Hello(Hello { agent: "http", instance, capabilities: 0, credential: None })
 }
 
-/// What the broker answered so far.
-struct Answers {
+/// One request on its way: what is to be said, and what the broker answered so far.
+struct Order {
+    messages: Vec<Parcel>,
+    /// How many of them were said.
+    said: usize,
     is_welcome: bool,
     /// By message, from the first on; the request's number is one more than its place.
     outcomes: Vec<Option<Outcome>>,
 }
 
-impl Answers {
-    /// Hears until every message has its outcome, or the session ends.
-    async fn hear_all(&mut self, session: &mut Session) -> Result<(), Refusal> {
-        while self.outcomes.iter().any(Option::is_none) {
-            let ended = match session.next_body() {
-                Ok(Some(body)) => {
-                    self.hear(&body)?;
-                    continue;
+impl Order {
+    fn new(messages: Vec<Parcel>) -> Self {
+        let outcomes = vec![None; messages.len()];
+        Self { messages, said: 0, is_welcome: false, outcomes }
+    }
+
+    /// Hears what has come, or else says more, or waits for either.
+    async fn go_on(&mut self, session: &mut Session) -> Result<(), Refusal> {
+        let ended = match session.next_body() {
+            Ok(Some(body)) => return self.hear(&body),
+            Ok(None) => {
+                // What is said waits in memory, and one payload may go to many channels: so it is said as it is written.
+                if self.is_welcome && session.unwritten() == 0 {
+                    self.say_some(|publish| session.say(publish).map_err(|error| error.to_string()));
                 }
-                Ok(None) => poll_fn(|cx| poll_both(session, cx)).await,
-                Err(fault) => Err(fault),
-            };
-            if let Err(end) = ended {
-                tracing::debug!(%end, "a publish over HTTP was not answered");
-                return self.give_up(Refusal::new(Class::Unavailable, AWAY));
+                let has_more = self.is_welcome && self.said < self.messages.len();
+                poll_fn(|cx| poll_both(session, cx, has_more)).await
             }
+            Err(fault) => Err(fault),
+        };
+        let Err(end) = ended else { return Ok(()) };
+        tracing::debug!(%end, "a publish over HTTP was not answered");
+        self.give_up(match end {
+            End::Code(number) => u16::try_from(number).ok().and_then(Code::from_number).map_or_else(away, refusal),
+            End::Finished | End::Lost(_) | End::Fault(_) | _ => away(),
+        })
+    }
+
+    /// Says the next messages, and stops behind the one that makes it much.
+    fn say_some(&mut self, mut say: impl FnMut(&ClientFrame<'_>) -> Result<(), String>) {
+        let mut bytes = 0;
+        while bytes < SAID_BYTES
+            && let Some(parcel) = self.messages.get(self.said)
+        {
+            let publish = Publish {
+                request: RequestId::saturating(self.said as u64 + 1),
+                sequence: Sequence::ZERO,
+                channel: &parcel.channel,
+                key: parcel.key.as_deref(),
+                payload: parcel.payload.borrowed(),
+            };
+            if let Err(too_long) = say(&ClientFrame::Publish(publish)) {
+                self.outcomes[self.said] = Some(Err(Refusal::new(Class::PayloadTooLarge, too_long)));
+            }
+            bytes += parcel.channel.len() + parcel.payload.bytes().len();
+            self.said += 1;
         }
-        Ok(())
     }
 
     fn hear(&mut self, body: &[u8]) -> Result<(), Refusal> {
@@ -97,13 +136,9 @@ impl Answers {
                 let class = Class::from_name(failed.class).unwrap_or(Class::GeneralError);
                 (failed.request, Err(Refusal::new(class, failed.sentence.to_owned())))
             }
-            Ok(ServerFrame::Goodbye(goodbye)) => {
-                let class = match Return::of(goodbye.code) {
-                    Return::WithNewCredential => Class::NotAuthenticated,
-                    Return::Unasked | Return::AtOnce | Return::Later | Return::Never => Class::Unavailable,
-                };
-                let refusal = Refusal::new(class, goodbye.sentence.to_owned());
-                return self.give_up(Refusal { retry_after: goodbye.retry_after, ..refusal });
+            Ok(ServerFrame::Goodbye(Goodbye { code, sentence, retry_after })) => {
+                let refusal = Refusal::new(class_of(code), sentence.to_owned());
+                return self.give_up(Refusal { retry_after, ..refusal });
             }
             Ok(_) | Err(_) => return Ok(()),
         };
@@ -114,20 +149,133 @@ impl Answers {
         Ok(())
     }
 
-    /// The session is over. What was not let in did nothing; what was let in may have done all of it.
+    /// The session is over. What was not said did nothing; what was said may have done all of it.
     fn give_up(&mut self, refusal: Refusal) -> Result<(), Refusal> {
         if !self.is_welcome {
             return Err(refusal);
         }
-        self.outcomes.iter_mut().filter(|outcome| outcome.is_none()).for_each(|outcome| *outcome = Some(in_doubt()));
+        let in_doubt = Refusal { class: refusal.class, retry_after: refusal.retry_after, sentence: IN_DOUBT.into() };
+        for (place, outcome) in self.outcomes.iter_mut().enumerate() {
+            let why = if place < self.said { &in_doubt } else { &refusal };
+            outcome.get_or_insert_with(|| Err(why.clone()));
+        }
         Ok(())
     }
 }
 
-/// Reads, and writes meanwhile: a broker that waits for its answers to be read takes nothing more.
-fn poll_both(session: &mut Session, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
-    if let Poll::Ready(Err(end)) = session.poll_write(cx) {
-        return Poll::Ready(Err(end));
+fn away() -> Refusal {
+    Refusal::new(Class::Unavailable, AWAY)
+}
+
+fn refusal(code: Code) -> Refusal {
+    Refusal::new(class_of(code.number()), code.sentence())
+}
+
+/// What a session that ended with this number means for what it was to publish.
+fn class_of(code: u16) -> Class {
+    if code == Code::RateExceeded.number() {
+        return Class::TooManyRequests;
+    }
+    match Return::of(code) {
+        Return::WithNewCredential => Class::NotAuthenticated,
+        Return::Unasked | Return::AtOnce | Return::Later | Return::Never => Class::Unavailable,
+    }
+}
+
+/// Writes, and reads meanwhile: a broker that waits for its answers to be read takes nothing more. Ready, too, when all
+/// is written and there is more to say.
+fn poll_both(session: &mut Session, cx: &mut Context<'_>, has_more: bool) -> Poll<Result<(), End>> {
+    match session.poll_write(cx) {
+        Poll::Ready(Err(end)) => return Poll::Ready(Err(end)),
+        Poll::Ready(Ok(())) if has_more => return Poll::Ready(Ok(())),
+        Poll::Ready(Ok(())) | Poll::Pending => {}
     }
     session.poll_read(cx)
+}
+
+#[cfg(test)]
+mod tests {
+    use callboard_protocol::Payload;
+    use callboard_protocol::codec::encode;
+    use callboard_protocol::frame::Failed;
+
+    use super::*;
+
+    fn order(messages: usize, payload: &Payload) -> Order {
+        let parcel = |number| Parcel { channel: format!("c/{number}"), key: None, payload: payload.clone() };
+        Order::new((0..messages).map(parcel).collect())
+    }
+
+    fn welcomed(messages: usize) -> Order {
+        Order { is_welcome: true, ..order(messages, &Payload::text("x")) }
+    }
+
+    /// Says once; the requests' numbers, and how many bytes they took.
+    fn say_once(order: &mut Order) -> (Vec<u64>, usize) {
+        let (mut numbers, mut bytes) = (Vec::new(), 0);
+        order.say_some(|frame| {
+            let ClientFrame::Publish(publish) = frame else { panic!("only publishes are said: {frame:?}") };
+            numbers.push(publish.request.value());
+            bytes += publish.payload.bytes().len();
+            Ok(())
+        });
+        (numbers, bytes)
+    }
+
+    #[test]
+    fn a_payload_for_many_channels_is_copied_for_a_few_of_them_at_a_time() {
+        let payload = Payload::text("x".repeat(50_000));
+        let mut order = order(1000, &payload);
+        let mut all = Vec::new();
+        while order.said < 1000 {
+            let (numbers, bytes) = say_once(&mut order);
+            assert!(bytes <= SAID_BYTES + payload.bytes().len(), "{bytes} bytes at once");
+            all.extend(numbers);
+        }
+        assert_eq!(all, (1..=1000).collect::<Vec<u64>>());
+        assert!(say_once(&mut order).0.is_empty());
+    }
+
+    #[test]
+    fn what_no_broker_would_read_fails_alone() {
+        let mut order = welcomed(2);
+        let mut is_first = true;
+        order.say_some(|_| if std::mem::take(&mut is_first) { Err("too long".to_owned()) } else { Ok(()) });
+        let classes: Vec<_> = order.outcomes.iter().map(|outcome| outcome.as_ref().map(class)).collect();
+        assert_eq!(classes, [Some(Some(Class::PayloadTooLarge)), None]);
+    }
+
+    fn class(outcome: &Outcome) -> Option<Class> {
+        outcome.as_ref().err().map(|refusal| refusal.class)
+    }
+
+    #[test]
+    fn an_end_before_welcome_refuses_the_request_with_what_its_code_means() {
+        let codes = [
+            (Code::BadCredential, Class::NotAuthenticated),
+            (Code::RateExceeded, Class::TooManyRequests),
+            (Code::Overloaded, Class::Unavailable),
+        ];
+        for (code, class) in codes {
+            let refused = order(1, &Payload::text("x")).give_up(refusal(code)).expect_err("nothing was let in");
+            assert_eq!((refused.class, &*refused.sentence), (class, code.sentence()));
+        }
+    }
+
+    #[test]
+    fn only_what_was_said_and_not_answered_is_in_doubt() {
+        let mut order = Order { said: 2, ..welcomed(3) };
+        let (request, class) = (RequestId::saturating(1), Class::Forbidden);
+        let failed = Failed { request, code: class.code(), class: class.name(), sentence: "no", data: None };
+        let mut body = bytes::BytesMut::new();
+        encode(&ServerFrame::Failed(failed), &mut body).expect("it is short");
+        order.hear(&body).expect("the session goes on");
+        order.give_up(refusal(Code::RateExceeded)).expect("each has its outcome");
+        let told: Vec<_> = order.outcomes.iter().flatten().flat_map(|outcome| outcome.as_ref().err()).collect();
+        assert_eq!(
+            told.iter().map(|told| &*told.sentence).collect::<Vec<_>>(),
+            ["no", IN_DOUBT, Code::RateExceeded.sentence()]
+        );
+        assert_eq!(told[2].class, Class::TooManyRequests);
+    }
 }
