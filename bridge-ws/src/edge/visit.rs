@@ -25,7 +25,6 @@ use crate::upstream::Ending;
 const AWAY: &str = "the broker behind this bridge is away; this connection waits for it";
 
 /// One browser.
-#[derive(Debug)]
 pub(super) struct Visit {
     state: State,
     dialect: Dialect,
@@ -34,7 +33,7 @@ pub(super) struct Visit {
     pool: Arc<Pool>,
     line: Line,
     /// The wait for the broker.
-    turn: Option<Waiting>,
+    turn: Option<Turn>,
     /// Read of the stream, and next to be dressed.
     next: Option<Bytes>,
     /// Whole messages for the socket.
@@ -49,7 +48,6 @@ pub(super) struct Visit {
 }
 
 /// The stream to the broker.
-#[derive(Debug)]
 enum Line {
     None,
     /// With what is to be said first, and its bytes.
@@ -60,11 +58,10 @@ enum Line {
     },
 }
 
-struct Waiting(Turn);
-
-impl std::fmt::Debug for Waiting {
+/// What waits here are browsers' secrets and messages, which nothing shows by accident.
+impl std::fmt::Debug for Visit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Waiting")
+        f.debug_struct("Visit").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
@@ -109,7 +106,7 @@ impl Visit {
                     self.take(lost);
                 }
             },
-            Effect::Await => self.turn = Some(Waiting(self.pool.turn())),
+            Effect::Await => self.turn = Some(self.pool.turn()),
             Effect::End(ending) => return Err(ending),
             suspend @ Effect::Suspend(_) => self.take(suspend),
         }
@@ -199,7 +196,7 @@ impl Visit {
             let end = match &mut self.line {
                 Line::None => {
                     let Some(turn) = &mut self.turn else { return Poll::Pending };
-                    ready!(turn.0.as_mut().poll(cx));
+                    ready!(turn.as_mut().poll(cx));
                     self.turn = None;
                     self.resume();
                     continue;
@@ -356,5 +353,23 @@ impl Visit {
     /// Drops what waits for the socket.
     pub(super) fn clear(&mut self) {
         self.out = VecDeque::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use callboard_client::Client;
+
+    use super::super::budget::Budget;
+    use super::super::state::Patience;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_browser_showed_is_not_shown_by_accident() {
+        let pool = Pool::new(Client::builder("callboard://127.0.0.1:1").api_key("cb_a_b"), 1)
+            .expect("a broker that may be there");
+        let (state, share) = (State::new(Patience { hello: 1, answer: 1 }), Share::of(&Budget::new(1, 1)));
+        let visit = Visit::new(state, Dialect::Binary, Bytes::from_static(b"a secret"), pool, share);
+        assert!(!format!("{visit:?}").contains("a secret"));
     }
 }
