@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use callboard_client::defaults::SESSIONS_A_CONNECTION;
-use callboard_client::raw::{Opening, Trunk};
+use callboard_client::raw::{Session, Trunk};
 use callboard_client::{BuildError, Builder, Reason, State, States};
 use callboard_protocol::close::Code;
 use parking_lot::Mutex;
@@ -136,7 +136,7 @@ impl Pool {
     }
 
     /// Opens a session where the fewest are; `None` if there is no broker, or no place at it.
-    pub(super) fn open(self: &Arc<Self>) -> Option<(Seat, Opening)> {
+    pub(super) fn open(self: &Arc<Self>) -> Option<(Seat, Session)> {
         let mut lanes = self.lanes.lock();
         let taken = |lane: &Arc<Lane>| lane.sessions.load(Ordering::Relaxed);
         let mut up: Vec<_> = lanes.iter().filter(|lane| lane.is_up()).cloned().collect();
@@ -144,13 +144,10 @@ impl Pool {
         up.sort_by_cached_key(taken);
         let (is_any_up, are_all_up) = (!up.is_empty(), up.len() == lanes.len());
         let opened = up.into_iter().find_map(|lane| {
-            let mut opening = lane.trunk.open()?;
             // The broker may give a connection fewer streams: nobody waits on one for a place.
-            if !opening.is_ready() {
-                return None;
-            }
+            let session = lane.trunk.open()?.now()?.ok()?;
             lane.sessions.fetch_add(1, Ordering::Relaxed);
-            Some((Seat { lane, freed: Arc::clone(&self.freed) }, opening))
+            Some((Seat { lane, freed: Arc::clone(&self.freed) }, session))
         });
         self.is_full.store(is_any_up && opened.is_none(), Ordering::Relaxed);
         // Before the last place is taken, so that nobody waits for a handshake.

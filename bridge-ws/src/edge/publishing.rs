@@ -34,7 +34,7 @@ pub(super) async fn publish(
 ) -> Result<Vec<Outcome>, Refusal> {
     let mut order = Order::new(messages);
     let opening = async {
-        let (seat, mut session) = open(pool, introduction).await?;
+        let (seat, mut session) = open(pool, introduction)?;
         while !order.is_welcome {
             order.go_on(&mut session).await?;
         }
@@ -50,10 +50,8 @@ pub(super) async fn publish(
 }
 
 /// Opens a session, and says what stands before everything else.
-async fn open(pool: &Arc<Pool>, introduction: &Bytes) -> Result<(Seat, Session), Refusal> {
-    let away = || Refusal::new(Class::Unavailable, AWAY);
-    let (seat, opening) = pool.open().ok_or_else(away)?;
-    let mut session = opening.await.map_err(|_| away())?;
+fn open(pool: &Arc<Pool>, introduction: &Bytes) -> Result<(Seat, Session), Refusal> {
+    let (seat, mut session) = pool.open().ok_or_else(away)?;
     let too_long = |error| Refusal::new(Class::PayloadTooLarge, format!("{error}"));
     session.say_body(introduction).map_err(too_long)?;
     session.say(&hello()).map_err(too_long)?;

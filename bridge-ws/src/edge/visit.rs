@@ -2,13 +2,11 @@
 //! no task in it: whoever owns the socket polls it, and reads of the stream only what the socket can take.
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
-use callboard_client::raw::{self, Opening};
+use callboard_client::raw;
 use callboard_protocol::close::Code;
 use callboard_protocol::codec::decode_server;
 use callboard_protocol::frame::{ClientFrame, Ping, Resumed, ServerFrame, Suspended};
@@ -50,12 +48,7 @@ pub(super) struct Visit {
 /// The stream to the broker.
 enum Line {
     None,
-    /// With what is to be said first, and its bytes.
-    Opening(Seat, Opening, Vec<Bytes>, usize),
-    Open {
-        session: Box<raw::Session>,
-        _seat: Seat,
-    },
+    Open { session: Box<raw::Session>, _seat: Seat },
 }
 
 /// What waits here are browsers' secrets and messages, which nothing shows by accident.
@@ -96,10 +89,10 @@ impl Visit {
             Effect::Pass => self.say(body)?,
             Effect::Drop => {}
             Effect::Open => match self.pool.open() {
-                Some((seat, opening)) => {
-                    let first = vec![self.introduction.clone(), body.clone()];
-                    let bytes = first.iter().map(Bytes::len).sum();
-                    self.line = Line::Opening(seat, opening, first, bytes);
+                Some((seat, session)) => {
+                    self.line = Line::Open { session: Box::new(session), _seat: seat };
+                    self.say(&self.introduction.clone())?;
+                    self.say(body)?;
                 }
                 None => {
                     let lost = self.state.lose();
@@ -115,10 +108,6 @@ impl Visit {
 
     fn say(&mut self, body: &Bytes) -> Result<(), Ending> {
         match &mut self.line {
-            Line::Opening(_, _, first, bytes) => {
-                *bytes += body.len();
-                first.push(body.clone());
-            }
             Line::Open { session, .. } => {
                 session.say_body(body).map_err(|error| Ending::because(Code::FrameTooLong, error))?;
             }
@@ -141,7 +130,6 @@ impl Visit {
     fn unwritten(&self) -> usize {
         match &self.line {
             Line::None => 0,
-            Line::Opening(.., bytes) => *bytes,
             Line::Open { session, .. } => session.unwritten(),
         }
     }
@@ -149,37 +137,19 @@ impl Visit {
     pub(super) fn is_clear(&self) -> bool {
         match &self.line {
             Line::None => true,
-            Line::Opening(..) => false,
             Line::Open { session, .. } => session.unwritten() == 0,
         }
     }
 
     /// Ready when everything that the browser said is with the transport.
     pub(super) fn poll_clear(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_open(cx);
         match &mut self.line {
             Line::None => {}
-            Line::Opening(..) => return Poll::Pending,
             // That the connection is lost is found by whoever waits for news.
             Line::Open { session, .. } => drop(ready!(session.poll_write(cx))),
         }
         let _ = self.share.resize(self.begun);
         Poll::Ready(())
-    }
-
-    /// Opens the stream, as soon as there is one, and says what is to be said first.
-    fn poll_open(&mut self, cx: &mut Context<'_>) {
-        let Line::Opening(_, opening, ..) = &mut self.line else { return };
-        let Poll::Ready(opened) = Pin::new(opening).poll(cx) else { return };
-        let Line::Opening(seat, _, first, _) = std::mem::replace(&mut self.line, Line::None) else { return };
-        let Ok(mut session) = opened else {
-            let lost = self.state.lose();
-            return self.take(lost);
-        };
-        for body in first {
-            session.say_body(&body).expect("a browser's body was bounded when it was read, and so is an introduction");
-        }
-        self.line = Line::Open { session: Box::new(session), _seat: seat };
     }
 
     /// Ready when there is something for a socket that takes it, or the session is to end and that is news.
@@ -192,7 +162,6 @@ impl Visit {
             if hungry && has_something || unaware && self.ending.is_some() {
                 return Poll::Ready(());
             }
-            self.poll_open(cx);
             let end = match &mut self.line {
                 Line::None => {
                     let Some(turn) = &mut self.turn else { return Poll::Pending };
@@ -201,7 +170,6 @@ impl Visit {
                     self.resume();
                     continue;
                 }
-                Line::Opening(..) => return Poll::Pending,
                 Line::Open { session, .. } if hungry => match ready!(session.poll_read(cx)) {
                     Ok(()) => {
                         self.look_ahead();
@@ -327,7 +295,6 @@ impl Visit {
     /// Ends the session. What the browser said before goes to the broker all the same.
     pub(super) fn end(&mut self, ending: Ending) {
         self.state.close();
-        self.poll_open(&mut Context::from_waker(Waker::noop()));
         (self.next, self.turn) = (None, None);
         if let Line::Open { session, .. } = std::mem::replace(&mut self.line, Line::None) {
             // PROTOCOL.md, "Recovery": channels wait for a browser that is gone without a goodbye. One that said it has

@@ -2,7 +2,6 @@
 //! decided here, and the key that it has is never shown again.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use clap::Args;
 use super::belief::{Belief, Trusting};
 use super::exit::{self, Exit};
 use super::key::Key;
-use super::output::nobody_reads;
+use super::output::print;
 use super::serve::{at_once, explain};
 use super::settings::DoorSettings;
 use super::stage::Stage;
@@ -193,13 +192,6 @@ fn render(config: &Config, edge: &Edge, url: &str, reached: &Result<(), Option<R
     }
     let _ = writeln!(text, "\nOpen {page} to see the bus at work.\n\nCtrl-C ends it.");
     text
-}
-
-fn print(text: &str) -> anyhow::Result<()> {
-    match anstream::stdout().write_all(text.as_bytes()) {
-        Err(error) if nobody_reads(&error) => Ok(()),
-        written => written.context("standard output cannot be written"),
-    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,13 @@
 //! `callboard check`: says whether a configuration can work, what it is, and what memory it allows. It starts nothing.
 
 use std::fmt::Write as _;
-use std::io::Write;
 
-use anyhow::Context;
 use callboard::config::{self, MemoryBound, Term};
 use clap::Args;
 
 use super::exit::{self, Exit};
 use super::logging;
-use super::output::nobody_reads;
+use super::output::print;
 use super::settings::Settings;
 
 const AFTER_HELP: &str = "\
@@ -44,29 +42,24 @@ pub(super) struct Check {
 /// Runs the command.
 pub(super) fn run(command: Check) -> anyhow::Result<Exit> {
     if command.example {
-        return say(config::EXAMPLE);
+        print(config::EXAMPLE)?;
+        return Ok(Exit::Done);
     }
     let draft = command.settings.draft()?;
     let config = draft.config();
     if command.print {
         // Before it is judged: whoever is refused wants to see it all the more.
-        say(&draft.to_toml())?;
+        print(&draft.to_toml())?;
     }
     logging::filter(config.log.as_deref(), logging::SERVE)?;
     config.check().map_err(exit::usage)?;
     let memory = memory(&config.memory_bound());
     if command.print {
-        say(&format!("\n{}", commented(&memory)))
+        print(&format!("\n{}", commented(&memory)))?;
     } else {
-        say(&format!("The configuration is good.\n\n{memory}"))
+        print(&format!("The configuration is good.\n\n{memory}"))?;
     }
-}
-
-fn say(text: &str) -> anyhow::Result<Exit> {
-    match anstream::stdout().write_all(text.as_bytes()) {
-        Err(error) if nobody_reads(&error) => Ok(Exit::Done),
-        written => written.map(|()| Exit::Done).context("standard output cannot be written"),
-    }
+    Ok(Exit::Done)
 }
 
 fn commented(text: &str) -> String {

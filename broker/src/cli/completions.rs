@@ -1,13 +1,11 @@
 //! `callboard completions`: prints what a shell needs to complete this command line. It installs nothing.
 
-use std::io::Write;
-
 use anyhow::Context;
 use clap::{Arg, Args, Command};
 use clap_complete::Shell;
 
 use super::exit::Exit;
-use super::output::nobody_reads;
+use super::output::print;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -33,10 +31,8 @@ pub(super) fn run(command: &Completions, mut cli: Command) -> anyhow::Result<Exi
     let mut script = Vec::new();
     clap_complete::generate(command.shell, &mut cli, "callboard", &mut script);
     let script = without_hidden(&String::from_utf8(script).context("a script is text")?, &cli);
-    match std::io::stdout().write_all(script.as_bytes()) {
-        Err(error) if nobody_reads(&error) => Ok(Exit::Done),
-        written => written.map(|()| Exit::Done).context("standard output cannot be written"),
-    }
+    print(&script)?;
+    Ok(Exit::Done)
 }
 
 /// The script lists hidden flags with the others: as a word among many for bash, in a line of its own for other shells.

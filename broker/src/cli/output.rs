@@ -1,7 +1,8 @@
 //! Standard output that never blocks the runtime and knows whether colours are wanted; one writer, whole lines.
 
-use std::io::{self, ErrorKind, IsTerminal};
+use std::io::{self, ErrorKind, IsTerminal, Write as _};
 
+use anyhow::Context;
 use tokio::io::{AsyncWriteExt, Stdout};
 
 /// Standard output.
@@ -34,6 +35,14 @@ impl Output {
     pub(super) async fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stdout.write_all(bytes).await?;
         self.stdout.flush().await
+    }
+}
+
+/// Writes the whole of a command's text, whose colours are taken out if they are not wanted. That nobody reads it is fine.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    match anstream::stdout().write_all(text.as_bytes()) {
+        Err(error) if nobody_reads(&error) => Ok(()),
+        written => written.context("standard output cannot be written"),
     }
 }
 

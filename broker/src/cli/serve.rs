@@ -1,6 +1,6 @@
 //! `callboard serve`: runs a broker until a signal asks it to end; what the broker does is not decided here.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use callboard::{BindError, Broker, StartError};
 use clap::Args;
 
 use super::exit::{self, Exit};
-use super::output::nobody_reads;
+use super::output::print;
 use super::settings::Settings;
 use super::stage::Stage;
 use super::{logging, program, summary};
@@ -160,10 +160,7 @@ fn print_summary(config: &Config, broker: &Broker, has_demo: bool) -> anyhow::Re
         usual_data_dir: callboard::config::platform_data_dir(),
         program: program::invoked(),
     });
-    match anstream::stdout().write_all(text.as_bytes()) {
-        Err(error) if nobody_reads(&error) => Ok(()),
-        written => written.context("standard output cannot be written"),
-    }
+    print(&text)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use callboard::identity::{KeyError, KeyId, KeyStore, Rights, StoredKey};
 use clap::{Args, Subcommand};
 
 use super::exit::{self, Exit};
-use super::output::nobody_reads;
+use super::output::print;
 use super::place::Place;
 use super::{escape, program};
 
@@ -77,7 +77,8 @@ pub(super) fn run(command: Token) -> anyhow::Result<Exit> {
                 let program = program::invoked();
                 note(&format!("there are no keys in {}; `{program} token new <NAME>` makes one", data_dir.display()))?;
             }
-            print(&list(&keys))
+            print(&list(&keys))?;
+            Ok(Exit::Done)
         }
         Action::Revoke { id } => {
             let name = keys.revoke(&id)?.with_context(|| {
@@ -128,13 +129,6 @@ fn list(keys: &[StoredKey]) -> String {
 
 fn parse_id(text: &str) -> Result<KeyId, String> {
     KeyId::parse(text).ok_or_else(|| "an id has eight hexadecimal digits, as `token list` shows them".to_owned())
-}
-
-fn print(text: &str) -> anyhow::Result<Exit> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if nobody_reads(&error) => Ok(Exit::Done),
-        written => written.map(|()| Exit::Done).context("standard output cannot be written"),
-    }
 }
 
 fn note(text: &str) -> anyhow::Result<Exit> {

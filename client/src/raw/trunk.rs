@@ -148,12 +148,12 @@ impl Trunk {
 pub struct Opening(Pin<Box<dyn Future<Output = Result<Session, End>> + Send>>);
 
 impl Opening {
-    /// Whether the broker gives the connection a stream for this now. If so, awaiting it does not wait.
-    pub fn is_ready(&mut self) -> bool {
-        let opened = self.0.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        let Poll::Ready(opened) = opened else { return false };
-        self.0 = Box::pin(std::future::ready(opened));
-        true
+    /// The session, if the broker gives the connection a stream for it now; `None` if it would have to be waited for.
+    pub fn now(mut self) -> Option<Result<Session, End>> {
+        match self.0.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(opened) => Some(opened),
+            Poll::Pending => None,
+        }
     }
 }
 
