@@ -219,9 +219,10 @@ impl Process {
         self.output.signal(signal);
     }
 
-    /// Stops it where it stands (SIGSTOP), until [`Process::resume`].
+    /// Stops it where it stands (SIGSTOP), until [`Process::resume`]. By the return all its threads have stopped.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
+        self.output.stopped();
     }
 
     /// Lets it go on (SIGCONT).

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, ExitStatus};
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::sync::watch;
 
@@ -82,6 +83,13 @@ impl Output {
             // It may have ended and not yet been reaped: then its number is still its own, and nothing happens.
             let _ = kill_process(self.pid, signal);
         }
+    }
+
+    /// Waits until the child, which was told to, has stopped: on a busy machine its threads run on for a while. Who has ended
+    /// has stopped too.
+    pub(super) fn stopped(&self) {
+        let stops = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while let Err(Errno::INTR) = waitid(WaitId::Pid(self.pid), stops) {}
     }
 }
 
