@@ -11,7 +11,6 @@ import { AT_ONCE_JITTER_MS, RESUMED_PAUSE_MS_MAX, RETRY_AFTER_CAP_MS, SESSION_IS
  * @property {Advice} advice What the close code says.
  * @property {number | null} retryAfter How many milliseconds the broker wants to be left alone.
  * @property {number} livedMs How long the session was open; 0 for an attempt that opened none.
- * @property {boolean} renewable Whether the next attempt can show another credential.
  */
 
 /**
@@ -23,6 +22,15 @@ import { AT_ONCE_JITTER_MS, RESUMED_PAUSE_MS_MAX, RETRY_AFTER_CAP_MS, SESSION_IS
 
 /** @type {Pause} */
 export const NO_PAUSE = Object.freeze({ wait: 0, floor: 0 });
+
+/**
+ * Whether a client comes back unasked.
+ * @param {Advice} advice
+ * @param {boolean} isRenewable Whether the next attempt can show another credential.
+ */
+export function comesBack(advice, isRenewable) {
+  return advice === Return.WithNewCredential ? isRenewable : advice !== Return.Never && advice !== Return.Unasked;
+}
 
 /**
  * The pause on a socket that a bridge has kept, which the bridge does not keep without Hello for long.
@@ -50,29 +58,20 @@ export class Backoff {
   }
 
   /**
-   * What to do after an ending; `null` is not to come back.
+   * The pause after an ending, also after one that only a page's own wish follows: who wishes again and again is no
+   * better than who tries again and again.
    * @param {Ending} ending
    * @param {number} random From 0 up to 1, evenly.
-   * @returns {Pause | null}
+   * @returns {Pause}
    */
-  after(ending, random) {
-    if (ending.livedMs >= SESSION_IS_WELL_MS) this.reset();
-    const floor = Math.min(ending.retryAfter ?? 0, RETRY_AFTER_CAP_MS);
-    switch (ending.advice) {
-      case Return.Never:
-      case Return.Unasked:
-        return null;
-      case Return.WithNewCredential:
-        if (!ending.renewable) return null;
-        break;
-      case Return.AtOnce:
-        // A broker that always says "now" must not be asked in a tight loop: this holds once, until a session has
-        // lived long enough.
-        if (this.#failures > 0) break;
-        this.#failures = 1;
-        return { wait: Math.max(AT_ONCE_JITTER_MS * random, floor), floor };
-      case Return.Later:
-        break;
+  after({ advice, retryAfter, livedMs }, random) {
+    if (livedMs >= SESSION_IS_WELL_MS) this.reset();
+    const floor = Math.min(retryAfter ?? 0, RETRY_AFTER_CAP_MS);
+    // A broker that always says "now" must not be asked in a tight loop: this holds once, until a session has lived
+    // long enough.
+    if (advice === Return.AtOnce && this.#failures === 0) {
+      this.#failures = 1;
+      return { wait: Math.max(AT_ONCE_JITTER_MS * random, floor), floor };
     }
     return { wait: Math.max(this.pause(random), floor), floor };
   }

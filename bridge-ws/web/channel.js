@@ -96,6 +96,14 @@ export class Member {
   }
 
   /**
+   * No answer is on its way: who awaits it is told, and whoever listens goes on to listen.
+   * @param {CallboardError} error
+   */
+  unready(error) {
+    this.#reject(error);
+  }
+
+  /**
    * Ends it for good. Says whether somebody was told.
    * @param {CallboardError} error
    */

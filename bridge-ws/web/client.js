@@ -5,6 +5,7 @@ import { Connection } from './connection.js';
 import { badRequest, closed } from './error.js';
 import { settle } from './options.js';
 import { oneOffChannel } from './random.js';
+import { stateOf } from './state.js';
 
 /** @import { CallboardError } from './error.js' */
 /** @import { Draft, Gap, Identity, Listener, Options, Position, PublishOptions, SessionInfo, State, SubscribeOptions,
@@ -22,7 +23,8 @@ const REGISTRY = Symbol.for('callboard.connections.1');
  * class `no-websocket` or `no-page`, told by its promise, `onEnd` or `onError` and {@link Client.state}, never thrown.
  *
  * Every call for one URL shares one WebSocket, whichever copy of this package it comes from; the first call's options
- * hold until the last of these clients is closed.
+ * hold until the last of these clients is closed. Where the broker has closed the connection for good, the next call
+ * asks for another session as {@link Client.reconnect} does, with its own `getToken` or `credential`.
  *
  * Without a URL the broker is at `/v1/bus` on the page's own origin.
  * @param {string | URL} [url] `wss:`, `ws:`, `https:`, `http:` or relative.
@@ -39,7 +41,7 @@ export function connect(url, options = {}) {
   if (connection === undefined || connection.isOver) {
     connection = new Connection(address, settled);
     registry.set(address, connection);
-  }
+  } else if (connection.state.name === 'closed') connection.renew(settled);
   return new Client(connection);
 }
 
@@ -50,7 +52,8 @@ export class Client {
   #undo = new Set();
   /** Keeps a session open, once `open` was called. @type {(() => void) | null} */
   #letGo = null;
-  #isClosed = false;
+  /** How it left the connection, once it is closed. @type {State | null} */
+  #end = null;
 
   /** @param {Connection} connection */
   constructor(connection) {
@@ -60,7 +63,7 @@ export class Client {
 
   /** How the connection is doing. @returns {State} */
   get state() {
-    return this.#connection.state;
+    return this.#end ?? this.#connection.state;
   }
 
   /**
@@ -79,8 +82,9 @@ export class Client {
    * Listeners that share a channel must agree on `excludeOwn`, and who comes late may `rewind` no further than the
    * first did, nor than 256 messages.
    *
-   * Throws a {@link CallboardError} where that cannot be, as with `bad-channel-name`, `already-subscribed` or `closed`.
-   * What the broker refuses later, `onEnd` hears.
+   * Throws a {@link CallboardError} where that cannot be, as with `bad-channel-name` or `already-subscribed`. What the
+   * broker refuses later, `onEnd` hears. On a connection that the broker has closed for good it waits, as all others
+   * do, until the page asks for another session ({@link Client.reconnect}).
    * @param {string} channel
    * @param {Listener} listener
    * @param {SubscribeOptions} [options]
@@ -163,6 +167,16 @@ export class Client {
   }
 
   /**
+   * Ends the session and opens another one, for which `getToken` is asked anew: after a login or a logout, or because
+   * a visitor wants to try now. It is the way back, too, after the broker closed the connection for good. Every part of
+   * the page goes on in it, each channel where it was. Nothing is opened that nothing needs.
+   */
+  reconnect() {
+    this.#check();
+    this.#connection.renew();
+  }
+
+  /**
    * Keeps a session open though nothing needs one, until the answer is called.
    * @returns {() => void}
    */
@@ -202,8 +216,8 @@ export class Client {
   }
 
   /**
-   * Hears what the broker refused and nobody waits for: publishes, and subscriptions without `onEnd`. Without such a
-   * listener it goes to the console.
+   * Hears what the broker refused and nobody waits for: publishes, subscriptions without `onEnd`, and the whole
+   * connection (`closed`). Without such a listener it goes to the console.
    * @param {(error: CallboardError) => unknown} listener
    * @returns {() => void} Call it to hear no more.
    */
@@ -219,8 +233,9 @@ export class Client {
    * @returns {Promise<void>}
    */
   async close() {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    if (this.#end !== null) return;
+    const { state } = this.#connection;
+    this.#end = state.name === 'closed' ? state : stateOf('closed', { reason: closed(null) });
     for (const undo of [...this.#undo]) undo();
     await this.#connection.release();
   }
@@ -237,7 +252,7 @@ export class Client {
   }
 
   #check() {
-    if (this.#isClosed) throw closed(null);
+    if (this.#end !== null) throw closed(null);
   }
 
   /**

@@ -83,9 +83,9 @@ export class Connection {
     return this.#driver.identity;
   }
 
-  /** Whether it takes nothing more, so that who comes now needs another one. */
+  /** Whether its last user has gone, so that who comes now needs another one. */
   get isOver() {
-    return this.#isClosing || this.state.name === 'closed';
+    return this.#isClosing;
   }
 
   /** Somebody uses it. */
@@ -96,12 +96,19 @@ export class Connection {
   /** Somebody uses it no more; the last one closes it. Resolves when what had to be waited for is over. */
   async release() {
     this.#users -= 1;
-    if (this.#users === 0 && !this.isOver) await this.#close();
+    if (this.#users === 0) await this.#close();
+  }
+
+  /**
+   * Has another session opened in place of the one that there is, or that the broker has closed for good.
+   * @param {Pick<Settled, 'getToken' | 'credential'>} [shown] What it shows from now on.
+   */
+  renew(shown) {
+    this.#driver.renew(shown);
   }
 
   /** Keeps a session open though nothing needs one yet, until the answer is called. */
   hold() {
-    this.#check();
     this.#holds += 1;
     this.#settle();
     return () => {
@@ -116,8 +123,10 @@ export class Connection {
    * @param {SubscribeOptions} options
    */
   subscribe(channel, listener, options) {
-    this.#check();
     const member = this.#table.join(channel, listener, options);
+    const { name, reason } = this.state;
+    // It waits with the others until somebody asks for another session; who awaits the answer need not.
+    if (name === 'closed') member.unready(closed(reason));
     this.#settle();
     return member;
   }
@@ -156,12 +165,14 @@ export class Connection {
   }
 
   #check() {
-    if (this.isOver) throw closed(this.state.reason);
+    const { name, reason } = this.state;
+    if (name === 'closed') throw closed(reason);
   }
 
   /** Takes nothing more, lets what is on its way be answered, and says goodbye. */
   #close() {
     this.#isClosing = true;
+    if (this.state.name === 'closed') return this.#driver.stop(closed(null));
     return new Promise((/** @type {(value: void) => void} */ resolve) => {
       const timer = new Timer(this.#clock, () => this.#driver.stop(closed(null)));
       timer.start(this.#closeTimeoutMs);
@@ -222,9 +233,14 @@ export class Connection {
   /** @param {CallboardError} error */
   #shut(error) {
     const why = closed(error);
-    this.#table.end(why);
     this.#publishes.clear(why);
-    this.#finish();
+    if (!this.#isClosing) {
+      // Somebody may ask for another session: until then who listens waits.
+      this.#table.unready(why);
+      return this.#tellError(why);
+    }
+    this.#table.end(why);
+    return this.#finish();
   }
 
   /** @param {ServerFrame} frame */

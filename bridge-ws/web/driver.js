@@ -1,18 +1,19 @@
 // The one way to a session: it opens one while something needs it, and decides when to come back. It knows nothing of
 // what is said there.
 
-import { Backoff, NO_PAUSE, afterResumed } from './backoff.js';
+import { afterResumed, comesBack } from './backoff.js';
 import { CloseCode, Return } from './close.js';
 import { GIVE_UP_PAUSE_MS, RETRY_AFTER_CAP_MS, SUBPROTOCOL, SUSPENDED_SILENCE_MS } from './defaults.js';
 import { CallboardError } from './error.js';
 import { Liveness } from './liveness.js';
-import { noToken, opener, toCredential } from './options.js';
+import { lateToken, noToken, opener, toToken } from './options.js';
 import { watch } from './page.js';
+import { Pauses } from './pauses.js';
 import { instance } from './random.js';
 import { Session, later } from './session.js';
+import { IDLE, stateOf } from './state.js';
 import { Timer } from './timer.js';
 
-/** @import { Pause } from './backoff.js' */
 /** @import { Settled } from './options.js' */
 /** @import { End } from './session.js' */
 /** @import { Credential, Hello, Identity, ServerFrame, State, Suspended, Welcome } from './types.js' */
@@ -34,14 +35,17 @@ export class Driver {
   #passenger;
   #clock;
   #instance = instance();
-  #backoff;
+  #pauses;
   #liveness;
   #unwatch;
   /** @type {State} */
-  #state = stateOf('idle');
+  #state = IDLE;
   /** @type {Identity | null | undefined} */
   #identity;
-  /** The attempt on its way and the session that came of it, to tell them from those before. @type {object | null} */
+  /**
+   * The attempt on its way and the session that came of it, to tell them from those before.
+   * @type {{ hasToken: boolean } | null}
+   */
   #attempt = null;
   /** @type {Session | null} */
   #session = null;
@@ -51,9 +55,6 @@ export class Driver {
   #promised = null;
   /** How the last session or attempt ended. @type {CallboardError | null} */
   #why = null;
-  /** The pause that began then; an open session ends it. @type {Pause} */
-  #pause = NO_PAUSE;
-  #pausedAt = 0;
   #gaveUpAt = 0;
   /** The broker's word about the last credential, if it refused that one. @type {CallboardError | null} */
   #refused = null;
@@ -74,7 +75,7 @@ export class Driver {
     this.#options = options;
     this.#passenger = passenger;
     this.#clock = clock;
-    this.#backoff = new Backoff(options.backoffBaseMs, options.backoffCapMs);
+    this.#pauses = new Pauses(options);
     this.#liveness = new Liveness(clock, options.heartbeatGraceMs, () => this.#silent());
     this.#retry = new Timer(clock, () => this.#begin());
     this.#deadline = new Timer(clock, () => this.#late());
@@ -104,9 +105,30 @@ export class Driver {
     if (this.#passenger.isNeeded()) {
       this.#linger.stop();
       // A need that went away and came back makes no pause shorter.
-      if (name === 'idle' && !this.#isHidden) this.#begin(this.#pause.wait);
+      if (name === 'idle' && !this.#isHidden) this.#begin(this.#pauses.left);
     } else if (name === 'online' || this.#session?.isSuspended) this.#linger.startOnce(this.#options.lingerMs);
     else if (name !== 'idle') this.#rest();
+  }
+
+  /**
+   * Ends the session and begins another one, with what there is to show by now; the way back, too, where none was to
+   * follow. What nothing needs is not opened.
+   * @param {Pick<Settled, 'getToken' | 'credential'>} [shown] What the sessions show from now on.
+   */
+  renew(shown) {
+    const { getToken, credential } = shown ?? this.#options;
+    this.#options = { ...this.#options, getToken, credential };
+    const { name } = this.#state;
+    if (name === 'closed') {
+      this.#tell(IDLE);
+      this.look();
+    } else if (name === 'waiting') this.#wake();
+    else if (name !== 'idle') {
+      // Channels wait for who leaves without a goodbye.
+      this.#session?.part('the page asked for another session');
+      const error = new CallboardError(0, 'renewed', 'the page asked for another session');
+      this.#over({ error, advice: Return.AtOnce, retryAfter: null });
+    }
   }
 
   /**
@@ -114,6 +136,7 @@ export class Driver {
    * @param {CallboardError} error
    */
   stop(error) {
+    this.#unwatch();
     if (this.#state.name === 'closed') return;
     this.#session?.close(CloseCode.Finished, error.sentence);
     this.#leave();
@@ -122,23 +145,22 @@ export class Driver {
 
   /**
    * Begins an attempt, on the socket that there is if a bridge kept it; there is never more than one.
-   * @param {number} pause How long after the last end at the earliest: whatever happens, what the broker asked for.
+   * @param {number} early How many milliseconds are to pass before: whatever happens, what the broker asked for.
    */
-  #begin(pause = this.#pause.floor) {
+  #begin(early = this.#pauses.leastLeft) {
     // Who needs a session now has not yet heard of anything: it is told behind this turn, never by an exception.
     if (this.#session === null && opener(this.#url, this.#options) instanceof CallboardError) {
       return this.#giveUp.startOnce(this.#giveUpPause());
     }
-    const early = this.#leftOf(pause);
     if (early > 0) return this.#wait(early);
     this.#retry.stop();
-    const attempt = {};
+    const attempt = { hasToken: false };
     this.#attempt = attempt;
     this.#deadline.start(this.#options.attemptTimeoutMs);
     this.#tell(stateOf('connecting'));
     if (this.#attempt !== attempt) return;
     this.#credential().then(
-      (credential) => this.#attempt === attempt && this.#greet(credential),
+      (credential) => this.#attempt === attempt && this.#greet(attempt, credential),
       (error) => this.#attempt === attempt && this.#unshown(noToken(error)),
     );
   }
@@ -146,11 +168,15 @@ export class Driver {
   /** @returns {Promise<Credential | null>} */
   async #credential() {
     const { getToken, credential } = this.#options;
-    return getToken === undefined ? credential : toCredential(await getToken({ refused: this.#refused }));
+    return getToken === undefined ? credential : toToken(await getToken({ refused: this.#refused }));
   }
 
-  /** @param {Credential | null} credential */
-  #greet(credential) {
+  /**
+   * @param {{ hasToken: boolean }} attempt
+   * @param {Credential | null} credential
+   */
+  #greet(attempt, credential) {
+    attempt.hasToken = true;
     const { agent } = this.#options;
     /** @type {Hello} */
     const hello = { kind: 'Hello', agent, instance: this.#instance, capabilities: 0, credential };
@@ -192,7 +218,7 @@ export class Driver {
     this.#identity = identity;
     this.#promised = welcome.ping_interval;
     this.#liveness.begin(welcome.ping_interval);
-    this.#pause = NO_PAUSE;
+    this.#pauses.end();
     const state = stateOf('online', { session: Object.freeze({ connection, agent, identity, ...limits }) });
     this.#state = state;
     this.#passenger.opened(session, welcome);
@@ -219,35 +245,25 @@ export class Driver {
     // Until Welcome the attempt's own deadline holds.
     this.#liveness.end();
     if (!this.#passenger.isNeeded()) return this.#rest();
-    const early = afterResumed(this.#leftOf(this.#pause.wait), this.#clock.random());
+    const early = afterResumed(this.#pauses.left, this.#clock.random());
     if (early > 0) this.#wait(early);
     else this.#begin();
   }
 
   /** @param {End} end The session, or the attempt at one, is over. */
   #over({ error, advice, retryAfter }) {
-    const comesBack = this.#pauseAfter({ advice, retryAfter });
+    this.#pauseAfter({ advice, retryAfter });
     this.#leave();
     this.#why = error;
     if (advice === Return.WithNewCredential) this.#refused = error;
-    if (!comesBack) this.#shut(error);
-    else if (this.#passenger.isNeeded()) this.#wait(this.#pause.wait);
-    else this.#tell(stateOf('idle'));
+    if (!comesBack(advice, this.#options.getToken !== undefined)) this.#shut(error);
+    else if (this.#passenger.isNeeded()) this.#wait(this.#pauses.left);
+    else this.#tell(IDLE);
   }
 
-  /**
-   * Begins the pause that follows an end. `false` if nothing follows.
-   * @param {Pick<End, 'advice' | 'retryAfter'>} end
-   */
-  #pauseAfter({ advice, retryAfter }) {
-    const { clock, getToken } = this.#options;
-    const livedMs = this.#openedAt === null ? 0 : clock.now() - this.#openedAt;
-    const ending = { advice, retryAfter, livedMs, renewable: getToken !== undefined };
-    const pause = this.#backoff.after(ending, clock.random());
-    if (pause === null) return false;
-    this.#pause = pause;
-    this.#pausedAt = clock.now();
-    return true;
+  /** @param {Pick<End, 'advice' | 'retryAfter'>} end */
+  #pauseAfter(end) {
+    this.#pauses.begin({ ...end, livedMs: this.#openedAt === null ? 0 : this.#clock.now() - this.#openedAt });
   }
 
   /** @param {CallboardError} error There is nothing to show: a socket that waits for it waits in vain. */
@@ -272,17 +288,6 @@ export class Driver {
     if (this.#state.name !== 'closed') this.#tell(stateOf('idle', { reason: error }));
   }
 
-  /**
-   * How many milliseconds of a pause since the last end are left.
-   * @param {number} ms
-   */
-  #leftOf(ms) {
-    const now = this.#clock.now();
-    // A clock that was set back makes no pause longer than it is.
-    this.#pausedAt = Math.min(this.#pausedAt, now);
-    return this.#pausedAt + ms - now;
-  }
-
   /** @param {number} ms */
   #wait(ms) {
     this.#retry.start(ms);
@@ -294,14 +299,17 @@ export class Driver {
     if (this.#passenger.isNeeded()) return;
     this.#session?.close(CloseCode.Finished, 'nothing needs this session any more');
     this.#leave();
-    this.#tell(stateOf('idle'));
+    this.#tell(IDLE);
   }
 
   /** The attempt takes too long. */
   #late() {
-    const sentence = `no session within ${this.#options.attemptTimeoutMs} ms`;
-    this.#session?.close(CloseCode.HandshakeTimeout, sentence);
-    this.#over(later(new CallboardError(0, 'unreachable', sentence)));
+    const ms = this.#options.attemptTimeoutMs;
+    const sentence = `no session within ${ms} ms`;
+    const hasToken = this.#attempt?.hasToken ?? false;
+    const error = hasToken ? new CallboardError(0, 'unreachable', sentence) : lateToken(ms);
+    this.#session?.close(CloseCode.HandshakeTimeout, error.sentence);
+    this.#over(later(error));
   }
 
   /** The broker said nothing for longer than it promised. */
@@ -367,7 +375,6 @@ export class Driver {
 
   /** @param {CallboardError} error */
   #shut(error) {
-    this.#unwatch();
     this.#state = stateOf('closed', { reason: error });
     this.#passenger.shut(error);
     this.#passenger.told(this.#state);
@@ -378,13 +385,4 @@ export class Driver {
     this.#state = state;
     this.#passenger.told(state);
   }
-}
-
-/**
- * @param {State['name']} name
- * @param {Partial<State>} [more]
- * @returns {State}
- */
-function stateOf(name, more) {
-  return Object.freeze({ name, reason: null, retryAt: null, session: null, ...more });
 }

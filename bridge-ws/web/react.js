@@ -7,11 +7,12 @@ import {
 } from 'react';
 
 import { connect } from './client.js';
-import { call, report } from './error.js';
+import { badRequest, call, report } from './error.js';
 import { textOf } from './payload.js';
 import { Poll } from './poll.js';
 import { oneOffChannel } from './random.js';
-import { IDLE, Source } from './source.js';
+import { Source } from './source.js';
+import { IDLE } from './state.js';
 
 /** @import { ReactNode } from 'react' */
 /** @import { Client } from './client.js' */
@@ -82,7 +83,8 @@ export function MessageBusProvider({ url, options, client, children }) {
  */
 /** @param {any[]} given */
 export function useMessageBus(...given) {
-  const [context, channel, callback, options = {}] = typeof given[1] === 'function' ? [undefined, ...given] : given;
+  const isShort = typeof given[1] === 'function' || typeof given[2] !== 'function';
+  const [context, channel, callback, options = {}] = isShort ? [undefined, ...given] : given;
   const source = useSource(context);
   const newest = useNewest({ callback, options });
   const { rewind, excludeOwn, onEnd } = /** @type {SubscribeOptions} */ (options);
@@ -93,6 +95,7 @@ export function useMessageBus(...given) {
       newest.current.callback(textOf(message), name, message);
     };
     try {
+      if (typeof newest.current.callback !== 'function') throw badRequest('a callback is a function');
       return source.client.subscribe(channel, listener, {
         rewind,
         excludeOwn,

@@ -3,6 +3,7 @@
 import { NUMBERS } from './defaults.js';
 import { Observers } from './observers.js';
 import { ownClock } from './options.js';
+import { IDLE } from './state.js';
 
 /** @import { Client } from './client.js' */
 /** @import { Clock, Identity, State } from './types.js' */
@@ -49,11 +50,9 @@ export class Source {
     return source;
   }
 
-  /** The client; a new one after the last one was closed for good. */
+  /** The client. One whose connection is closed for good waits like its components, until the page asks for another. */
   get client() {
-    const client = this.#client;
-    if (client !== null && (this.#isGiven || client.state.name !== 'closed')) return client;
-    return this.#take(this.#make());
+    return this.#client ?? this.#take(this.#make());
   }
 
   /** @returns {State} */
@@ -120,9 +119,6 @@ export class Source {
 
 /** @type {WeakMap<Client, Source>} */
 const GIVEN = new WeakMap();
-
-/** Of a client that does not exist yet. @type {State} */
-export const IDLE = Object.freeze({ name: 'idle', reason: null, retryAt: null, session: null });
 
 /**
  * @param {Identity | null | undefined} one

@@ -2,15 +2,16 @@
 // given a way to ask while there is a session.
 
 import { Channel } from './channel.js';
-import { CallboardError, badRequest, isTransient } from './error.js';
-import { U32_MAX } from './limits.js';
-import { checkName, isName } from './name.js';
+import { isTransient } from './error.js';
+import { isName } from './name.js';
 import { Named } from './named.js';
 import { fromWire } from './payload.js';
 import { Violation } from './recovery.js';
+import { alreadySubscribed, checkSubscription } from './subscription.js';
 
 /** @import { Backoff } from './backoff.js' */
 /** @import { Member } from './channel.js' */
+/** @import { CallboardError } from './error.js' */
 /** @import { Missing, Track } from './recovery.js' */
 /** @import { Answer, ClientFrame, Clock, Gap, Listener, Membership, Message, Named as NamedFrame, Reset, ServiceEvent,
  *    Skipped, Start, SubscribeOptions, Subscribed, WireMessage, WirePayload } from './types.js' */
@@ -72,7 +73,7 @@ export class Table {
    * @param {SubscribeOptions} options
    */
   join(name, listener, options) {
-    check(name, listener, options);
+    checkSubscription(name, listener, options);
     const channel = this.#channels.get(name) ?? new Channel(name);
     if (!channel.suits(options)) {
       if (channel.members.length > 0) throw alreadySubscribed(name);
@@ -126,6 +127,16 @@ export class Table {
       const isLeft = channel.isStale || channel.phase === 'leaving';
       channel.rest();
       if (isLeft && channel.members.length === 0) this.#remove(channel);
+    }
+  }
+
+  /**
+   * No other session will follow unless somebody asks for one.
+   * @param {CallboardError} error
+   */
+  unready(error) {
+    for (const { members } of this.#channels.values()) {
+      for (const member of members) member.unready(error);
     }
   }
 
@@ -347,32 +358,6 @@ export class Table {
   #tell(channel, missing) {
     if (missing !== null) this.#around.onGap({ channel: channel.name, ...missing });
   }
-}
-
-/**
- * @param {string} name
- * @param {unknown} listener
- * @param {SubscribeOptions} options
- */
-function check(name, listener, { rewind = 0, excludeOwn = false, onGap, onLive, onEnd }) {
-  checkName(name);
-  if (typeof listener !== 'function') throw badRequest('a listener is a function');
-  for (const given of [onGap, onLive, onEnd]) {
-    if (given !== undefined && typeof given !== 'function') {
-      throw badRequest('`onGap`, `onLive` and `onEnd` are functions');
-    }
-  }
-  if (!Number.isInteger(rewind) || rewind < 0 || rewind > U32_MAX) {
-    throw badRequest('`rewind` is a whole number of messages');
-  }
-  if (typeof excludeOwn !== 'boolean') throw badRequest('`excludeOwn` is true or false');
-}
-
-/** @param {string} name */
-function alreadySubscribed(name) {
-  const sentence = `this page is subscribed to ${name} already, from another place or with another \`excludeOwn\`:`
-    + ' subscribe alike, or use a connection of its own (`shared: false`)';
-  return new CallboardError(409, 'already-subscribed', sentence);
 }
 
 function oneNumber() {

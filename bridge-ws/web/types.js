@@ -111,13 +111,13 @@
  *   has answered, `false` when the session or the subscription is over. What was published from a `false` to the next
  *   `true` comes then, or is told as a gap.
  * @property {(error: CallboardError) => unknown} [onEnd] Hears that the subscription has ended for good: the broker
- *   refused it, or the connection closed. Without it such a refusal goes to the client's `onError`.
+ *   refused it, or no session can be opened here at all. Without it that goes to the client's `onError`.
  */
 
 /**
  * Ends the subscription; the second call does nothing.
  * @typedef {(() => void) & { ready: Promise<Position> }} Unsubscribe `ready` resolves when the broker has answered, to
- *   the place where the subscription stands, and rejects if it ended before.
+ *   the place where the subscription stands, and rejects if it, or the connection, ended before.
  */
 
 /**
@@ -187,7 +187,7 @@
  * @typedef {object} State
  * @property {'idle' | 'connecting' | 'online' | 'waiting' | 'closed'} name Nothing needs a connection; an attempt is on
  *   its way; a session is open; there is none until `retryAt`, or until the bridge that this page is connected to finds
- *   its broker; there will be none.
+ *   its broker; there will be none, unless the page asks for one with `reconnect`.
  * @property {CallboardError | null} reason Why there is no session, while `waiting` or `closed`: of class `away` if a
  *   bridge keeps the connection until its broker is back. While `idle`, why what needed one was given up: none can be
  *   opened here, as on a server.

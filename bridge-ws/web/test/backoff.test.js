@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Backoff } from '../backoff.js';
+import { Backoff, comesBack } from '../backoff.js';
 import { CloseCode, Return, adviceOf, classOf } from '../close.js';
 import { chance } from './support/vectors.js';
 
 const ALMOST_1 = 1 - 2 ** -53;
 
-const ending = (advice, more = {}) => ({ advice, retryAfter: null, livedMs: 0, renewable: false, ...more });
+const ending = (advice, more = {}) => ({ advice, retryAfter: null, livedMs: 0, ...more });
 
 test('bounds double up to the cap', () => {
   const backoff = new Backoff(200, 30_000);
@@ -33,12 +33,17 @@ test('at once holds once, until a session has lived', () => {
 });
 
 test('the range of the code decides', () => {
-  const after = (advice, more) => new Backoff(200, 30_000).after(ending(advice, more), 0);
-  assert.equal(after(Return.Never), null);
-  assert.equal(after(Return.Unasked), null);
-  assert.equal(after(Return.WithNewCredential), null);
-  assert.deepEqual(after(Return.WithNewCredential, { renewable: true }), { wait: 0, floor: 0 });
-  assert.deepEqual(after(Return.Later), { wait: 0, floor: 0 });
+  for (const advice of [Return.Never, Return.Unasked]) assert.equal(comesBack(advice, true), false);
+  for (const advice of [Return.AtOnce, Return.Later]) assert.equal(comesBack(advice, false), true);
+  assert.deepEqual([true, false].map((isRenewable) => comesBack(Return.WithNewCredential, isRenewable)), [true, false]);
+});
+
+test('who is asked to come back again and again pauses as who comes back by itself', () => {
+  const backoff = new Backoff(200, 30_000);
+  const pauses = [Return.Unasked, Return.Never, Return.WithNewCredential, Return.Later].map((advice) => {
+    return Math.ceil(backoff.after(ending(advice), ALMOST_1).wait);
+  });
+  assert.deepEqual(pauses, [200, 400, 800, 1600]);
 });
 
 test('the advice of the broker is the least pause, and has an end', () => {

@@ -1,9 +1,10 @@
 // A component hears its channel through its newest callback while it is mounted, and shares everything with the others.
 
 import assert from 'node:assert/strict';
+import { after } from 'node:test';
 
 import { connect } from '../index.js';
-import { comeBack, reported } from './support/broker.js';
+import { Broker, comeBack, reported } from './support/broker.js';
 import { settled } from './support/clock.js';
 import { VERSIONS, promise } from './support/react.js';
 
@@ -230,6 +231,9 @@ promise('a channel that cannot be subscribed is told, and the page stands', asyn
     await scene.render(h(Widget, { channel: '/a' }), h(Widget, { channel: '/b', options }), h('b', null, 'stands'));
   });
   assert.deepEqual([...new Set(errors.map((error) => error.class))], ['bad-channel-name']);
+  const Silent = () => scene.hooks.useMessageBus('a');
+  const [{ sentence }] = await reported(() => scene.render(h(Silent), h('b', null, 'stands')));
+  assert.equal(sentence, 'a callback is a function');
   assert.deepEqual([...ends], ['bad-channel-name']);
   assert.equal(scene.text, 'stands');
   await scene.render(h(Widget, { channel: 'c', options }));
@@ -238,23 +242,32 @@ promise('a channel that cannot be subscribed is told, and the page stands', asyn
   assert.deepEqual([...ends], ['bad-channel-name', 'forbidden']);
 });
 
+/** The broker on the page's own origin, for as long as the page lives: nobody closes that connection. */
+const own = new Broker();
+after(() => {
+  connect().onError(() => {});
+  own.goodbye(4001);
+});
+
 promise('without a provider the broker on the page\'s own origin is used, over one socket', async (scene) => {
-  const { broker, h } = scene;
   const heard = [];
   const Widget = widget(scene, heard);
-  globalThis.WebSocket = /** @type {any} */ (broker.WebSocket);
+  const { WebSocket } = globalThis;
+  globalThis.WebSocket = /** @type {any} */ (own.WebSocket);
   try {
-    await scene.renderAlone(h('div', null, h(Widget, { channel: 'a' }), h(Widget, { channel: 'b' })));
-    assert.deepEqual(broker.sockets.map(({ url }) => url), ['wss://page.test/v1/bus']);
-    await broker.welcome();
-    await broker.subscribed();
-    broker.message(11, 'x');
-    assert.deepEqual(heard, [['', 'x', 'a']]);
+    const channel = new URL(String(scene.url)).host;
+    await scene.renderAlone(scene.h(Widget, { channel }));
+    assert.deepEqual(own.sockets.map(({ url }) => url), ['wss://page.test/v1/bus']);
+    if (connect().state.name !== 'online') await own.welcome();
+    // Who unmounted before is gone a little later, by a clock that is no test's.
+    own.socket.heard = own.socket.heard.filter(({ kind }) => kind === 'Subscribe');
+    const number = own.socket.heard[0].request;
+    await own.subscribed({ number });
+    own.message(11, 'x', number);
+    assert.deepEqual(heard, [['', 'x', channel]]);
     await scene.unmount();
-    // The broker wants no client any more, so that the next test finds no connection of this one.
-    broker.goodbye(4001);
   } finally {
-    delete globalThis.WebSocket;
+    globalThis.WebSocket = WebSocket;
   }
 });
 
@@ -325,17 +338,59 @@ promise('where there is no WebSocket the hooks say so, and the page stands', asy
   assert.deepEqual([...ends, scene.text], ['no-websocket', 'stands']);
 });
 
-promise('who mounts after the connection was closed for good opens another one', async (scene) => {
-  const { broker, h } = scene;
-  const Widget = widget(scene, []);
-  const options = { onEnd: () => {} };
-  await scene.render(h(Widget, { channel: 'a', options, key: 1 }));
+promise('when the connection is closed for good components wait, and go on when the page asks', async (scene) => {
+  const { broker, clock, h } = scene;
+  const heard = [];
+  const Widget = widget(scene, heard);
+  const Status = () => scene.hooks.useConnectionState().name;
+  const before = h(Widget, { channel: 'a', tag: 'before', key: 1 });
+  await scene.render(h(Status, { key: 0 }), before);
   await broker.welcome();
-  broker.goodbye(4001);
-  await settled();
-  assert.equal(broker.sockets.length, 1);
-  await scene.render(h(Widget, { channel: 'a', options, key: 2 }));
-  assert.equal(broker.sockets.length, 2);
+  await broker.subscribed();
+  const bus = connect(scene.url, scene.options);
+  bus.onError(() => {});
+  await scene.act(() => broker.goodbye(4001));
+  assert.equal(scene.text, 'closed');
+  await scene.render(h(Status, { key: 0 }), before, h(Widget, { channel: 'b', tag: 'after', key: 2 }));
+  await clock.advance(600_000);
+  assert.equal(broker.sockets.length, 1, 'nobody comes back unasked');
+  await scene.act(() => bus.reconnect());
+  await scene.act(() => broker.welcome());
+  await broker.subscribed({ number: 1 });
+  await broker.subscribed({ number: 2 });
+  broker.message(11, 'x', 1);
+  broker.message(11, 'y', 2);
+  assert.deepEqual(heard, [['before', 'x', 'a'], ['after', 'y', 'b']]);
+  assert.equal(scene.text, 'online');
+  await bus.close();
+});
+
+promise('a provider with another credential takes the place of one that was refused', async (scene) => {
+  const { broker, clock, h, hooks, url } = scene;
+  const heard = [];
+  const Widget = widget(scene, heard);
+  const below = (credential) => {
+    const options = { ...scene.options, credential };
+    return h(hooks.MessageBusProvider, { key: credential, url, options }, h(Widget, { channel: 'a' }));
+  };
+  const { warn } = console;
+  const warned = [];
+  console.warn = (line) => warned.push(line);
+  try {
+    await scene.renderAlone(below('old.key'));
+    await settled();
+    broker.socket.accept();
+    broker.goodbye(4300);
+  } finally {
+    console.warn = warn;
+  }
+  assert.match(warned.join(), /^callboard: the connection is closed: .*4300/);
+  await scene.renderAlone(below('new.key'));
+  await clock.advance(1000);
+  assert.equal((await broker.welcome()).credential.secret, 'new.key');
+  await broker.subscribed();
+  broker.message(11, 'x');
+  assert.deepEqual(heard.map(([, payload]) => payload), ['x']);
 });
 
 // Neither version is tested by mistake.

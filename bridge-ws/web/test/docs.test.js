@@ -18,9 +18,10 @@ test('every piece of code is known here, and where it runs', () => {
   const known = DOCUMENTS.map((document) => [document, snippets(document).map(({ language, name }) => `${language} ${name}`)]);
   assert.deepEqual(Object.fromEntries(known), {
     // Below; the page in tests/browser/test/docs.test.js.
-    'README.md': ['js ', 'html ', 'js ', 'jsx ', 'js '],
+    'README.md': ['js ', 'html ', 'js ', 'js ', 'jsx ', 'js '],
     // Below.
-    'docs/react.md': ['jsx ', 'jsx ', 'jsx ', 'jsx ', 'jsx '],
+    'docs/react.md': ['jsx ', 'jsx ', 'jsx ', 'jsx ', 'jsx ', 'jsx '],
+    'docs/reference.md': [],
     // In tests/browser/test/docs.test.js, with a broker.
     'docs/servers.md': ['jsx arrivals.js', 'jsx page.js', 'js publish.js', 'js listen.js'],
   });
@@ -36,13 +37,29 @@ test('a page listens and publishes', async () => {
 });
 
 test('a page with a token hears what is for its user', async () => {
-  const { broker, hello, shown } = await runPage(snippet('README.md', 'getToken'));
+  const { broker, hello, shown } = await runPage(snippet('README.md', 'identity.key'));
   assert.deepEqual(hello.credential, { strategy: 'apikey', secret: 'token' });
   const [{ kind, channel, start }] = broker.heard;
   assert.deepEqual([kind, channel, start], [
     'Subscribe', 'visitor-management/arrival/user-7', { kind: 'Rewind', messages: 1 },
   ]);
   assert.deepEqual(shown, ['hello']);
+});
+
+test('a page has another session when its user changes, and when a visitor wants one', async () => {
+  const own = { onLogin: (then) => { own.login = then; }, offerToConnect: (sentence, then) => { own.offered = { sentence, then }; } };
+  const code = `${snippet('README.md', 'onLogin(')}\nbus.subscribe('a', () => {}); bus.onError(() => {});`;
+  const { broker, clock, hello } = await runPage(code, own);
+  assert.equal(hello.credential, null);
+  own.login('ada.key');
+  await clock.advance(1000);
+  assert.equal((await broker.welcome()).credential.secret, 'ada.key');
+  broker.goodbye(4001, { sentence: 'somebody ended it' });
+  assert.equal(own.offered.sentence, 'somebody ended it');
+  own.offered.then();
+  await clock.advance(1000);
+  await broker.welcome();
+  assert.equal(broker.sockets.length, 3);
 });
 
 test('a page is answered on a channel of its own', async () => {
@@ -109,21 +126,44 @@ promise('a component shows how far its job is', async (scene) => {
   await scene.render(scene.h(Report, { start: (job) => started.push(job) }));
   await scene.broker.welcome();
   const { channel } = await scene.broker.subscribed();
-  document.body.append(scene.element);
-  await scene.act(() => scene.element.querySelector('button').click());
-  scene.element.remove();
+  await scene.act(() => scene.click('button'));
   assert.deepEqual(started, [{ report: 7, answerTo: channel }]);
   await scene.act(() => scene.broker.message(11, { kind: 'json', json: '{"done":40}' }));
   assert.equal(scene.text, '40 %');
 });
 
+promise('a component publishes', async (scene) => {
+  const { Door } = await modules(scene, { 'snippet.js': onBroker(scene, snippet('docs/react.md', 'bus.publish(')) });
+  await scene.render(scene.h(Door, { name: 'Ada' }));
+  assert.equal(scene.broker.sockets.length, 0, 'a module that connects opens nothing');
+  await scene.act(() => scene.click('button'));
+  await scene.broker.welcome();
+  const { channel, payload } = scene.broker.hear('Publish');
+  assert.deepEqual([channel, payload.text], ['visitor-management/arrival', 'Ada']);
+});
+
 promise('a component tells how the connection is doing, and who is there', async (scene) => {
-  const { Status } = await modules(scene, { 'snippet.js': snippet('docs/react.md', 'useIdentity();') });
+  const { broker, clock } = scene;
+  const { Status } = await modules(scene, { 'snippet.js': onBroker(scene, snippet('docs/react.md', 'useIdentity();')) });
   await scene.render(scene.h(Status));
-  await scene.act(() => scene.broker.welcome({ identity: { strategy: 'jwt', key: 'Ada' } }));
+  await scene.act(() => broker.welcome({ identity: { strategy: 'jwt', key: 'Ada' } }));
   assert.equal(scene.text, 'Ada');
-  await scene.act(() => scene.broker.socket.drop());
+  await scene.act(() => broker.suspend(1));
+  assert.match(scene.text, /^The server is away/);
+  await scene.act(() => broker.socket.drop());
   assert.match(scene.text, /^Not connected: the connection was lost/);
+  await scene.act(() => scene.click('button'));
+  assert.equal(scene.text, 'Connecting');
+  await scene.act(() => broker.welcome({ identity: { strategy: 'jwt', key: 'Ada' } }));
+  const bus = callboard.connect(scene.url, scene.options);
+  bus.onError(() => {});
+  await scene.act(() => broker.goodbye(4001, { sentence: 'somebody ended it' }));
+  assert.match(scene.text, /^Not connected: somebody ended it/);
+  await scene.act(() => scene.click('button'));
+  await scene.act(() => clock.advance(1000));
+  await scene.act(() => broker.welcome());
+  assert.equal(scene.text, 'anonymous');
+  await bus.close();
 });
 
 promise('components below a provider use another broker, with a token', async (scene) => {
@@ -147,17 +187,25 @@ promise('components below a provider use another broker, with a token', async (s
   }
 });
 
-/** Runs what a page does, against a broker that grants everything: what was `heard`, `logged` and `shown`. */
-async function runPage(code) {
+/**
+ * Runs what a page does, against a broker that grants everything: what was `heard`, `logged` and `shown`.
+ * @param {string} code
+ * @param {Record<string, any>} [own] What the page has beside.
+ */
+async function runPage(code, own = {}) {
   const broker = Object.assign(new Broker(), { heard: [] });
-  const options = { shared: false, clock: new FakeClock(), page: fakePage(), WebSocket: broker.WebSocket };
+  const clock = new FakeClock();
+  const options = { shared: false, clock, page: fakePage(), WebSocket: broker.WebSocket };
   const connect = (url = 'wss://page.example/v1/bus', more = {}) => callboard.connect(url, { ...more, ...options });
   const body = code.replace(/^import \{ connect \} from 'callboard';$/m, '');
   assert.notEqual(body, code);
   const [logged, shown] = [[], []];
   const AsyncFunction = /** @type {FunctionConstructor} */ ((async () => {}).constructor);
-  const page = new AsyncFunction('connect', 'fetchToken', 'show', 'reload', 'console', body);
-  const running = page(connect, () => 'token', (what) => shown.push(what), () => {}, { log: (line) => logged.push(line) });
+  const around = {
+    connect, fetchToken: () => 'token', show: (what) => shown.push(what), reload: () => {},
+    console: { log: (line) => logged.push(line) }, ...own,
+  };
+  const running = new AsyncFunction(...Object.keys(around), body)(...Object.values(around));
   const hello = await broker.welcome({ identity: { strategy: 'jwt', key: 'user-7' } });
   await settled();
   const grantAll = () => {
@@ -168,7 +216,7 @@ async function runPage(code) {
   grantAll();
   broker.message(1, 'hello');
   await settled();
-  return { broker, hello, logged, shown };
+  return { broker, clock, hello, logged, shown };
 }
 
 function grant(broker, frame) {
@@ -180,6 +228,13 @@ function grant(broker, frame) {
 }
 
 let count = 0;
+
+/** A module whose page's own broker is that of the scene. */
+function onBroker(scene, code) {
+  const options = `globalThis[Symbol.for(${JSON.stringify(String(scene.url))})]`;
+  globalThis[Symbol.for(String(scene.url))] = scene.options;
+  return code.replace('connect()', `connect(${JSON.stringify(String(scene.url))}, ${options})`);
+}
 
 /**
  * What the first of these modules exports, written as a page's own beside the package that the scene has.

@@ -5,8 +5,10 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 
 import * as callboard from '../index.js';
+import { CloseCode, classOf } from '../close.js';
 import { VERSION } from '../defaults.js';
 import { DOCUMENTS } from './support/docs.js';
 
@@ -51,6 +53,27 @@ test('each module opens with what it is, and is short', () => {
     assert.ok(text.split('\n').length <= 400, name);
     for (const line of text.split('\n')) assert.ok(line.length <= 120, `${name}: ${line}`);
   }
+});
+
+test('the reference has every class of error that a page may meet, and no other one', () => {
+  const [, table] = read('docs/reference.md').split('## What can go wrong');
+  const rows = [...table.split('\n## ')[0].matchAll(/^\| (`.+?) \|/gm)].flatMap(([, names]) => [...names.matchAll(/`([a-z-]+)`/g)]);
+  const listed = new Set(rows.map(([, name]) => name).filter((name) => name !== 'class'));
+  const made = MODULES.flatMap((name) => [...read(name).matchAll(/CallboardError\([^,]+, '([a-z-]+)'/g)].map(([, name]) => name));
+  const closing = Object.values(CloseCode).map(classOf);
+  const [, failures] = readFileSync(new URL('../../../PROTOCOL.md', import.meta.url), 'utf8').split('## Failures');
+  const failing = [...failures.split('\n## ')[0].matchAll(/^\| \d+ \| `([a-z-]+)`/gm)].map(([, name]) => name);
+  // What only services are told, and what this package never asks for.
+  const nobodys = ['not-found', 'not-subscribed', 'method-not-allowed', 'not-implemented'];
+  const wanted = new Set([...made, ...closing, ...failing.filter((name) => !nobodys.includes(name))]);
+  assert.deepEqual([...listed].sort(), [...wanted].sort());
+});
+
+test('the package is as small as the reference says', () => {
+  const [, most] = /less than (\d+) KB/.exec(read('docs/reference.md')) ?? [];
+  const alone = MODULES.filter((name) => !['react.js', 'source.js', 'types.js'].includes(name));
+  const bytes = alone.reduce((sum, name) => sum + gzipSync(read(name)).length, 0);
+  assert.ok(bytes <= Number(most) * 1000 && bytes > Number(most) * 900, `${bytes} bytes`);
 });
 
 test('modules import each other by relative names with extensions, and never in a circle', () => {

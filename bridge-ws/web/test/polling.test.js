@@ -241,7 +241,8 @@ test('a channel that is refused for now, or for good, is polled at the interval'
 test('who closes the client or loses it for good polls on at the interval', async () => {
   for (const end of [({ client }) => client.close(), ({ broker }) => broker.goodbye(4001)]) {
     const run = source();
-    const all = await setUpSlow(run, { onEnd: () => {} });
+    const all = await setUpSlow(run);
+    all.client.onError(() => {});
     end(all);
     await all.clock.advance(2 * INTERVAL);
     assert.equal(run.runs.length, 2);

@@ -97,7 +97,7 @@ test('a part of the page that closes takes only its own away', async () => {
   await clock.advance(500);
   assert.equal(broker.hear('Unsubscribe').channel, 'b');
   assert.deepEqual([heard.payloads, left.payloads], [['x'], []]);
-  assert.equal(others.state.name, 'online');
+  assert.deepEqual([others.state.name, mine.state.name, mine.state.reason.class], ['online', 'closed', 'closed']);
   await others.close();
   assert.equal(others.state.name, 'closed');
 });
@@ -112,8 +112,8 @@ test('who waits for a session and closes is told, though others of the page wait
   assert.equal((await other).agent, 'scripted/1');
 });
 
-test('who connects after the last one closed, or after the broker closed, gets a new connection', async () => {
-  const { broker, url, options } = setUpShared();
+test('who connects after the last one closed, or after the broker closed, gets a session', async () => {
+  const { broker, clock, url, options } = setUpShared();
   const first = connect(url, options);
   first.open();
   await broker.welcome();
@@ -121,11 +121,13 @@ test('who connects after the last one closed, or after the broker closed, gets a
   const second = connect(url, options);
   second.open();
   await broker.welcome();
+  second.onError(() => {});
   broker.goodbye(4001);
   assert.equal(second.state.name, 'closed');
   connect(url, options).open();
+  await clock.advance(1000);
   await broker.welcome();
-  assert.equal(broker.sockets.length, 3);
+  assert.deepEqual([broker.sockets.length, second.state.name], [3, 'online']);
 });
 
 test('who connects while the last one is still closing gets a new connection', async () => {

@@ -209,7 +209,7 @@ test('while a token is fetched nobody is taken for silent, and it may take as lo
   assert.equal(broker.socket.closed, null);
   await clock.advance(1);
   assert.equal(broker.sockets[0].closed.code, 4202);
-  assert.deepEqual([client.state.name, client.state.reason.class], ['waiting', 'unreachable']);
+  assert.deepEqual([client.state.name, client.state.reason.class], ['waiting', 'no-token']);
 });
 
 test('a token that is not to be had leaves no socket behind', async () => {

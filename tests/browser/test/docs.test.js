@@ -2,6 +2,11 @@
 // build to the one that a server renders; bridge-ws/web/test/docs.test.js runs the rest.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+
+import { build } from 'esbuild';
 
 import { snippet } from '../../../bridge-ws/web/test/support/docs.js';
 import { Project } from '../support/project.js';
@@ -92,6 +97,19 @@ promise('chromium', 'a server publishes, and a program listens and answers', asy
     assert.deepEqual(await broker.subscribe(answerTo, 1), ['{"done":100}']);
   } finally {
     await project.end();
+  }
+});
+
+test('a bundle with the package takes no more than the reference says', async () => {
+  const folder = new URL('../../../bridge-ws/web/', import.meta.url);
+  const said = /takes (\d+) KB, with the hooks (\d+) KB/.exec(readFileSync(new URL('docs/reference.md', folder), 'utf8'));
+  for (const [door, most] of [['index.js', said[1]], ['react.js', said[2]]]) {
+    const entryPoints = [new URL(door, folder).pathname];
+    const { outputFiles } = await build({
+      entryPoints, bundle: true, minify: true, format: 'esm', external: ['react'], write: false, logLevel: 'error',
+    });
+    const { length } = gzipSync(outputFiles[0].contents, { level: 9 });
+    assert.ok(length <= Number(most) * 1000 && length > Number(most) * 900, `${door}: ${length} bytes`);
   }
 });
 

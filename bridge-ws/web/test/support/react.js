@@ -129,6 +129,16 @@ export class Scene {
     });
   }
 
+  /**
+   * Clicks as a visitor does.
+   * @param {string} selector
+   */
+  click(selector) {
+    document.body.append(this.element);
+    /** @type {HTMLElement} */ (this.element.querySelector(selector)).click();
+    this.element.remove();
+  }
+
   async end() {
     if (this.#root !== undefined) await this.unmount();
   }

@@ -1,0 +1,55 @@
+// How long a page stays away from the broker: the pause that began with the last end, and what is left of it. It has no
+// timer, and begins no attempt.
+
+import { Backoff, NO_PAUSE } from './backoff.js';
+
+/** @import { Ending, Pause } from './backoff.js' */
+/** @import { Settled } from './options.js' */
+/** @import { Clock } from './types.js' */
+
+export class Pauses {
+  /** @type {Clock} */
+  #clock;
+  #backoff;
+  /** The pause that began with the last end; an open session ends it. @type {Pause} */
+  #pause = NO_PAUSE;
+  #since = 0;
+
+  /** @param {Settled} options */
+  constructor({ clock, backoffBaseMs, backoffCapMs }) {
+    this.#clock = clock;
+    this.#backoff = new Backoff(backoffBaseMs, backoffCapMs);
+  }
+
+  /** How many milliseconds of the pause are left. */
+  get left() {
+    return this.#leftOf(this.#pause.wait);
+  }
+
+  /** How many are left of what the broker asked for, which nothing cuts short. */
+  get leastLeft() {
+    return this.#leftOf(this.#pause.floor);
+  }
+
+  /**
+   * A session or an attempt has ended, and a pause begins.
+   * @param {Ending} ending
+   */
+  begin(ending) {
+    this.#pause = this.#backoff.after(ending, this.#clock.random());
+    this.#since = this.#clock.now();
+  }
+
+  /** A session is open. */
+  end() {
+    this.#pause = NO_PAUSE;
+  }
+
+  /** @param {number} ms */
+  #leftOf(ms) {
+    const now = this.#clock.now();
+    // A clock that was set back makes no pause longer than it is.
+    this.#since = Math.min(this.#since, now);
+    return this.#since + ms - now;
+  }
+}
