@@ -7,6 +7,7 @@
 
 mod bridge;
 mod config;
+mod counter;
 mod denial;
 mod dialect;
 mod door;
@@ -29,6 +30,7 @@ pub mod upstream;
 mod wheel;
 
 pub use config::{BODY_COPIES, Config, Heartbeat, Limits, MESSAGE_BYTES};
+pub use counter::{Closes, Counter};
 pub use dialect::{Dialect, Incoming, JSON_DEPTH_MAX, Outgoing, RedressError, Refused};
 pub use door::{BindError, Door};
 pub use resource::Resource;

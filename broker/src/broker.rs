@@ -212,8 +212,5 @@ async fn open_to_browsers(
 
 async fn observe(listen: Option<SocketAddr>, scope: Scope) -> Result<Option<Server>, StartError> {
     let Some(address) = listen else { return Ok(None) };
-    let server = Server::open(address, Arc::new(scope)).await;
-    let server = server.map_err(|source| StartError::Metrics { address, source })?;
-    tracing::info!(address = %server.address(), "serving metrics");
-    Ok(Some(server))
+    Server::open(address, Arc::new(scope)).await.map(Some)
 }

@@ -40,3 +40,4 @@ pub use door::{BindError, tuning};
 #[cfg(feature = "faults")]
 pub use faults::Sabotage;
 pub use hooks::{Hooks, Incoming};
+pub use observe::Server as MetricsServer;

@@ -19,6 +19,7 @@ mod doors_agree;
 mod edge;
 mod edge_away;
 mod edge_full;
+mod edge_metrics;
 mod edge_process;
 mod fan_out;
 mod forged_introductions;

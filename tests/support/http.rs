@@ -46,12 +46,26 @@ pub async fn post(addr: SocketAddr, path: &str, fields: &str, body: &str) -> Ans
 /// # Panics
 ///
 /// If no whole answer comes in time.
-pub async fn post_over(mut stream: impl Wire, path: &str, fields: &str, body: &str) -> Answer {
+pub async fn post_over(stream: impl Wire, path: &str, fields: &str, body: &str) -> Answer {
     let request = format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n{fields}\r\n{body}",
         body.len()
     );
+    ask(stream, &request).await
+}
+
+/// Asks for what is at `path`.
+///
+/// # Panics
+///
+/// If no whole answer comes in time.
+pub async fn get(addr: SocketAddr, path: &str) -> Answer {
+    let stream = soon("a TCP connection", TcpStream::connect(addr)).await.expect("a door that is open");
+    ask(stream, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
+}
+
+async fn ask(mut stream: impl Wire, request: &str) -> Answer {
     soon("room for a request", stream.write_all(request.as_bytes())).await.expect("a door that listens");
     soon("room for what TLS has of it", stream.flush()).await.expect("a door that listens");
     let mut text = String::new();

@@ -1,11 +1,11 @@
-//! A broker's metrics, read as Prometheus reads them; it counts nothing itself.
+//! A broker's or a bridge's metrics, read as Prometheus reads them; it counts nothing itself.
 
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What a broker told of itself at one time.
+/// What a broker or a bridge told of itself at one time.
 #[derive(Debug, Clone)]
 pub struct Metrics(String);
 

@@ -23,6 +23,7 @@ use super::pool::Pool;
 use super::publishing;
 use super::session::Session;
 use super::state::{Patience, State};
+use super::tally::{Lack, Tally};
 use super::visit::Visit;
 use crate::config::Config;
 use crate::dialect::Dialect;
@@ -40,6 +41,7 @@ pub struct Afar {
     budget: Arc<Budget>,
     seats: Arc<Semaphore>,
     places: Arc<Places>,
+    tally: Arc<Tally>,
     ping_interval: Millis,
     patience: Patience,
     /// Until a publish over HTTP must have been let in.
@@ -58,12 +60,14 @@ impl Afar {
     pub(super) fn new(builder: Builder, limits: Limits, door: &Config) -> Result<Self, BuildError> {
         let interval = door.heartbeat.interval.as_millis().max(1);
         let rings = |wait: Duration| u32::try_from(wait.as_millis().div_ceil(interval)).unwrap_or(u32::MAX);
+        let tally = Arc::<Tally>::default();
         Ok(Self {
-            pool: Pool::new(builder, limits.connections)?,
+            pool: Pool::new(builder, limits.connections, Arc::clone(&tally))?,
             guests: Arc::default(),
             budget: Budget::new(limits.inbox_bytes, INBOX_BYTES_FREE),
             seats: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
             places: Places::new(limits.connections_per_address),
+            tally,
             ping_interval: Millis::saturating(u64::try_from(interval).unwrap_or(u64::MAX)),
             // The first ring may come at once, so it is not counted.
             patience: Patience {
@@ -91,6 +95,26 @@ impl Afar {
         }
     }
 
+    /// What it counts.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The browsers that are in.
+    pub(super) fn visits(&self) -> Vec<Arc<Mutex<Visit>>> {
+        self.guests.all()
+    }
+
+    /// How many connections with the broker are up, and how many are not.
+    pub(super) fn connections(&self) -> (u64, u64) {
+        self.pool.connections()
+    }
+
+    /// How much is held of what browsers said.
+    pub(super) fn inbox_bytes(&self) -> u64 {
+        self.budget.held() as u64
+    }
+
     /// Says goodbye to the broker, behind everything that browsers said.
     pub(super) async fn close(&self) {
         self.pool.close().await;
@@ -102,9 +126,14 @@ impl Upstream for Afar {
     type Session = Session;
 
     fn admit(&self, address: IpAddr) -> Result<Ticket, Refusal> {
-        let full = |of| Refusal::new(Class::Unavailable, format!("{}: {of}", Code::Overloaded.sentence()));
-        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| full("too many browsers are connected"))?;
-        let place = self.places.take(address).ok_or_else(|| full("too many of them come from this address"))?;
+        let full = |lack, of| {
+            self.tally.refused(lack).add(1);
+            Refusal::new(Class::Unavailable, format!("{}: {of}", Code::Overloaded.sentence()))
+        };
+        let seat = Arc::clone(&self.seats).try_acquire_owned();
+        let seat = seat.map_err(|_| full(Lack::Connections, "too many browsers are connected"))?;
+        let place = self.places.take(address);
+        let place = place.ok_or_else(|| full(Lack::Address, "too many of them come from this address"))?;
         Ok(Ticket { _seat: seat, _place: place })
     }
 
@@ -115,7 +144,7 @@ impl Upstream for Afar {
         let introduction = introduction(address, origin.as_deref(), secret, is_private, self.ping_interval);
         let share = Share::of(&self.budget);
         let visit = Visit::new(State::new(self.patience), dialect, introduction, Arc::clone(&self.pool), share);
-        Session::new(visit, Arc::clone(&self.guests), ticket)
+        Session::new(visit, Arc::clone(&self.guests), Arc::clone(&self.tally), ticket)
     }
 
     // `recognise` lets everybody pass: only the broker knows keys, and to ask it first would cost each publish a round trip.
@@ -128,7 +157,10 @@ impl Upstream for Afar {
         let secret = Some(publisher.secret.expose());
         // The door has looked whether the secret could be shown.
         let introduction = introduction(publisher.address, None, secret, true, self.ping_interval);
-        publishing::publish(&self.pool, &introduction, messages, self.publish_patience).await
+        self.tally.http_publishes.add(messages.len() as u64);
+        let outcomes = publishing::publish(&self.pool, &introduction, messages, self.publish_patience).await?;
+        self.tally.http_published.add(outcomes.iter().filter(|outcome| outcome.is_ok()).count() as u64);
+        Ok(outcomes)
     }
 }
 

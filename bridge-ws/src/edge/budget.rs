@@ -24,6 +24,11 @@ impl Budget {
     pub(super) fn new(max: usize, free: usize) -> Arc<Self> {
         Arc::new(Self { held: AtomicUsize::new(0), max, free })
     }
+
+    /// How many of them are held, beside what is free.
+    pub(super) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
 }
 
 impl Share {

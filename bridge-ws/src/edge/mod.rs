@@ -6,13 +6,16 @@ mod limits;
 mod pool;
 mod publishing;
 mod session;
+mod sight;
 mod state;
 #[cfg(test)]
 mod state_tests;
 mod station;
+mod tally;
 mod visit;
 
 pub use afar::{Afar, Ticket};
 pub use limits::Limits;
 pub use session::{News, Session};
+pub use sight::{Browsers, Figures, Refused, Sight};
 pub use station::{Edge, OpenError};

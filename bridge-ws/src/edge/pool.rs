@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use callboard_client::defaults::SESSIONS_A_CONNECTION;
-use callboard_client::raw::{Session, Trunk};
+use callboard_client::raw::{Opening, Session, Trunk};
 use callboard_client::{BuildError, Builder, Reason, State, States};
 use callboard_protocol::close::Code;
 use parking_lot::Mutex;
@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::limits::{DIAL_PAUSE, FULL_PAUSE, LANES_AT_FIRST, RESUMED_PER_SECOND};
+use super::tally::{Lack, Tally};
 
 /// All connections with one broker.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub(super) struct Pool {
     /// When a further connection may be tried again.
     dial_after: Mutex<Instant>,
     told: Mutex<Told>,
+    tally: Arc<Tally>,
     /// When the next browser may come back.
     turn: Mutex<Instant>,
     /// Look at each connection's state; end with the pool.
@@ -98,12 +100,20 @@ impl Told {
     }
 }
 
+/// What a look at all connections shows.
+struct Look {
+    /// How many are up.
+    up: usize,
+    /// Whether that was the last one, which is news.
+    is_outage: bool,
+}
+
 /// A wait for the broker.
 pub(super) type Turn = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Pool {
     /// A pool of connections like `builder`'s, with room for so many sessions.
-    pub(super) fn new(builder: Builder, sessions: usize) -> Result<Arc<Self>, BuildError> {
+    pub(super) fn new(builder: Builder, sessions: usize, tally: Arc<Tally>) -> Result<Arc<Self>, BuildError> {
         let pool = Arc::new(Self {
             builder,
             lanes: Mutex::default(),
@@ -113,6 +123,7 @@ impl Pool {
             freed: Arc::default(),
             dial_after: Mutex::new(Instant::now()),
             told: Mutex::default(),
+            tally,
             turn: Mutex::new(Instant::now()),
             watchers: Mutex::default(),
         });
@@ -135,28 +146,43 @@ impl Pool {
         *self.is_up.borrow()
     }
 
-    /// Opens a session where the fewest are; `None` if there is no broker, or no place at it.
-    pub(super) fn open(self: &Arc<Self>) -> Option<(Seat, Session)> {
+    /// What is counted of the edge.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// How many connections are up, and how many are not.
+    pub(super) fn connections(&self) -> (u64, u64) {
+        let lanes = self.lanes.lock();
+        let up = lanes.iter().filter(|lane| lane.is_up()).count();
+        (up as u64, (lanes.len() - up) as u64)
+    }
+
+    /// Opens a session where the fewest are; or says whether the broker lacks, or a place at it.
+    pub(super) fn open(self: &Arc<Self>) -> Result<(Seat, Session), Lack> {
         let mut lanes = self.lanes.lock();
         let taken = |lane: &Arc<Lane>| lane.sessions.load(Ordering::Relaxed);
         let mut up: Vec<_> = lanes.iter().filter(|lane| lane.is_up()).cloned().collect();
         // Places are given back meanwhile, so that each lane is asked once.
         up.sort_by_cached_key(taken);
-        let (is_any_up, are_all_up) = (!up.is_empty(), up.len() == lanes.len());
-        let opened = up.into_iter().find_map(|lane| {
-            // The broker may give a connection fewer streams: nobody waits on one for a place.
-            let session = lane.trunk.open()?.now()?.ok()?;
-            lane.sessions.fetch_add(1, Ordering::Relaxed);
-            Some((Seat { lane, freed: Arc::clone(&self.freed) }, session))
+        let are_all_up = up.len() == lanes.len();
+        let mut lack = Lack::Broker;
+        let opened = up.into_iter().find_map(|lane| match lane.open() {
+            Ok(session) => Some((Seat { lane, freed: Arc::clone(&self.freed) }, session)),
+            Err(Lack::Place) => {
+                lack = Lack::Place;
+                None
+            }
+            Err(Lack::Broker | Lack::Connections | Lack::Address) => None,
         });
-        self.is_full.store(is_any_up && opened.is_none(), Ordering::Relaxed);
+        self.is_full.store(opened.is_none() && lack == Lack::Place, Ordering::Relaxed);
         // Before the last place is taken, so that nobody waits for a handshake.
         let sessions: usize = lanes.iter().map(taken).sum();
         let is_crowded = sessions > lanes.len() * SESSIONS_A_CONNECTION * 3 / 4;
         if (is_crowded || opened.is_none() && are_all_up) && lanes.len() < self.lanes_max {
             lanes.extend(self.dial_further());
         }
-        opened
+        opened.ok_or(lack)
     }
 
     fn dial_further(self: &Arc<Self>) -> Option<Arc<Lane>> {
@@ -208,7 +234,7 @@ impl Pool {
     pub(super) async fn reached(&self) -> Result<(), Option<Reason>> {
         self.tried().await;
         // Each connection's state, for those who look at them may not have had their turn.
-        if self.look() > 0 {
+        if self.look().up > 0 {
             return Ok(());
         }
         let states: Vec<_> = self.lanes.lock().iter().map(|lane| lane.trunk.state()).collect();
@@ -240,17 +266,21 @@ impl Pool {
         while closing.join_next().await.is_some() {}
     }
 
-    /// How many connections are up; whoever waits for one hears of it.
-    fn look(&self) -> usize {
+    /// Looks how many connections are up; whoever waits for one hears of it.
+    fn look(&self) -> Look {
         // Under the lock, so that a later look is not overtaken.
         let lanes = self.lanes.lock();
         let up = lanes.iter().filter(|lane| lane.is_up()).count();
-        self.is_up.send_if_modified(|is_up| std::mem::replace(is_up, up > 0) != (up > 0));
-        up
+        let is_news = self.is_up.send_if_modified(|is_up| std::mem::replace(is_up, up > 0) != (up > 0));
+        Look { up, is_outage: is_news && up == 0 }
     }
 
     fn note(&self, state: &State) {
-        let up = self.look();
+        let Look { up, is_outage } = self.look();
+        // One that closes its connections itself loses none.
+        if is_outage && !matches!(state, State::Closed { .. }) {
+            self.tally.outages.add(1);
+        }
         match state {
             State::Online(online) => {
                 // With all its places.
@@ -272,6 +302,14 @@ impl Pool {
 impl Lane {
     fn is_up(&self) -> bool {
         matches!(self.trunk.state(), State::Online(_))
+    }
+
+    /// Opens a session here. The broker may give a connection fewer streams than others, and nobody waits on one for a
+    /// place.
+    fn open(&self) -> Result<Session, Lack> {
+        let session = self.trunk.open().and_then(Opening::now).ok_or(Lack::Place)?.map_err(|_| Lack::Broker)?;
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+        Ok(session)
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn publish(
 
 /// Opens a session, and says what stands before everything else.
 fn open(pool: &Arc<Pool>, introduction: &Bytes) -> Result<(Seat, Session), Refusal> {
-    let (seat, mut session) = pool.open().ok_or_else(away)?;
+    let (seat, mut session) = pool.open().map_err(|_| away())?;
     let too_long = |error| Refusal::new(Class::PayloadTooLarge, format!("{error}"));
     session.say_body(introduction).map_err(too_long)?;
     session.say(&hello()).map_err(too_long)?;

@@ -11,6 +11,7 @@ use callboard_protocol::frame::ClientFrame;
 use parking_lot::Mutex;
 
 use super::afar::{Guests, Ticket};
+use super::tally::Tally;
 use super::visit::Visit;
 use crate::upstream::{self, Ending};
 
@@ -20,6 +21,7 @@ pub struct Session {
     number: u64,
     visit: Arc<Mutex<Visit>>,
     guests: Arc<Guests>,
+    tally: Arc<Tally>,
     _ticket: Ticket,
 }
 
@@ -29,9 +31,9 @@ pub struct Session {
 pub struct News(Arc<Mutex<Visit>>);
 
 impl Session {
-    pub(super) fn new(visit: Visit, guests: Arc<Guests>, ticket: Ticket) -> Self {
+    pub(super) fn new(visit: Visit, guests: Arc<Guests>, tally: Arc<Tally>, ticket: Ticket) -> Self {
         let visit = Arc::new(Mutex::new(visit));
-        Self { number: guests.enter(&visit), visit, guests, _ticket: ticket }
+        Self { number: guests.enter(&visit), visit, guests, tally, _ticket: ticket }
     }
 }
 
@@ -55,7 +57,9 @@ impl upstream::Session for Session {
         News(Arc::clone(&self.visit))
     }
 
-    fn begin_read(&mut self, _: usize) {}
+    fn begin_read(&mut self, bytes: usize) {
+        self.tally.bytes_read.add(bytes as u64);
+    }
 
     fn handle(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending> {
         self.visit.lock().hear(frame, body)
@@ -94,7 +98,9 @@ impl upstream::Session for Session {
         self.visit.lock().has_more()
     }
 
-    fn note_written(&mut self, _: usize) {}
+    fn note_written(&mut self, bytes: usize) {
+        self.tally.bytes_written.add(bytes as u64);
+    }
 
     fn ping(&mut self) {
         self.visit.lock().ring();
@@ -114,7 +120,11 @@ impl upstream::Session for Session {
         visit.end(ending);
     }
 
-    fn note_closed(&mut self, _: Code) {}
+    fn note_closed(&mut self, code: Code) {
+        self.tally.closes.note(code);
+    }
 
-    fn note_panic(&mut self) {}
+    fn note_panic(&mut self) {
+        self.tally.panics.add(1);
+    }
 }

@@ -32,8 +32,9 @@ pub(super) struct Patience {
     pub(super) answer: u32,
 }
 
+/// How far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     /// `Hello` has not come: at first, and once more behind each `Resumed`.
     New {
         is_first: bool,
@@ -90,6 +91,11 @@ impl State {
     /// A browser that has said nothing.
     pub(super) fn new(patience: Patience) -> Self {
         Self { phase: Phase::New { is_first: true }, nonces: 0, rings: 0, patience }
+    }
+
+    /// How far it has come.
+    pub(super) fn phase(&self) -> Phase {
+        self.phase
     }
 
     /// Whether it has ever said hello.

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::afar::Afar;
 use super::limits::Limits;
+use super::sight::Sight;
 use crate::config::Config;
 use crate::door::{BindError, Door};
 
@@ -43,6 +44,7 @@ impl Edge {
         let drain_deadline = config.drain_deadline;
         let afar = Arc::new(Afar::new(broker, limits, &config)?);
         let door = Door::open(config, Arc::clone(&afar)).await?;
+        afar.tally().set_accepting(true);
         tracing::info!(address = %door.address(), "serving browsers");
         Ok(Self { door, afar, drain_deadline })
     }
@@ -51,6 +53,12 @@ impl Edge {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.door.address()
+    }
+
+    /// A view of it for those who watch over it, which outlives it.
+    #[must_use]
+    pub fn sight(&self) -> Sight {
+        Sight(Arc::clone(&self.afar))
     }
 
     /// How many browsers are in.
@@ -73,6 +81,7 @@ impl Edge {
     /// all within the drain deadline and a few seconds.
     pub async fn drain(self, spread: Duration) {
         let deadline = Instant::now() + self.drain_deadline;
+        self.afar.tally().set_accepting(false);
         self.door.stop_accepting();
         tracing::info!(browsers = self.browsers(), "draining");
         // Half of the time, so that a browser that is stuck does not cost everybody else the goodbye.

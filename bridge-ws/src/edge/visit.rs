@@ -15,6 +15,7 @@ use super::budget::Share;
 use super::limits::{COPIED_BYTES_MAX, FILL_BYTES, WAITING_MAX};
 use super::pool::{Pool, Seat, Turn};
 use super::state::{Away, Beat, Effect, State};
+use super::tally::Lack;
 use crate::dialect::Dialect;
 use crate::dress::{Opcode, header};
 use crate::upstream::Ending;
@@ -30,6 +31,8 @@ pub(super) struct Visit {
     introduction: Bytes,
     pool: Arc<Pool>,
     line: Line,
+    /// What it waited for last.
+    lack: Lack,
     /// The wait for the broker.
     turn: Option<Turn>,
     /// Read of the stream, and next to be dressed.
@@ -66,6 +69,7 @@ impl Visit {
             introduction,
             pool,
             line: Line::None,
+            lack: Lack::Broker,
             turn: None,
             next: None,
             out: VecDeque::new(),
@@ -80,6 +84,11 @@ impl Visit {
         &self.state
     }
 
+    /// What it waits for, if it is suspended.
+    pub(super) fn lack(&self) -> Lack {
+        self.lack
+    }
+
     /// Takes what the browser says.
     pub(super) fn hear(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending> {
         if let ClientFrame::Goodbye(_) = frame {
@@ -89,19 +98,25 @@ impl Visit {
             Effect::Pass => self.say(body)?,
             Effect::Drop => {}
             Effect::Open => match self.pool.open() {
-                Some((seat, session)) => {
+                Ok((seat, session)) => {
+                    self.pool.tally().opened.add(1);
                     self.line = Line::Open { session: Box::new(session), _seat: seat };
                     self.say(&self.introduction.clone())?;
                     self.say(body)?;
                 }
-                None => {
+                Err(lack) => {
+                    self.pool.tally().refused(lack).add(1);
                     let lost = self.state.lose();
                     self.take(lost);
+                    self.lack = lack;
                 }
             },
             Effect::Await => self.turn = Some(self.pool.turn()),
             Effect::End(ending) => return Err(ending),
-            suspend @ Effect::Suspend(_) => self.take(suspend),
+            suspend @ Effect::Suspend(_) => {
+                self.pool.tally().refused(Lack::Broker).add(1);
+                self.take(suspend);
+            }
         }
         self.hold(self.begun)
     }
@@ -205,6 +220,7 @@ impl Visit {
         match effect {
             Effect::Suspend(Away { nonce, retry_after }) => {
                 (self.line, self.next, self.turn) = (Line::None, None, None);
+                self.lack = Lack::Broker;
                 let _ = self.share.resize(self.begun);
                 self.push(&ServerFrame::Suspended(Suspended { nonce, sentence: AWAY, retry_after }));
             }
@@ -333,7 +349,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_browser_showed_is_not_shown_by_accident() {
-        let pool = Pool::new(Client::builder("callboard://127.0.0.1:1").api_key("cb_a_b"), 1)
+        let pool = Pool::new(Client::builder("callboard://127.0.0.1:1").api_key("cb_a_b"), 1, Arc::default())
             .expect("a broker that may be there");
         let (state, share) = (State::new(Patience { hello: 1, answer: 1 }), Share::of(&Budget::new(1, 1)));
         let visit = Visit::new(state, Dialect::Binary, Bytes::from_static(b"a secret"), pool, share);

@@ -2,14 +2,15 @@
 //! decided here, and the key that it has is never shown again.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Context;
-use callboard::StartError;
 use callboard::config::{Config, LogFormat};
 use callboard::tls;
+use callboard::{MetricsServer, StartError};
 use callboard_bridge_ws::edge::{Edge, Limits, OpenError};
 use callboard_client::{Client, Reason};
 use callboard_protocol::close::{Code, Return};
@@ -29,7 +30,7 @@ use crate::shutdown::Signals;
 const AFTER_HELP: &str = "\
 It opens the sessions of its browsers with the broker over a few QUIC connections, under a key that has the right to: `callboard token new NAME --bridge` makes one where the broker is. While the broker is away, browsers are told, and wait.
 
-Of a configuration file it reads what concerns a browser's door: ws_listen, [ws], [tls], [drain], and of [limits] connections, connections_per_address and inbox_bytes. All other limits are the broker's, which counts by the browsers' own addresses.
+Of a configuration file it reads what concerns a browser's door: ws_listen, metrics_listen, metrics_expose, [ws], [tls], [drain], and of [limits] connections, connections_per_address and inbox_bytes. All other limits are the broker's, which counts by the browsers' own addresses.
 
 Examples:
   export CALLBOARD_API_KEY=\"$(ssh broker callboard token new edge --bridge)\"
@@ -85,6 +86,8 @@ pub(super) async fn run(command: Bridge) -> anyhow::Result<Exit> {
         edge = command.open(&config, &url, &belief) => edge?,
         signal = signals.next() => return Ok(Exit::Interrupted(signal)),
     };
+    // Before the wait: whoever watches over it sees that there is no broker.
+    let metrics = observe(&config, &edge).await?;
     let reached = tokio::select! {
         reached = tokio::time::timeout(PATIENCE, edge.reached()) => reached.unwrap_or(Err(None)),
         signal = signals.next() => return Ok(Exit::Interrupted(signal)),
@@ -93,7 +96,8 @@ pub(super) async fn run(command: Bridge) -> anyhow::Result<Exit> {
         refuse(why, &belief)?;
     }
     if config.log_format == LogFormat::Human {
-        print(&render(&config, &edge, &url, &reached))?;
+        let metrics = metrics.as_ref().map(MetricsServer::address);
+        print(&render(&Facts { config: &config, edge: &edge, url: &url, reached: &reached, metrics }))?;
     }
     let signal = signals.next().await;
     logging::tell(&format!(
@@ -113,7 +117,6 @@ impl Bridge {
         let mut config = self.settings.draft()?.config().clone();
         // What a broker would open and allow, nobody does here.
         config.listen = ([127, 0, 0, 1], config.listen.port()).into();
-        config.metrics_listen = None;
         config.anonymous_publish = Some(false);
         config.demo = None;
         config.check().map_err(exit::usage)?;
@@ -172,7 +175,23 @@ fn refuse(why: &Reason, belief: &Belief) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn render(config: &Config, edge: &Edge, url: &str, reached: &Result<(), Option<Reason>>) -> String {
+async fn observe(config: &Config, edge: &Edge) -> anyhow::Result<Option<MetricsServer>> {
+    let Some(listen) = config.metrics_listen else { return Ok(None) };
+    let server = MetricsServer::of_edge(listen, edge.sight()).await;
+    server.map(Some).map_err(|error| explain(error, "bridge"))
+}
+
+/// What is told of a bridge that runs.
+struct Facts<'a> {
+    config: &'a Config,
+    edge: &'a Edge,
+    url: &'a str,
+    reached: &'a Result<(), Option<Reason>>,
+    metrics: Option<SocketAddr>,
+}
+
+fn render(facts: &Facts<'_>) -> String {
+    let Facts { config, edge, url, reached, metrics } = facts;
     let page = summary::page(config, edge.address());
     let version = env!("CARGO_PKG_VERSION");
     let mut text = format!("{STRONG}Callboard {version} lets browsers in for a broker elsewhere.{STRONG:#}\n\n");
@@ -189,6 +208,9 @@ fn render(config: &Config, edge: &Edge, url: &str, reached: &Result<(), Option<R
     }
     if config.ws_has_tls() {
         row("certificate", &summary::certificate(config));
+    }
+    if let Some(metrics) = metrics {
+        row("metrics", &format!("http://{metrics}/metrics"));
     }
     let _ = writeln!(text, "\nOpen {page} to see the bus at work.\n\nCtrl-C ends it.");
     text
@@ -223,17 +245,17 @@ mod tests {
     }
 
     #[test]
-    fn a_file_for_a_broker_serves_a_bridge_which_opens_nothing_but_its_door() {
+    fn a_file_for_a_broker_serves_a_bridge_which_opens_no_door_but_the_browsers() {
         let home = tempfile::tempdir().expect("a directory");
         let path = home.path().join("callboard.toml");
-        let file = "listen = \"0.0.0.0:5000\"\nmetrics_listen = \"0.0.0.0:4490\"\nanonymous_publish = true\n\
+        let file = "listen = \"0.0.0.0:5000\"\nmetrics_listen = \"127.0.0.1:4490\"\nanonymous_publish = true\n\
                     [ws]\norigins = [\"https://example.org\"]\n";
         std::fs::write(&path, file).expect("written");
         let config =
             bridge(&["--upstream", "x", "--config", path.to_str().expect("a path")]).config().expect("a config");
         assert_eq!(config.ws_address(), Some(([127, 0, 0, 1], 5000).into()));
         assert_eq!(config.ws.origins.len(), 1);
-        assert_eq!(config.metrics_listen, None);
+        assert_eq!(config.metrics_listen, Some(([127, 0, 0, 1], 4490).into()));
     }
 
     #[test]

@@ -117,6 +117,8 @@ const OF_DOORS: &[&str] = &[
     "data_dir",
     "expose_anyway",
     "hello_timeout_ms",
+    "metrics_listen",
+    "metrics_expose",
     "limits.connections",
     "limits.connections_per_address",
     "limits.inbox_bytes",

@@ -1,24 +1,37 @@
 //! The metrics as Prometheus reads them, in the OpenMetrics text format. No name of a channel, a key or a peer is in it.
 
 use std::fmt;
+use std::sync::Arc;
 
+use callboard_protocol::close::Code;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet, text};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::process::Process;
-use super::scope::Scope;
 
 /// How the text below is announced.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// What is observed: a broker, or a bridge at an edge.
+pub(crate) trait Subject: fmt::Debug + Send + Sync + 'static {
+    /// Whether newcomers are let in.
+    fn is_accepting(&self) -> bool;
+
+    /// Actors that panicked.
+    fn panics(&self) -> u64;
+
+    /// Writes everything else.
+    fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result;
+}
+
 /// All metrics as text.
-pub(super) fn render(scope: &std::sync::Arc<Scope>) -> Result<String, fmt::Error> {
+pub(super) fn render(subject: &Arc<dyn Subject>) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("callboard");
-    registry.register_collector(Box::new(Callboard(std::sync::Arc::clone(scope))));
+    registry.register_collector(Box::new(Callboard(Arc::clone(subject))));
     let mut text = String::new();
     text::encode_registry(&mut text, &registry)?;
     let mut process = Registry::with_prefix("process");
@@ -29,89 +42,21 @@ pub(super) fn render(scope: &std::sync::Arc<Scope>) -> Result<String, fmt::Error
 }
 
 #[derive(Debug)]
-struct Callboard(std::sync::Arc<Scope>);
+struct Callboard(Arc<dyn Subject>);
 
 impl Collector for Callboard {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let scope = &self.0;
-        about(&mut encoder, scope)?;
-        connections(&mut encoder, scope)?;
-        messages(&mut encoder, scope)?;
-        latency(&mut encoder, scope)
+        about(&mut encoder, &*self.0)?;
+        self.0.encode(&mut encoder)
     }
 }
 
-fn about(encoder: &mut DescriptorEncoder<'_>, scope: &Scope) -> fmt::Result {
+fn about(encoder: &mut DescriptorEncoder<'_>, subject: &dyn Subject) -> fmt::Result {
     let mut build = encoder.encode_descriptor("build", "The program that runs", None, MetricType::Info)?;
     build.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
-    let accepting = u64::from(scope.metrics.is_accepting());
-    gauge(encoder, "accepting", "Whether newcomers are let in: 0 while the broker drains", None, accepting)?;
-    let bound = scope.memory_bound_bytes;
-    gauge(encoder, "memory_bound", "The most memory that the configuration allows", Some(&Unit::Bytes), bound)?;
-    counter(encoder, "panics", "Actors that panicked; each one is a bug", None, scope.metrics.panics.value())
-}
-
-fn connections(encoder: &mut DescriptorEncoder<'_>, scope: &Scope) -> fmt::Result {
-    let (metrics, depths) = (&scope.metrics, scope.depths());
-    gauge(encoder, "connections", "Connections that are open", None, depths.outboxes)?;
-    gauge(encoder, "sessions", "Sessions that have said hello", None, metrics.sessions.value())?;
-    gauge(encoder, "bridges", "Connections that open sessions for others", None, metrics.bridges.value())?;
-    gauge(encoder, "visitors", "Sessions that these have open for others", None, metrics.visitors.value())?;
-    let opened = metrics.connections_opened.value();
-    counter(encoder, "connections_opened", "Connections that were let in", None, opened)?;
-    let subscriptions = scope.local.rules.subscriptions.held() as u64;
-    gauge(encoder, "subscriptions", "Subscriptions of all sessions", None, subscriptions)?;
-    let help = "Connections that were closed, by the code that PROTOCOL.md gives the reason";
-    let mut closes = encoder.encode_descriptor("closes", help, None, MetricType::Counter)?;
-    for (code, count) in metrics.closes() {
-        let labels = [("code", code.number().to_string()), ("reason", code.name().to_owned())];
-        ConstCounter::new(count).encode(closes.encode_family(&labels)?)?;
-    }
-    let bytes = Some(&Unit::Bytes);
-    counter(encoder, "read", "Bytes read from sessions", bytes, metrics.bytes_read.value())?;
-    counter(encoder, "written", "Bytes written to sessions", bytes, metrics.bytes_written.value())?;
-    let inbox = scope.local.inbox.held() as u64;
-    gauge(encoder, "inbox", "Memory of what was read and waits for channels", bytes, inbox)?;
-    gauge(encoder, "outbox_messages", "Messages that wait in all outboxes", None, depths.messages)?;
-    gauge(encoder, "outbox", "Bytes that wait in all outboxes", bytes, depths.bytes)?;
-    gauge(encoder, "outbox_fullest", "Bytes that wait in the fullest outbox", bytes, depths.bytes_max)
-}
-
-fn messages(encoder: &mut DescriptorEncoder<'_>, scope: &Scope) -> fmt::Result {
-    let metrics = &scope.metrics;
-    let awake = metrics.channels_awake.value();
-    let asleep = (scope.directory.channels() as u64).saturating_sub(awake);
-    let help = "Channels that exist, by whether an actor runs for them";
-    let mut channels = encoder.encode_descriptor("channels", help, None, MetricType::Gauge)?;
-    for (state, count) in [("awake", awake), ("asleep", asleep)] {
-        ConstGauge::new(count).encode(channels.encode_family(&[("state", state)])?)?;
-    }
-    let history = scope.directory.budgets().history.held() as u64;
-    gauge(encoder, "history", "Memory of what all channels remember", Some(&Unit::Bytes), history)?;
-    let ids = scope.directory.budgets().publish_ids.held() as u64;
-    gauge(encoder, "publish_ids", "Memory of the publish ids that all channels remember", Some(&Unit::Bytes), ids)?;
-    let help = "Publish ids that a channel forgot early because all channels together have no more memory for them";
-    counter(encoder, "publish_ids_forgotten", help, None, metrics.publish_ids_forgotten.value())?;
-    counter(encoder, "publishes", "Messages that channels took", None, metrics.publishes.value())?;
-    let taken = metrics.publish_bytes.value();
-    counter(encoder, "published", "Their bytes, as they are sent to subscribers", Some(&Unit::Bytes), taken)?;
-    let deliveries = metrics.deliveries.value();
-    counter(encoder, "deliveries", "Messages put into outboxes, one for each subscriber", None, deliveries)?;
-    let help = "Messages that their own publisher did not get, as it wished";
-    counter(encoder, "skipped", help, None, metrics.skipped.value())?;
-    let help = "Parts of a history that were given to subscribers who had missed them";
-    counter(encoder, "replays", help, None, metrics.replays.value())?;
-    counter(encoder, "replayed", "The messages of these", None, metrics.replayed.value())?;
-    let help = "Times that a session was read no further because a channel had too much to do";
-    counter(encoder, "held", help, None, metrics.held.value())
-}
-
-fn latency(encoder: &mut DescriptorEncoder<'_>, scope: &Scope) -> fmt::Result {
-    let (sum, count, buckets) = scope.metrics.latency.read();
-    let help = "From a publish being read to its being written to a subscriber; one batch in some is measured";
-    let unit = Some(&Unit::Seconds);
-    let mut encoder = encoder.encode_descriptor("delivery", help, unit, MetricType::Histogram)?;
-    encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+    let accepting = u64::from(subject.is_accepting());
+    gauge(encoder, "accepting", "Whether newcomers are let in: 0 during a drain", None, accepting)?;
+    counter(encoder, "panics", "Actors that panicked; each one is a bug", None, subject.panics())
 }
 
 impl Collector for Process {
@@ -126,7 +71,8 @@ impl Collector for Process {
     }
 }
 
-fn counter(
+/// A number that only grows.
+pub(super) fn counter(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
@@ -136,6 +82,55 @@ fn counter(
     ConstCounter::new(value).encode(encoder.encode_descriptor(name, help, unit, MetricType::Counter)?)
 }
 
-fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, unit: Option<&Unit>, value: u64) -> fmt::Result {
+/// A number that goes up and down.
+pub(super) fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    unit: Option<&Unit>,
+    value: u64,
+) -> fmt::Result {
     ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?)
+}
+
+/// How many connections were closed with each code.
+pub(super) fn closes(
+    encoder: &mut DescriptorEncoder<'_>,
+    closes: impl IntoIterator<Item = (Code, u64)>,
+) -> fmt::Result {
+    let help = "Connections that were closed, by the code that PROTOCOL.md gives the reason";
+    let mut family = encoder.encode_descriptor("closes", help, None, MetricType::Counter)?;
+    for (code, count) in closes {
+        let labels = [("code", code.number().to_string()), ("reason", code.name().to_owned())];
+        ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// A gauge for each value of one label.
+pub(super) fn gauges(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, label): (&str, &str),
+    help: &str,
+    values: &[(&str, u64)],
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (value, count) in values {
+        ConstGauge::new(*count).encode(family.encode_family(&[(label, *value)])?)?;
+    }
+    Ok(())
+}
+
+/// The same for numbers that only grow.
+pub(super) fn counters(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, label): (&str, &str),
+    help: &str,
+    values: &[(&str, u64)],
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (value, count) in values {
+        ConstCounter::new(*count).encode(family.encode_family(&[(label, *value)])?)?;
+    }
+    Ok(())
 }

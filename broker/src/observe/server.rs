@@ -1,6 +1,5 @@
 //! The HTTP listener for `/metrics`, `/healthz` and `/readyz`: few connections, short ones; it shows and changes nothing.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use callboard_bridge_ws::edge::Sight;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -18,8 +18,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::exposition;
-use super::scope::Scope;
+use super::exposition::{self, Subject};
+use crate::broker::StartError;
 
 /// Connections at once: a few scrapers and probes. Others wait in the kernel.
 const CONNECTIONS_MAX: usize = 16;
@@ -31,45 +31,57 @@ const CONNECTION_TIME_MAX: Duration = Duration::from_secs(10);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 const INDEX: &str = "\
-/metrics  what the broker counts, for Prometheus
+/metrics  what is counted here, for Prometheus
 /healthz  200 while the process lives
-/readyz   200 while newcomers are let in, 503 while the broker starts or drains
+/readyz   200 while newcomers are let in, 503 during a start or a drain
 ";
 
 /// The open listener; closes when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     address: SocketAddr,
     _serving: JoinSet<()>,
 }
 
 impl Server {
+    /// Serves what can be seen of a bridge at an edge.
+    ///
+    /// # Errors
+    ///
+    /// That it cannot listen there.
+    pub async fn of_edge(listen: SocketAddr, sight: Sight) -> Result<Self, StartError> {
+        Self::open(listen, Arc::new(sight)).await
+    }
+
     /// Binds the listener and begins to serve.
-    pub(crate) async fn open(listen: SocketAddr, scope: Arc<Scope>) -> io::Result<Self> {
-        let listener = TcpListener::bind(listen).await?;
-        let address = listener.local_addr()?;
+    pub(crate) async fn open(listen: SocketAddr, subject: Arc<dyn Subject>) -> Result<Self, StartError> {
+        let failed = |source| StartError::Metrics { address: listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
         let mut serving = JoinSet::new();
-        serving.spawn(serve(listener, routes(scope)));
+        serving.spawn(serve(listener, routes(subject)));
+        tracing::info!(%address, "serving metrics");
         Ok(Self { address, _serving: serving })
     }
 
     /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-fn routes(scope: Arc<Scope>) -> Router {
+fn routes(subject: Arc<dyn Subject>) -> Router {
     Router::new()
         .route("/", get(async || INDEX))
         .route("/metrics", get(metrics))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(readyz))
-        .with_state(scope)
+        .with_state(subject)
 }
 
-async fn metrics(State(scope): State<Arc<Scope>>) -> Response {
-    match exposition::render(&scope) {
+async fn metrics(State(subject): State<Arc<dyn Subject>>) -> Response {
+    match exposition::render(&subject) {
         Ok(text) => ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response(),
         Err(error) => {
             (StatusCode::INTERNAL_SERVER_ERROR, format!("the metrics cannot be written: {error}\n")).into_response()
@@ -77,11 +89,11 @@ async fn metrics(State(scope): State<Arc<Scope>>) -> Response {
     }
 }
 
-async fn readyz(State(scope): State<Arc<Scope>>) -> (StatusCode, &'static str) {
-    if scope.metrics.is_accepting() {
+async fn readyz(State(subject): State<Arc<dyn Subject>>) -> (StatusCode, &'static str) {
+    if subject.is_accepting() {
         (StatusCode::OK, "ready\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready: the broker starts or drains\n")
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready: this is a start or a drain\n")
     }
 }
 

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use super::disk::{Disk, command};
 use super::output::Output;
 use super::{EXIT_WITHIN, Ended, Kept, NOWHERE};
-use crate::{soon, temp, within};
+use crate::{Metrics, soon, temp, within};
 
 /// A running `callboard bridge`. Dropping it kills it.
 #[derive(Debug)]
@@ -51,6 +51,26 @@ impl Outpost {
     #[must_use]
     pub fn printed(&self) -> String {
         self.output.printed()
+    }
+
+    /// Where it serves its metrics, if it was started with `--metrics`.
+    ///
+    /// # Panics
+    ///
+    /// If it serves none.
+    pub async fn metrics_addr(&self) -> SocketAddr {
+        let addr = soon("the address where metrics are served", self.output.metrics()).await;
+        addr.unwrap_or_else(|status| panic!("the bridge ended, {status}:\n{}", self.printed()))
+    }
+
+    /// What it tells of itself there.
+    ///
+    /// # Panics
+    ///
+    /// If nobody answers in time.
+    pub async fn metrics(&self) -> Metrics {
+        let addr = self.metrics_addr().await;
+        soon("the metrics", Metrics::read(addr)).await.expect("it answers")
     }
 
     /// Asks it to shut down (SIGTERM), and waits until it has.

@@ -1,0 +1,139 @@
+//! What can be seen of an edge from outside: its counts, and what is cheaper to ask for than to count. It changes nothing.
+
+use std::sync::Arc;
+
+use callboard_protocol::close::Code;
+
+use super::afar::Afar;
+use super::state::Phase;
+use super::tally::{Lack, Tally};
+
+/// A view of an edge, while it runs and while it drains.
+#[derive(Debug, Clone)]
+pub struct Sight(pub(super) Arc<Afar>);
+
+/// What an edge is doing, and what it has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figures {
+    /// Browsers that are in.
+    pub browsers: Browsers,
+    /// Connections with the broker that are up.
+    pub connections_up: u64,
+    /// Connections with the broker that are being dialed.
+    pub connections_down: u64,
+    /// Times that the last of them was lost.
+    pub outages: u64,
+    /// Sessions that were opened with the broker for browsers.
+    pub sessions_opened: u64,
+    /// Sessions that were not.
+    pub refused: Refused,
+    /// Browsers' connections that were closed, by code.
+    pub closes: Vec<(Code, u64)>,
+    /// Messages that requests over HTTP asked to publish.
+    pub http_publishes: u64,
+    /// Those of them that were published.
+    pub http_published: u64,
+    /// Memory of what browsers began and did not end, or said and the broker has not taken, beyond what each has free.
+    pub inbox_bytes: u64,
+    /// Bytes read from browsers.
+    pub bytes_read: u64,
+    /// Bytes written to browsers.
+    pub bytes_written: u64,
+}
+
+/// Browsers by where they stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Browsers {
+    /// Said no hello yet, or none since the broker is back.
+    pub new: u64,
+    /// Said hello, and the broker has not answered.
+    pub opening: u64,
+    /// In a session with the broker.
+    pub open: u64,
+    /// Wait for a broker that is away.
+    pub suspended: u64,
+    /// Wait for a place at the broker.
+    pub waiting: u64,
+    /// Are on their way out.
+    pub leaving: u64,
+}
+
+/// Browsers that got no session, by what there was none of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// Room for one more browser here.
+    pub connections: u64,
+    /// The same for its address.
+    pub address: u64,
+    /// A broker; they wait.
+    pub broker: u64,
+    /// A place at the broker; they wait too.
+    pub place: u64,
+}
+
+impl Sight {
+    /// Whether newcomers are let in.
+    #[must_use]
+    pub fn is_accepting(&self) -> bool {
+        self.0.tally().is_accepting()
+    }
+
+    /// Actors that panicked.
+    #[must_use]
+    pub fn panics(&self) -> u64 {
+        self.0.tally().panics.value()
+    }
+
+    /// What there is to be seen now. It takes each browser's lock for a moment, one after the other.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let afar = &self.0;
+        let tally = afar.tally();
+        let (connections_up, connections_down) = afar.connections();
+        Figures {
+            browsers: Browsers::of(afar, connections_up > 0),
+            connections_up,
+            connections_down,
+            outages: tally.outages.value(),
+            sessions_opened: tally.opened.value(),
+            refused: Refused::of(tally),
+            closes: tally.closes.read().collect(),
+            http_publishes: tally.http_publishes.value(),
+            http_published: tally.http_published.value(),
+            inbox_bytes: afar.inbox_bytes(),
+            bytes_read: tally.bytes_read.value(),
+            bytes_written: tally.bytes_written.value(),
+        }
+    }
+}
+
+impl Browsers {
+    fn of(afar: &Afar, is_up: bool) -> Self {
+        let mut browsers = Self::default();
+        for visit in afar.visits() {
+            let visit = visit.lock();
+            let place = match (visit.state().phase(), visit.lack()) {
+                (Phase::New { .. }, _) => &mut browsers.new,
+                (Phase::Opening, _) => &mut browsers.opening,
+                (Phase::Open, _) => &mut browsers.open,
+                (Phase::Suspended { .. }, Lack::Place) if is_up => &mut browsers.waiting,
+                (Phase::Suspended { .. }, _) => &mut browsers.suspended,
+                (Phase::Over, _) => &mut browsers.leaving,
+            };
+            *place += 1;
+        }
+        browsers
+    }
+}
+
+impl Refused {
+    fn of(tally: &Tally) -> Self {
+        let of = |lack| tally.refused(lack).value();
+        Self {
+            connections: of(Lack::Connections),
+            address: of(Lack::Address),
+            broker: of(Lack::Broker),
+            place: of(Lack::Place),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What a bridge at an edge tells of itself. What means the same as at a broker has the same name.
+
+use std::fmt;
+
+use callboard_bridge_ws::edge::{Figures, Sight};
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::registry::Unit;
+
+use super::exposition::{Subject, closes, counter, counters, gauge, gauges};
+
+impl Subject for Sight {
+    fn is_accepting(&self) -> bool {
+        Self::is_accepting(self)
+    }
+
+    fn panics(&self) -> u64 {
+        Self::panics(self)
+    }
+
+    fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let figures = self.figures();
+        browsers(encoder, &figures)?;
+        upstream(encoder, &figures)?;
+        let bytes = Some(&Unit::Bytes);
+        counter(encoder, "read", "Bytes read from browsers", bytes, figures.bytes_read)?;
+        counter(encoder, "written", "Bytes written to browsers", bytes, figures.bytes_written)?;
+        let help = "Memory of what browsers said and the broker has not taken, beyond 16 KiB of each";
+        gauge(encoder, "inbox", help, bytes, figures.inbox_bytes)?;
+        let help = "Messages that POST /v1/publish asked to publish";
+        counter(encoder, "http_publishes", help, None, figures.http_publishes)?;
+        counter(encoder, "http_published", "Those of them that were published", None, figures.http_published)
+    }
+}
+
+fn browsers(encoder: &mut DescriptorEncoder<'_>, figures: &Figures) -> fmt::Result {
+    let browsers = &figures.browsers;
+    let states = [
+        ("new", browsers.new),
+        ("opening", browsers.opening),
+        ("open", browsers.open),
+        ("suspended", browsers.suspended),
+        ("waiting", browsers.waiting),
+        ("leaving", browsers.leaving),
+    ];
+    let help = "Browsers that are in: suspended ones wait for a broker that is away, waiting ones for a place at it";
+    gauges(encoder, ("browsers", "state"), help, &states)?;
+    let opened = figures.sessions_opened;
+    counter(encoder, "sessions_opened", "Sessions that were opened with the broker for browsers", None, opened)?;
+    let refused = &figures.refused;
+    let reasons = [
+        ("connections", refused.connections),
+        ("connections_per_address", refused.address),
+        ("away", refused.broker),
+        ("full", refused.place),
+    ];
+    let help = "Sessions that were not: past a limit here, or while the broker was away or full and the browser waits";
+    counters(encoder, ("sessions_refused", "reason"), help, &reasons)?;
+    closes(encoder, figures.closes.iter().copied())
+}
+
+fn upstream(encoder: &mut DescriptorEncoder<'_>, figures: &Figures) -> fmt::Result {
+    let states = [("up", figures.connections_up), ("down", figures.connections_down)];
+    let help = "Connections with the broker; what is down is dialed again";
+    gauges(encoder, ("upstream_connections", "state"), help, &states)?;
+    let help = "Times that the last connection with the broker was lost";
+    counter(encoder, "upstream_outages", help, None, figures.outages)
+}
