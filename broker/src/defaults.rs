@@ -124,6 +124,10 @@ pub(crate) const SHARDS: usize = 64;
 /// How often one shard of the directory forgets what is too old; all of it is swept in [`SHARDS`] times this.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_millis(100);
 
+/// Sweeps between two looks at the file of API keys, one second: what an operator who revokes a key waits for, at the price
+/// of a `stat`.
+pub(crate) const SWEEPS_A_LOOK: usize = 10;
+
 /// Of all places for channels, one in so many is not for those that only wait: new ones find it free.
 pub(crate) const CHANNELS_SPARED: usize = 8;
 

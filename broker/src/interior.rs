@@ -13,7 +13,7 @@ use crate::channel::Input;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection::{Drain, Ending, Registry, Rules};
-use crate::defaults::{SHARDS, SWEEP_EVERY};
+use crate::defaults::{SHARDS, SWEEP_EVERY, SWEEPS_A_LOOK};
 use crate::directory::Directory;
 use crate::door::Local;
 use crate::hooks::Hooks;
@@ -73,7 +73,7 @@ impl Interior {
         &self.local.registry
     }
 
-    /// Forgets, for as long as it is polled, what is too old.
+    /// Forgets, for as long as it is polled, what is too old, and ends what stands on a key that was revoked.
     pub(crate) fn sweep(&self) -> impl Future<Output = ()> + use<> {
         let local = Arc::clone(&self.local);
         async move {
@@ -84,6 +84,9 @@ impl Interior {
                 local.directory.sweep(shard);
                 if shard % SHARDS == 0 {
                     local.admission.sweep(local.directory.now());
+                }
+                if shard % SWEEPS_A_LOOK == 0 {
+                    local.follow_keys();
                 }
             }
         }

@@ -184,6 +184,30 @@ fn a_key_works_from_the_moment_it_is_made_until_it_is_revoked() {
 }
 
 #[test]
+fn a_subscriber_whose_key_is_revoked_ends_with_1_and_says_why() {
+    let home = tempfile::tempdir().expect("a directory");
+    let broker = Broker::start(home.path(), &[]);
+    let key = text(&run(home.path(), &["token", "new", "reader"]).stdout).trim().to_owned();
+    let mut subscriber = callboard(home.path())
+        .env("CALLBOARD_API_KEY", &key)
+        .args(["sub", "--url", &broker.url, "demo/hello"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a subscriber");
+    let mut status = BufReader::new(subscriber.stderr.take().expect("its errors"));
+    let mut line = String::new();
+    status.read_line(&mut line).expect("a line");
+    assert!(line.starts_with("connected to "), "{line}");
+    let revoked = run(home.path(), &["token", "revoke", key.split('_').nth(1).expect("an id")]);
+    assert!(text(&revoked.stderr).contains("end within a second"), "{}", text(&revoked.stderr));
+    assert_eq!(subscriber.wait().expect("an end").code(), Some(1));
+    let mut rest = String::new();
+    status.read_to_string(&mut rest).expect("text");
+    assert!(rest.contains("key was revoked") && !rest.contains(&key), "{rest}");
+}
+
+#[test]
 fn a_channel_with_more_history_than_a_reader_holds_keeps_no_other_waiting() {
     let home = tempfile::tempdir().expect("a directory");
     let config = home.path().join("callboard.toml");

@@ -126,6 +126,16 @@ mod tests {
     }
 
     #[test]
+    fn sessions_that_lose_their_credential_soon_lead_to_growing_pauses() {
+        let mut backoff = Backoff::new(BASE, CAP);
+        let revoked = Ending { renewable: true, lived: SESSION_IS_WELL / 2, ..ending(Return::WithNewCredential) };
+        for bound in [200, 400, 800, 1600] {
+            let bound = Duration::from_millis(bound);
+            assert_eq!(backoff.after(revoked, u64::MAX), Next::Wait(part(bound, u64::MAX)));
+        }
+    }
+
+    #[test]
     fn the_brokers_advice_is_the_least_pause_and_has_an_end() {
         let mut backoff = Backoff::new(BASE, CAP);
         let advised = |retry_after| Ending { retry_after: Some(retry_after), ..ending(Return::AtOnce) };

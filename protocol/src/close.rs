@@ -92,7 +92,7 @@ registry! {
     /// The peer kept sending faster than it may.
     RateExceeded = 4204, "this session sent faster than it may, after it had been told so";
 
-    /// The credential shown in `Hello` was refused.
+    /// The credential shown in `Hello` was refused, or revoked after it was taken.
     BadCredential = 4300, "the credential was refused; ask for another one";
     /// The credential ran out.
     CredentialExpired = 4301, "the credential has expired; ask for another one";

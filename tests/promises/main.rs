@@ -34,6 +34,7 @@ mod migration;
 mod order;
 mod reconnection;
 mod replay;
+mod revoked;
 mod secrets;
 mod sent_away;
 mod shutdown;

@@ -6,9 +6,9 @@ use callboard::config::{Limits, Rate};
 use callboard::identity::KeyStore;
 use callboard_protocol::close::Code;
 use callboard_protocol::error::Class;
-use callboard_protocol::frame::{ClientFrame, Credential, Introduce, ServerFrame, Start, SubscribeOptions};
+use callboard_protocol::frame::{ClientFrame, Credential, Introduce, Start, SubscribeOptions};
 use callboard_tests::raw::{Bridge, introduction};
-use callboard_tests::{Broker, Peer, soon};
+use callboard_tests::{Broker, Peer};
 
 const CHANNEL: &str = "news";
 
@@ -132,26 +132,4 @@ async fn births_of_channels_are_counted_by_the_visitors_address() {
     let mut other = bridge.visitor_from(Ipv4Addr::new(192, 0, 2, 8)).await;
     other.hello().await;
     other.publish("mine/3", "from elsewhere").await;
-}
-
-#[tokio::test]
-async fn a_bridge_whose_key_is_revoked_opens_nothing_more() {
-    let broker = Broker::start().await;
-    let mut bridge = Bridge::of(&broker).await;
-    let mut visitor = bridge.visitor().await;
-    let keys = KeyStore::open(broker.data_dir()).unwrap();
-    let id = keys.list().unwrap().into_iter().find(|key| key.rights.bridge).unwrap().id;
-    keys.revoke(&id).unwrap();
-    visitor.publish(CHANNEL, "sessions that are open stay open").await;
-    // PROTOCOL.md, "Visitors": within a second.
-    soon("the end of the right", async { while is_let_in(&bridge).await {} }).await;
-    assert_eq!(bridge.own.goodbye().await.0, Code::BadCredential.number());
-    assert_eq!(bridge.own.sent_away().await.0, Code::BadCredential.number());
-}
-
-/// Whether a visitor more is welcomed.
-async fn is_let_in(bridge: &Bridge) -> bool {
-    let mut visitor = bridge.visitor_from(HOME).await;
-    visitor.send_hello().await;
-    visitor.next().await.is_ok_and(|body| matches!(body.frame(), ServerFrame::Welcome(_)))
 }

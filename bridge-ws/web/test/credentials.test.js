@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { comeBack, setUp } from './support/broker.js';
+import { EPOCH, comeBack, setUp, setUpOnline } from './support/broker.js';
 import { settled } from './support/clock.js';
 
 test('a token is asked for before each attempt', async () => {
@@ -77,6 +77,34 @@ test('a refused or expired token is asked for again after a growing pause, with 
   broker.socket.drop();
   await clock.advance(60_000);
   assert.deepEqual(asked.slice(0, 5), [null, 'bad-credential', 'credential-expired', 'ended', null]);
+});
+
+test('a key that is revoked ends an open session, and closes a connection that has no other', async () => {
+  const { client, broker, clock } = await setUpOnline({ credential: 'key.canary' });
+  client.subscribe('a', () => {});
+  await broker.subscribed();
+  broker.goodbye(4300);
+  await clock.advance(600_000);
+  assert.equal(broker.sockets.length, 1);
+  assert.deepEqual([client.state.name, client.state.reason.class], ['closed', 'bad-credential']);
+});
+
+test('where a token is revoked another one is asked for, with why, and never in a hurry', async () => {
+  const asked = [];
+  const getToken = async ({ refused }) => asked.push(refused?.class ?? null) && `key.${asked.length}`;
+  const { client, broker, clock } = await setUpOnline({ getToken });
+  client.subscribe('a', () => {});
+  await broker.subscribed({ offset: 10 });
+  // Ends after ends: the pauses grow though each session was opened.
+  for (const pause of [100, 200, 400, 800]) {
+    broker.goodbye(4300);
+    assert.equal(client.state.retryAt - clock.time, pause);
+    await clock.advance(pause);
+    await broker.welcome();
+    const { start } = await broker.subscribed({ offset: 10 });
+    assert.deepEqual(start, { kind: 'Recover', position: { epoch: EPOCH, offset: 10 } });
+  }
+  assert.deepEqual(asked, [null, ...Array(4).fill('bad-credential')]);
 });
 
 test('a token that takes too long ends the attempt, and what comes late opens nothing', async () => {

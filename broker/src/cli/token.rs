@@ -14,8 +14,9 @@ use super::place::Place;
 use super::{escape, program};
 
 const AFTER_HELP: &str = "\
-A running broker with the same data directory follows every change at once: a key that is revoked opens no session from \
-then on, and none for others a second later. Sessions that are open stay open, those of a bridge until its next visitor.
+A running broker with the same data directory follows every change: a key that is revoked opens no session from then on, \
+and a second later those that are open under it have ended, a bridge's with all its visitors. A client that can ask for \
+another key comes back with that.
 
 Examples:
   callboard token new reporter
@@ -88,7 +89,10 @@ pub(super) fn run(command: Token) -> anyhow::Result<Exit> {
                     program::invoked()
                 )
             })?;
-            note(&format!("{id} ({}) is revoked: it opens no session from now on", escape::escape(&name)))
+            note(&format!(
+                "{id} ({}) is revoked: it opens no session, and those that it has open end within a second",
+                escape::escape(&name)
+            ))
         }
     }
 }

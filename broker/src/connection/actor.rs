@@ -109,12 +109,15 @@ impl Actor {
         let Opening { id, mut session, socket, deframer, registry, patience, host } = opening;
         let (outbox, inbox) = (Arc::clone(session.outbox()), Arc::clone(session.inbox()));
         session.begin_read(deframer.buffered_bytes());
+        let prepared = Box::<Self>::prepare_with_mailbox(mailbox::bounded(CONNECTION_MAILBOX));
+        // Before it runs, so that it cannot be over before it is known.
+        registry.insert(id, Some(prepared.actor_ref().clone()), &session);
         let actor = Self {
             id,
-            outbox: Arc::clone(&outbox),
+            outbox,
             session,
             socket,
-            registry: Arc::clone(&registry),
+            registry,
             patience,
             more: deframer.buffered_bytes() > 0,
             deframer,
@@ -129,9 +132,6 @@ impl Actor {
             present: None,
             host,
         };
-        let prepared = Box::<Self>::prepare_with_mailbox(mailbox::bounded(CONNECTION_MAILBOX));
-        // Before it runs, so that it cannot be over before it is known.
-        registry.insert(id, Some(prepared.actor_ref().clone()), outbox);
         prepared.spawn(Box::new(actor));
     }
 

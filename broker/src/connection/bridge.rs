@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use callboard_protocol::close::Code;
 use parking_lot::Mutex;
@@ -13,10 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::ending::Ending;
 use super::loan::Loan;
-use super::outbox::Outbox;
+use super::outbox::{Ended, Outbox};
 use super::socket::Socket;
 use crate::defaults::{BRIDGE_BYTES, BRIDGE_RECEIVE_WINDOW, BRIDGE_SEND_WINDOW, BRIDGE_STREAM_BYTES};
-use crate::identity::KeyId;
 use crate::limit::Share;
 use crate::metrics::{Metrics, Present};
 
@@ -26,8 +26,8 @@ pub(crate) struct Bridge {
     connection: quinn::Connection,
     /// The queue out of the bridge's own session.
     outbox: Arc<Outbox>,
-    /// Under which key it opens sessions; `None` once its own session is somebody else's.
-    key: Mutex<Option<KeyId>>,
+    /// Whether its own session is still that of a key with the right.
+    has_right: AtomicBool,
     loan: Mutex<Loan>,
     metrics: Arc<Metrics>,
     _present: Present,
@@ -39,7 +39,6 @@ impl Bridge {
         connection: &quinn::Connection,
         mut share: Share,
         sessions: u32,
-        key: KeyId,
         outbox: &Arc<Outbox>,
         metrics: &Arc<Metrics>,
     ) -> Option<Self> {
@@ -52,7 +51,7 @@ impl Bridge {
         Some(Self {
             connection: connection.clone(),
             outbox: Arc::clone(outbox),
-            key: Mutex::new(Some(key)),
+            has_right: AtomicBool::new(true),
             loan: Mutex::new(Loan::of(share)),
             metrics: Arc::clone(metrics),
             _present: Present::new(metrics, |metrics| &metrics.bridges),
@@ -96,14 +95,19 @@ impl Introducer {
         &self.bridge.connection
     }
 
-    /// The key under which sessions are opened, while the bridge's own session is its.
-    pub(crate) fn key(&self) -> Option<KeyId> {
-        self.bridge.key.lock().clone()
-    }
-
-    /// Ends the bridge's own session, and with it everything on its connection.
-    pub(crate) fn end(&self, ending: Ending) {
-        self.bridge.outbox.end(ending);
+    /// Whether the bridge may still open a session for somebody.
+    ///
+    /// # Errors
+    ///
+    /// How the visitor's session ends if not.
+    pub(crate) fn check(&self) -> Result<(), Ending> {
+        // The connection is about to end with the bridge's own session: to be away for a while is all that a visitor needs
+        // to know of it.
+        self.bridge.outbox.check().map_err(|Ended| Ending::plain(Code::ShuttingDown))?;
+        if self.bridge.has_right.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(Ending::because(Code::OutOfOrder, "the bridge's own session no longer has the right to introduce"))
     }
 
     /// A visitor's part in the connection.
@@ -179,26 +183,18 @@ impl Host {
         (Self { sessions, metrics: Arc::clone(metrics), door: Some(door), bridge: None, visits: None }, welcomed)
     }
 
-    /// Notes under which key the session that is open may open others. Whether it ever may.
+    /// Notes whether the session that is open may open others. Whether it ever may.
     ///
     /// # Errors
     ///
     /// How it ends if there is no room for a bridge.
-    pub(super) fn note(
-        &mut self,
-        key: Option<&KeyId>,
-        socket: &mut Socket,
-        outbox: &Arc<Outbox>,
-    ) -> Result<bool, Ending> {
+    pub(super) fn note(&mut self, may_bridge: bool, socket: &mut Socket, outbox: &Arc<Outbox>) -> Result<bool, Ending> {
         if let Some(bridge) = &self.bridge {
-            let mut known = bridge.key.lock();
-            if known.as_ref() != key {
-                *known = key.cloned();
-            }
+            bridge.has_right.store(may_bridge, Ordering::Relaxed);
             return Ok(true);
         }
-        let Some((key, door)) = key.zip(self.door.take()) else { return Ok(false) };
-        let Some(bridge) = socket.become_bridge(self.sessions, key, outbox, &self.metrics) else {
+        let Some(door) = self.door.take().filter(|_| may_bridge) else { return Ok(false) };
+        let Some(bridge) = socket.become_bridge(self.sessions, outbox, &self.metrics) else {
             return Err(Ending::because(Code::Overloaded, "there is no room for the windows of another bridge"));
         };
         let bridge = Arc::new(bridge);

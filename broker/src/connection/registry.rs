@@ -1,17 +1,24 @@
-//! The connections that are open, so that the broker can tell them things. Nothing on the message path comes here.
+//! The connections that are open, so that the broker can tell them things and end them. Nothing on the message path comes here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use callboard_protocol::ConnectionId;
+use callboard_protocol::close::Code;
 use kameo::actor::ActorRef;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::actor::Actor;
+use super::ending::Ending;
 use super::outbox::Outbox;
+use super::session::Session;
+use crate::identity::{Roll, Standing};
 use crate::metrics::Metrics;
+
+/// Why a session ends whose key is gone. With the code's own sentence it fits the close of a WebSocket.
+const REVOKED: &str = "its API key was revoked meanwhile; `callboard token new` makes another";
 
 /// Every open connection by its number.
 #[derive(Debug)]
@@ -28,6 +35,7 @@ struct Open {
     /// Its actor, if the broker itself has it read no more and ends it; a door that does that has its own.
     actor: Option<ActorRef<Box<Actor>>>,
     outbox: Arc<Outbox>,
+    standing: Arc<Standing>,
 }
 
 impl Registry {
@@ -46,11 +54,12 @@ impl Registry {
         ConnectionId::saturating(self.last_id.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// Notes that a connection is open.
-    pub(crate) fn insert(&self, id: ConnectionId, actor: Option<ActorRef<Box<Actor>>>, outbox: Arc<Outbox>) {
+    /// Notes that a connection is open, before its session takes a frame.
+    pub(crate) fn insert(&self, id: ConnectionId, actor: Option<ActorRef<Box<Actor>>>, session: &Session) {
         self.metrics.connections_opened.add(1);
+        let (outbox, standing) = (Arc::clone(session.outbox()), Arc::clone(session.standing()));
         let mut open = self.open.lock();
-        open.insert(id, Open { actor, outbox });
+        open.insert(id, Open { actor, outbox, standing });
         self.count.send_replace(open.len());
     }
 
@@ -75,6 +84,16 @@ impl Registry {
     #[cfg(feature = "simulation")]
     pub(crate) fn queues(&self) -> Vec<(ConnectionId, Arc<Outbox>)> {
         self.open.lock().iter().map(|(id, open)| (*id, Arc::clone(&open.outbox))).collect()
+    }
+
+    /// Ends the sessions of those who stand on a key that is no longer there. How many they are.
+    pub(crate) fn end_fallen(&self, roll: &Roll) -> usize {
+        let fallen = |open: &&Open| !roll.bears(&open.standing);
+        let fallen: Vec<_> = self.open.lock().values().filter(fallen).map(|open| Arc::clone(&open.outbox)).collect();
+        for outbox in &fallen {
+            outbox.end(Ending::because(Code::BadCredential, REVOKED));
+        }
+        fallen.len()
     }
 
     /// How many connections are open, and every change of that.

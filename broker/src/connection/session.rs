@@ -19,12 +19,14 @@ use super::outbox::Outbox;
 use super::state::{Rules, State};
 use crate::channel::{Input, Replay, Slot};
 use crate::config::Limits;
-use crate::defaults::{
-    COMMANDS_BYTES, FILL_BYTES, MEASURED_ONE_IN, PARTIAL_BYTES_FREE, REPLAYS_MAX, SLOTS_MAX, STRIKES_MAX,
-};
+use crate::defaults::{COMMANDS_BYTES, FILL_BYTES, MEASURED_ONE_IN, REPLAYS_MAX, SLOTS_MAX, STRIKES_MAX};
 use crate::directory::{Directory, Full};
-use crate::identity::{KeyId, Refusal};
-use crate::limit::{Bucket, Inbox, Load, Share, Ticket};
+use crate::identity::{Refusal, Standing};
+use crate::limit::{Bucket, Inbox};
+
+mod counted;
+
+pub(crate) use counted::Inlet;
 
 /// What a command of its own takes, and what a publish takes that joins a batch; near enough to know when to stop.
 const COMMAND_BYTES: usize = 1024;
@@ -65,17 +67,6 @@ pub(crate) struct Session {
     run: usize,
     /// Whether the peer said goodbye for good.
     is_done: bool,
-}
-
-/// What a session has of what is counted over all of them.
-#[derive(Debug)]
-pub(crate) struct Inlet {
-    /// What was read and waits for channels.
-    pub(crate) inbox: Arc<Inbox>,
-    /// Of the bytes of all frames that have not come whole, and of all that waits for a reader who does not read.
-    pub(crate) partial: Share,
-    /// The session's place among those that are let in.
-    pub(crate) ticket: Ticket,
 }
 
 /// Why an input is held.
@@ -131,9 +122,14 @@ impl Session {
         self.state.is_open()
     }
 
-    /// The API key under which the session's peer may open sessions for others.
-    pub(crate) fn bridge_key(&self) -> Option<&KeyId> {
-        self.state.bridge_key()
+    /// What its peer stands on.
+    pub(crate) fn standing(&self) -> &Arc<Standing> {
+        self.state.standing()
+    }
+
+    /// Whether its peer may open sessions for others.
+    pub(crate) fn may_bridge(&self) -> bool {
+        self.state.may_bridge()
     }
 
     /// What all sessions have read and channels have not taken: while it is full, nothing should be read.
@@ -201,46 +197,6 @@ impl Session {
             }
         }
         self.hand_over_held();
-    }
-
-    /// Counts what was read, with the memory of what it became: twice, as it is encoded for subscribers before it is gone.
-    fn load(&self, commands: &[Command]) -> Option<Arc<Load>> {
-        if commands.is_empty() {
-            return None;
-        }
-        let inputs: usize = commands.iter().map(|command| command.input.memory()).sum();
-        Some(self.inlet.inbox.take(2 * self.read_bytes + inputs))
-    }
-
-    /// Counts what waits for this session's own reading apart from what waits for channels, which never takes long: else
-    /// those who do not read could keep everybody from being read. A session that is given no room for it is ended.
-    fn set_aside(&mut self) {
-        let inputs: usize = self.held.iter().map(|(_, input)| input.memory()).sum();
-        self.aside_bytes = 2 * self.read_bytes + inputs;
-        self.held.iter_mut().for_each(|(_, input)| input.set_load(None));
-        if let Err(ending) = self.hold_apart() {
-            self.outbox.end(ending);
-        }
-    }
-
-    /// Makes the share fit what is counted for this session alone.
-    fn hold_apart(&mut self) -> Result<(), Ending> {
-        let (share, needed) = (&mut self.inlet.partial, self.aside_bytes + self.partial_bytes);
-        if needed == share.bytes() || share.resize(needed) {
-            return Ok(());
-        }
-        Err(Ending::because(Code::Overloaded, "too many peers do not end what they begin"))
-    }
-
-    /// Counts the bytes of a frame that has not come whole.
-    ///
-    /// # Errors
-    ///
-    /// How the session ends if there is no room for them.
-    pub(crate) fn hold_partial(&mut self, bytes: usize) -> Result<(), Ending> {
-        // A frame that grows piece by piece lies in a buffer with room for as much again.
-        self.partial_bytes = 2 * bytes.saturating_sub(PARTIAL_BYTES_FREE);
-        self.hold_apart()
     }
 
     /// Notes the time in one batch of publishes in [`MEASURED_ONE_IN`], the first one among them.

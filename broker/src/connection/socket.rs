@@ -16,7 +16,6 @@ use super::bridge::{Bridge, Visit};
 use super::ending::Ending;
 use super::outbox::Outbox;
 use super::windows::Windows;
-use crate::identity::KeyId;
 use crate::limit::Inbox;
 use crate::metrics::Metrics;
 #[cfg(feature = "simulation")]
@@ -82,14 +81,11 @@ impl Socket {
     pub(super) fn become_bridge(
         &mut self,
         sessions: u32,
-        key: &KeyId,
         outbox: &Arc<Outbox>,
         metrics: &Arc<Metrics>,
     ) -> Option<Bridge> {
         match &mut self.line {
-            Line::Quic(connection, windows) => {
-                Bridge::open(connection, windows.leave(), sessions, key.clone(), outbox, metrics)
-            }
+            Line::Quic(connection, windows) => Bridge::open(connection, windows.leave(), sessions, outbox, metrics),
             Line::Shared(_) => None,
             #[cfg(feature = "simulation")]
             Line::Pipe(_) => None,

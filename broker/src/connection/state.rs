@@ -7,17 +7,15 @@ use bytes::Bytes;
 use callboard_protocol::close::Code;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{
-    Answer, Authenticate, ClientFrame, Credential, Failed, Hello, Publish, ServerFrame, Subscribe, SubscribeOptions,
-    Unsubscribe, Welcome,
+    Answer, ClientFrame, Failed, Publish, ServerFrame, Subscribe, SubscribeOptions, Unsubscribe,
 };
 use callboard_protocol::limits::LABEL_BYTES_MAX;
 use callboard_protocol::session::{FromClient, Violation, request_of};
 use callboard_protocol::{ChannelName, ConnectionId, Millis, PayloadRef, RequestId};
 
-use super::arrival::{Arrival, Shown};
+use super::arrival::Arrival;
 use super::ending::Ending;
 use super::gate::Gate;
-use super::hello::{NOT_PRIVATE, TOO_LONG_A_CREDENTIAL, check_hello, fits};
 use super::measure;
 use super::messages::Command;
 use super::outbox::Outbox;
@@ -27,8 +25,10 @@ use crate::config::Limits;
 use crate::defaults::{BATCHES_SEARCHED, GRANTS_MAX, STRIKES_MAX};
 use crate::faults::{self, Place};
 use crate::hooks::{Hooks, Incoming};
-use crate::identity::{self, Anonymous, Identity, KeyId, KeyStore, Refusal};
+use crate::identity::{self, Anonymous, Identity, KeyStore, Refusal, Standing};
 use crate::limit::{Bucket, Budget};
+
+mod greeting;
 
 /// What holds for every session.
 #[derive(Debug)]
@@ -57,6 +57,8 @@ pub(crate) struct State {
     gatekeeper: FromClient,
     party: Arc<Party>,
     identity: Option<Identity>,
+    /// The key that the identity stands on, for whoever ends what stands on a revoked one.
+    standing: Arc<Standing>,
     subscriptions: Subscriptions,
     /// Channels that this identity was found to be allowed to publish to.
     grants: HashSet<ChannelName>,
@@ -89,6 +91,7 @@ impl State {
             gatekeeper: FromClient::default(),
             party: Arc::new(Party { connection, instance: Instance([0; 16]), key: None, outbox }),
             identity: None,
+            standing: Arc::default(),
             grants: HashSet::new(),
             open: false,
         }
@@ -99,9 +102,14 @@ impl State {
         self.open
     }
 
-    /// The API key under which the peer may open sessions for others.
-    pub(crate) fn bridge_key(&self) -> Option<&KeyId> {
-        self.identity.as_ref()?.bridge.as_ref()
+    /// What the peer stands on.
+    pub(crate) fn standing(&self) -> &Arc<Standing> {
+        &self.standing
+    }
+
+    /// Whether the peer may open sessions for others.
+    pub(crate) fn may_bridge(&self) -> bool {
+        self.identity.as_ref().is_some_and(|identity| identity.rights.bridge)
     }
 
     /// Notes the time of a read: what the frames of it may cost is counted by it.
@@ -132,10 +140,7 @@ impl State {
             // Only a door that pings waits for a pong.
             ClientFrame::Pong(_) => {}
             ClientFrame::Authenticate(frame) => self.authenticate(frame),
-            ClientFrame::Logout(frame) => {
-                self.become_known_as(None);
-                self.answer(frame.request, Answer::Identity(None));
-            }
+            ClientFrame::Logout(frame) => self.log_out(*frame),
             ClientFrame::Subscribe(frame) => self.subscribe(frame, commands),
             ClientFrame::Unsubscribe(frame) => self.unsubscribe(frame, commands),
             ClientFrame::Publish(frame) => self.publish(frame, body, commands)?,
@@ -150,67 +155,6 @@ impl State {
             ClientFrame::Introduce(_) => return Err(Ending::because(Code::OutOfOrder, Violation::Introduced)),
         }
         Ok(())
-    }
-
-    fn hello(&mut self, hello: &Hello<'_>) -> Result<(), Ending> {
-        check_hello(hello)?;
-        let shown = self.arrival.shown.take();
-        let identity = match hello.credential.or(shown.as_ref().map(Shown::credential)) {
-            None => None,
-            Some(_) if !self.arrival.is_private => return Err(Ending::because(Code::Forbidden, NOT_PRIVATE)),
-            Some(credential) => Some(
-                self.verify(&credential).map_err(|refusal| Ending::because(Code::BadCredential, &refusal.sentence))?,
-            ),
-        };
-        let Party { connection, outbox, .. } = &*self.party;
-        self.party = Arc::new(Party {
-            connection: *connection,
-            instance: Instance(hello.instance),
-            key: None,
-            outbox: Arc::clone(outbox),
-        });
-        self.become_known_as(identity);
-        self.open = true;
-        let welcome = Welcome {
-            agent: concat!("callboard/", env!("CARGO_PKG_VERSION")),
-            connection: self.party.connection,
-            capabilities: 0,
-            payload_bytes_max: u32::try_from(self.rules.payload_bytes_max).unwrap_or(u32::MAX),
-            subscriptions_max: u32::try_from(self.rules.subscriptions_max).unwrap_or(u32::MAX),
-            ping_interval: self.arrival.ping_interval,
-            identity: self.identity.as_ref().map(Identity::borrowed),
-        };
-        self.say(&ServerFrame::Welcome(welcome));
-        Ok(())
-    }
-
-    fn authenticate(&mut self, frame: &Authenticate<'_>) {
-        if !fits(&frame.credential) {
-            return self.refuse(frame.request, &Refusal::new(Class::BadRequest, TOO_LONG_A_CREDENTIAL));
-        }
-        if !self.arrival.is_private {
-            return self.refuse(frame.request, &Refusal::new(Class::Forbidden, NOT_PRIVATE));
-        }
-        match self.verify(&frame.credential) {
-            Ok(identity) => {
-                self.become_known_as(Some(identity));
-                let identity = self.identity.as_ref().map(Identity::borrowed);
-                self.answer(frame.request, Answer::Identity(identity));
-            }
-            Err(refusal) => self.refuse(frame.request, &refusal),
-        }
-    }
-
-    fn verify(&self, credential: &Credential<'_>) -> Result<Identity, Refusal> {
-        identity::authenticate(&self.rules.keys, *credential)
-    }
-
-    fn become_known_as(&mut self, identity: Option<Identity>) {
-        let Party { connection, instance, outbox, .. } = &*self.party;
-        let key = identity.as_ref().map(|identity| Arc::clone(&identity.key));
-        self.party = Arc::new(Party { connection: *connection, instance: *instance, key, outbox: Arc::clone(outbox) });
-        self.identity = identity;
-        self.grants.clear();
     }
 
     fn subscribe(&mut self, frame: &Subscribe<'_>, commands: &mut Vec<Command>) {

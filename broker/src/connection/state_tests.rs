@@ -2,7 +2,9 @@
 
 use bytes::BytesMut;
 use callboard_protocol::codec::{decode_client, decode_server, encode};
-use callboard_protocol::frame::{Introduce, Logout, Pong, Return, Start, SubscribeOptions};
+use callboard_protocol::frame::{
+    Authenticate, Credential, Hello, Introduce, Logout, Pong, Return, Start, SubscribeOptions,
+};
 use callboard_protocol::{CallId, Millis, Nonce, PayloadRef, Sequence};
 use tempfile::TempDir;
 

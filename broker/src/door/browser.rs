@@ -91,7 +91,7 @@ pub(crate) struct Browser {
 impl Browser {
     fn new(id: ConnectionId, session: Session, registry: &Arc<Registry>) -> Self {
         let outbox = Arc::clone(session.outbox());
-        registry.insert(id, None, Arc::clone(&outbox));
+        registry.insert(id, None, &session);
         Self {
             id,
             inbox: Arc::clone(session.inbox()),

@@ -43,6 +43,15 @@ impl Local {
         (id, Session::open(id, Arc::clone(&self.rules), Arc::clone(&self.directory), outbox, arrival, inlet))
     }
 
+    /// Looks whether keys were revoked, and ends the sessions that stand on them.
+    pub(crate) fn follow_keys(&self) {
+        let Some(roll) = self.rules.keys.news() else { return };
+        let sessions = self.registry.end_fallen(&roll);
+        if sessions > 0 {
+            tracing::info!(sessions, "API keys were revoked; the sessions that stood on them end");
+        }
+    }
+
     /// Lets a peer in, if there is a place for it.
     pub(crate) fn admit(&self, address: IpAddr) -> Result<Ticket, Refused> {
         self.admission.admit(address, self.directory.now())

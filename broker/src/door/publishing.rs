@@ -19,7 +19,7 @@ use super::local::Local;
 use crate::connection::{Arrival, Ending, Session, Writer};
 use crate::defaults::PUBLISHERS_KEPT;
 use crate::format::Format;
-use crate::identity::{self, Identity};
+use crate::identity::{self, Identity, Standing};
 use crate::limit::Bucket;
 
 type Outcome = Result<Position, Refusal>;
@@ -44,7 +44,9 @@ impl Publishing {
     ///
     /// That nobody knows.
     pub(crate) fn recognise(&self, publisher: &Publisher) -> Result<Identity, Refusal> {
-        identity::authenticate(&self.local.rules.keys, credential(publisher)).map_err(refused)
+        // Nothing outlasts the request.
+        let standing = Standing::default();
+        identity::authenticate(&self.local.rules.keys, credential(publisher), &standing).map_err(refused)
     }
 
     /// Publishes `messages`; those of one channel in their order. Each has an outcome.

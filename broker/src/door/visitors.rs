@@ -19,7 +19,6 @@ use super::quic::Waits;
 use crate::connection::{Actor, Arrival, Ending, Introducer, Opening, Patience, Shown, Socket, check_shown};
 use crate::defaults::LINGER;
 use crate::format::Format;
-use crate::identity::KeyId;
 use crate::limit::Share;
 
 /// Bytes that are read at once of a stream whose visitor is not known yet.
@@ -51,7 +50,8 @@ async fn introduce(mut guest: Guest, introducer: Arc<Introducer>, local: Arc<Loc
     };
     let opened = heard.and_then(|body| {
         let Introduced { address, origin, arrival } = introduced(&body)?;
-        check_right(&introducer, &local)?;
+        // PROTOCOL.md, "Visitors": a bridge has the right from the broker's operator, who may take it back at any time.
+        introducer.check()?;
         let ticket = local.admit(address).map_err(|refused| Ending::because(Code::Overloaded, refused))?;
         tracing::debug!(%address, origin, "a visitor is introduced");
         Ok(local.open(ticket, Format::Stream, arrival))
@@ -106,20 +106,6 @@ pub(crate) fn introduced(body: &Bytes) -> Result<Introduced, Ending> {
     let is_local = address.is_loopback();
     let arrival = Arrival { shown: shown.transpose()?, is_private: private, is_local, ping_interval };
     Ok(Introduced { address, origin: origin.map(str::to_owned), arrival })
-}
-
-/// PROTOCOL.md, "Visitors": a bridge has the right from the broker's operator, who may take it back at any time.
-fn check_right(introducer: &Introducer, local: &Local) -> Result<(), Ending> {
-    let may = |key: &KeyId| local.rules.keys.may_bridge(key, Instant::now());
-    match introducer.key() {
-        None => Err(Ending::because(Code::OutOfOrder, "the bridge's own session no longer has the right to introduce")),
-        Some(key) if !may(&key) => {
-            introducer.end(Ending::because(Code::BadCredential, "the bridge's key was revoked"));
-            // To be away for a while is all that the visitor needs to know of it.
-            Err(Ending::plain(Code::ShuttingDown))
-        }
-        Some(_) => Ok(()),
-    }
 }
 
 /// A stream without a session. Dropped before there is one, as when the broker drains, it is reset with the reason.

@@ -84,6 +84,7 @@ fn is_reserved(name: &ChannelName) -> bool {
 mod tests {
     use callboard_protocol::limits;
 
+    use super::super::{KeyId, Rights};
     use super::*;
 
     const RESERVED_NAMES: [&str; 9] = [
@@ -115,7 +116,8 @@ mod tests {
     }
 
     fn someone() -> Identity {
-        Identity { strategy: "apikey", key: "reporter".into(), bridge: None }
+        let id = KeyId::parse("0123abcd").expect("an id");
+        Identity { strategy: "apikey", key: "reporter".into(), id, rights: Rights::default() }
     }
 
     #[test]

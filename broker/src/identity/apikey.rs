@@ -15,27 +15,26 @@ const ID_BYTES: usize = 4;
 const SECRET_BYTES: usize = 32;
 
 /// The part of a key that names it: eight hexadecimal digits.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct KeyId(String);
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId([u8; ID_BYTES]);
 
 impl KeyId {
     /// Parses an id as `token list` shows it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let digits = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        (text.len() == 2 * ID_BYTES && text.as_bytes().iter().all(digits)).then(|| Self(text.to_owned()))
+        Some(Self(HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()?))
     }
 }
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&HEXLOWER.encode(&self.0))
     }
 }
 
 impl fmt::Debug for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -57,7 +56,7 @@ impl ApiKey {
         let mut secret = [0; SECRET_BYTES];
         getrandom::fill(&mut id)?;
         getrandom::fill(&mut secret)?;
-        Ok(Self { id: KeyId(HEXLOWER.encode(&id)), secret })
+        Ok(Self { id: KeyId(id), secret })
     }
 
     /// Parses a key's text. `None` if it is not one; the reason would help only those who guess.

@@ -3,16 +3,20 @@
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::Credential;
 
-use super::{Identity, KeyStore, Refusal, keystore};
+use super::{Identity, KeyStore, Refusal, Standing, keystore};
 
-/// Tells who shows this credential.
+/// Tells who shows this credential, and notes it in `standing`.
 ///
 /// # Errors
 ///
 /// A refusal of class [`Class::NotAuthenticated`].
-pub fn authenticate(keys: &KeyStore, credential: Credential<'_>) -> Result<Identity, Refusal> {
+pub(crate) fn authenticate(
+    keys: &KeyStore,
+    credential: Credential<'_>,
+    standing: &Standing,
+) -> Result<Identity, Refusal> {
     match credential.strategy {
-        keystore::STRATEGY => keys.verify(credential.secret).ok_or_else(|| {
+        keystore::STRATEGY => keys.verify_for(credential.secret, standing).ok_or_else(|| {
             Refusal::new(
                 Class::NotAuthenticated,
                 "the API key is not known here: it is mistyped, revoked, or another broker's; \
@@ -35,7 +39,8 @@ mod tests {
         let home = tempfile::tempdir().expect("a directory");
         let keys = KeyStore::open(home.path()).expect("a store");
         let key = keys.create("reporter").expect("a key").reveal();
-        let identity = authenticate(&keys, Credential { strategy: "apikey", secret: &key }).expect("an identity");
+        let credential = Credential { strategy: "apikey", secret: &key };
+        let identity = authenticate(&keys, credential, &Standing::default()).expect("an identity");
         assert_eq!((identity.strategy, &*identity.key), ("apikey", "reporter"));
     }
 
@@ -44,7 +49,8 @@ mod tests {
         let home = tempfile::tempdir().expect("a directory");
         let keys = KeyStore::open(home.path()).expect("a store");
         for strategy in ["jwt", "", "APIKEY", "apikey"] {
-            let refusal = authenticate(&keys, Credential { strategy, secret: "hunter2" }).expect_err("a refusal");
+            let credential = Credential { strategy, secret: "hunter2" };
+            let refusal = authenticate(&keys, credential, &Standing::default()).expect_err("a refusal");
             assert_eq!(refusal.class, Class::NotAuthenticated);
             assert!(!refusal.sentence.contains("hunter2"));
             assert!(refusal.sentence.contains("apikey") || refusal.sentence.contains("token list"));

@@ -3,14 +3,14 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use callboard_protocol::limits;
 use parking_lot::Mutex;
-use tokio::time::Instant;
 
 use super::apikey::{ApiKey, KeyId};
 use super::keyfile::{self, StoredKey};
+use super::standing::{Roll, Standing};
 use super::who::{Identity, Rights};
 use crate::clock::Clock;
 use crate::data_dir::{self, Mode};
@@ -24,15 +24,12 @@ const FILE: &str = "keys.toml";
 /// The file that whoever changes the keys holds locked.
 const LOCK: &str = "keys.lock";
 
-/// For how long a look at the file holds for the rights of bridges: a thousand browsers that come back together through one
-/// ask for it a thousand times.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
 /// The API keys of one data directory.
 ///
 /// Every [`verify`](Self::verify) looks whether the file was replaced since it was read (one `stat`), so that a new key
-/// works, and a revoked one stops working, from the next authentication on. For what a bridge may, one look a second is
-/// enough. A file that turned unreadable or wrong leaves the keys as they were and is told in the log.
+/// works, and a revoked one stops working, from the next authentication on. A running broker looks by itself as well, to
+/// end what stands on a revoked one. A file that turned unreadable or wrong leaves the keys as they were and is told in
+/// the log.
 #[derive(Debug)]
 pub struct KeyStore {
     data_dir: PathBuf,
@@ -69,8 +66,10 @@ pub enum KeyError {
 struct Snapshot {
     stamp: Option<Stamp>,
     keys: Vec<StoredKey>,
-    /// When the file was last looked at for the rights of bridges.
-    looked: Option<Instant>,
+    /// Whether nobody has asked for [`news`](KeyStore::news) since it was read.
+    is_news: bool,
+    /// What keeps the file from being read now; told once.
+    trouble: Option<String>,
 }
 
 /// What tells one content of the file from another. Every change replaces the file, so the inode alone would nearly do.
@@ -96,27 +95,31 @@ impl KeyStore {
     /// Whom this key's text belongs to; `None` for a key that is not known, or is none.
     #[must_use]
     pub fn verify(&self, text: &str) -> Option<Identity> {
+        self.verify_for(text, &Standing::default())
+    }
+
+    /// The same for a session, whose peer stands on the key from then on. That is noted before the key can be revoked, so
+    /// that nobody who looks for those who stand on it overlooks one who is just coming.
+    pub(super) fn verify_for(&self, text: &str, standing: &Standing) -> Option<Identity> {
         let key = ApiKey::parse(text)?;
         let digest = key.digest();
         let mut snapshot = self.snapshot.lock();
         self.follow(&mut snapshot);
         let stored = snapshot.keys.iter().find(|stored| stored.id == *key.id())?;
-        stored.digest.matches(&digest).then(|| Identity {
-            strategy: STRATEGY,
-            key: stored.name.as_str().into(),
-            bridge: stored.rights.bridge.then(|| stored.id.clone()),
-        })
+        if !stored.digest.matches(&digest) {
+            return None;
+        }
+        let StoredKey { id, rights, .. } = *stored;
+        let identity = Identity { strategy: STRATEGY, key: stored.name.as_str().into(), id, rights };
+        standing.note(Some(&identity));
+        Some(identity)
     }
 
-    /// Whether the key of this id may open sessions for others, as the file said at most [`LOOK_EVERY`] before `now`.
-    #[must_use]
-    pub(crate) fn may_bridge(&self, id: &KeyId, now: Instant) -> bool {
+    /// Looks at the file. The keys, if they may be others than when this was last asked.
+    pub(crate) fn news(&self) -> Option<Roll> {
         let mut snapshot = self.snapshot.lock();
-        if snapshot.looked.is_none_or(|looked| now.saturating_duration_since(looked) >= LOOK_EVERY) {
-            self.follow(&mut snapshot);
-            snapshot.looked = Some(now);
-        }
-        snapshot.keys.iter().any(|stored| stored.id == *id && stored.rights.bridge)
+        self.follow(&mut snapshot);
+        std::mem::take(&mut snapshot.is_news).then(|| Roll::of(&snapshot.keys))
     }
 
     /// The keys, in the order in which they were made.
@@ -156,7 +159,7 @@ impl KeyStore {
                 break key;
             }
         };
-        let (id, digest) = (key.id().clone(), key.digest());
+        let (id, digest) = (*key.id(), key.digest());
         keys.push(StoredKey { id, name: name.to_owned(), created: created.to_string(), rights, digest });
         self.write(&keys)?;
         Ok(key)
@@ -178,23 +181,24 @@ impl KeyStore {
 
     /// Reads the file again if it is not the one that was read last.
     fn follow(&self, snapshot: &mut Snapshot) {
-        let stamp = match stamp(&self.file()) {
-            Ok(stamp) => stamp,
-            Err(error) => return tracing::error!("{}; the keys stay as they were", self.failed(error)),
-        };
-        if stamp == snapshot.stamp {
-            return;
-        }
-        match self.read() {
-            Ok(newer) => *snapshot = newer,
+        match self.newer(snapshot) {
+            Ok(None) => snapshot.trouble = None,
+            Ok(Some(newer)) => *snapshot = newer,
             Err(error) => {
-                tracing::error!("{error}; until then the keys stay as they were");
-                // The same wrong content is told once; what the system refused may go well the next time.
-                if matches!(error, KeyError::Malformed { .. }) {
-                    snapshot.stamp = stamp;
+                let trouble = Some(error.to_string());
+                // It may go well the next time, and is looked at every second.
+                if snapshot.trouble != trouble {
+                    tracing::error!("{error}; until then the keys stay as they were");
+                    snapshot.trouble = trouble;
                 }
             }
         }
+    }
+
+    /// What the file says now, unless it is the one that was read last.
+    fn newer(&self, snapshot: &Snapshot) -> Result<Option<Snapshot>, KeyError> {
+        let stamp = stamp(&self.file()).map_err(|error| self.failed(error))?;
+        if stamp == snapshot.stamp { Ok(None) } else { self.read().map(Some) }
     }
 
     fn read(&self) -> Result<Snapshot, KeyError> {
@@ -203,11 +207,13 @@ impl KeyStore {
         let stamp = stamp(&path).map_err(|error| self.failed(error))?;
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Snapshot::default()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Snapshot { is_news: true, ..Snapshot::default() });
+            }
             Err(error) => return Err(self.failed(error)),
         };
         let keys = keyfile::parse(&text).map_err(|sentence| KeyError::Malformed { path, sentence })?;
-        Ok(Snapshot { stamp, keys, looked: None })
+        Ok(Snapshot { stamp, keys, is_news: true, trouble: None })
     }
 
     fn write(&self, keys: &[StoredKey]) -> Result<(), KeyError> {
@@ -278,38 +284,32 @@ mod tests {
     }
 
     #[test]
-    fn a_right_ends_with_its_key() {
+    fn what_stood_on_a_key_does_not_outlast_it() {
         let home = tempfile::tempdir().expect("a directory");
         let (broker, command) = (open(&home), open(&home));
-        let plain = command.create("edge").expect("a key");
+        let plain = command.create("reporter").expect("a key");
         let bridge = command.create_with("edge", Rights { bridge: true }).expect("a key");
-        let known = |key: &ApiKey| broker.verify(&key.reveal()).expect("known");
-        assert_eq!((known(&plain).bridge, known(&bridge).bridge), (None, Some(bridge.id().clone())));
-        let now = Instant::now();
-        assert_eq!((broker.may_bridge(plain.id(), now), broker.may_bridge(bridge.id(), now)), (false, true));
-        command.revoke(bridge.id()).expect("revoked");
-        assert!(!broker.may_bridge(bridge.id(), now + LOOK_EVERY));
-    }
-
-    #[test]
-    fn rights_are_looked_at_once_a_second_and_credentials_every_time() {
-        let home = tempfile::tempdir().expect("a directory");
-        let (broker, command) = (open(&home), open(&home));
-        let bridge = command.create_with("edge", Rights { bridge: true }).expect("a key");
-        let now = Instant::now();
-        assert!(broker.may_bridge(bridge.id(), now));
-        command.revoke(bridge.id()).expect("revoked");
-        let within = now + LOOK_EVERY - Duration::from_millis(1);
-        assert!(broker.may_bridge(bridge.id(), within), "nobody has looked since");
-        assert_eq!(broker.verify(&bridge.reveal()), None);
-        assert!(!broker.may_bridge(bridge.id(), within), "what was seen for a credential holds for a right");
-        let other = command.create_with("edge", Rights { bridge: true }).expect("a key");
-        let now = within + LOOK_EVERY;
-        assert!(broker.may_bridge(other.id(), now));
-        command.revoke(other.id()).expect("revoked");
-        let mut looks = (1..10).map(|tenth| now + LOOK_EVERY * tenth / 10);
-        assert!(looks.all(|now| broker.may_bridge(other.id(), now)), "asking puts the next look off to no later time");
-        assert!(!broker.may_bridge(other.id(), now + LOOK_EVERY));
+        let stand = |key: &ApiKey| {
+            let standing = Standing::default();
+            let identity = broker.verify_for(&key.reveal(), &standing).expect("known");
+            (standing, identity)
+        };
+        let ((on_plain, reporter), (on_bridge, edge)) = (stand(&plain), stand(&bridge));
+        assert_eq!((reporter.rights.bridge, edge.rights.bridge), (false, true));
+        let nobodys = Standing::default();
+        assert_eq!(broker.verify_for("cb_nothing", &nobodys), None);
+        let borne = |roll: Roll| [&on_plain, &on_bridge, &nobodys].map(|standing| roll.bears(standing));
+        assert_eq!(broker.news().map(borne), Some([true; 3]), "nobody has asked before");
+        assert!(broker.news().is_none(), "nothing has changed since");
+        command.revoke(plain.id()).expect("revoked");
+        assert_eq!(broker.verify(&plain.reveal()), None, "what sees the change first does not hide it");
+        assert_eq!(broker.news().map(borne), Some([false, true, true]));
+        let without_rights = fs::read_to_string(broker.file()).expect("read").replace("rights = [\"bridge\"]\n", "");
+        fs::write(broker.file(), without_rights).expect("written");
+        assert_eq!(broker.news().map(borne), Some([false, false, true]), "the right was taken back alone");
+        on_plain.note(None);
+        fs::remove_file(broker.file()).expect("removed");
+        assert_eq!(broker.news().map(borne), Some([true, false, true]), "who has logged out stands on nothing");
     }
 
     #[test]
@@ -357,7 +357,7 @@ mod tests {
         let store = open(&home);
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..5).for_each(|_| drop(store.create("many").expect("a key"))));
+                scope.spawn(|| (0..5).for_each(|_| assert!(store.create("many").is_ok())));
             }
         });
         assert_eq!(store.list().expect("a list").len(), 20);

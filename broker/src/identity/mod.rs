@@ -6,14 +6,16 @@ mod credential;
 mod keyfile;
 mod keystore;
 mod refusal;
+mod standing;
 mod who;
 
 pub(crate) use access::Anonymous;
 pub use access::{may_publish, may_subscribe};
 pub use apikey::{ApiKey, KeyId};
-pub use credential::authenticate;
+pub(crate) use credential::authenticate;
 pub use keyfile::StoredKey;
 pub(crate) use keystore::STRATEGY as APIKEY;
 pub use keystore::{KeyError, KeyStore};
 pub use refusal::Refusal;
+pub(crate) use standing::{Roll, Standing};
 pub use who::{Identity, Rights};

@@ -13,13 +13,14 @@ pub struct Identity {
     pub strategy: &'static str,
     /// The peer's key under that strategy: an API key's name.
     pub key: Arc<str>,
-    /// The API key under which the peer may open sessions for others, if it has that right. It is the peer's alone: no
-    /// session that it opens has it.
-    pub bridge: Option<KeyId>,
+    /// The API key that the identity stands on: revoked, it ends every session of this identity.
+    pub id: KeyId,
+    /// What that key allows. It is the peer's alone: no session that it opens for others has any of it.
+    pub rights: Rights,
 }
 
 /// What an API key allows beside what every authenticated peer may do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Rights {
     /// To open sessions for others, as a bridge at the edge does for browsers, and to say from which address they come.
     pub bridge: bool,

@@ -49,6 +49,35 @@ async fn a_fixed_credential_that_is_refused_is_not_shown_again() {
     assert!(matches!(refused, Err(ConnectError::Refused(Reason::Ended { code: 4300, .. }))), "{refused:?}");
 }
 
+#[tokio::test]
+async fn a_session_whose_credential_is_revoked_ends_the_client_that_has_no_other() {
+    let broker = Broker::start();
+    let client = broker.builder().api_key("secret").connect_lazy().expect("the options hold");
+    let mut states = client.states();
+    let mut peer = broker.welcome().await;
+    assert!(patiently(states.online()).await.is_some());
+    peer.say_goodbye(Code::BadCredential.number(), None).await;
+    let closed = patiently(states.wait_for(|state| matches!(state, State::Closed { .. }))).await;
+    assert!(matches!(closed, Some(State::Closed { why: Reason::Ended { code: 4300, .. } })), "{closed:?}");
+}
+
+#[tokio::test]
+async fn a_provider_is_asked_for_another_credential_when_one_is_revoked() {
+    let broker = Broker::start();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let provide = move || {
+        let number = count.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(Ok(Credential::api_key(format!("key {number}"))))
+    };
+    let _client = broker.builder().token_provider(provide).connect_lazy().expect("the options hold");
+    for number in 0..5 {
+        let mut peer = broker.welcome().await;
+        assert_eq!(peer.hello().secret, Some(format!("key {number}")), "it is asked once for each attempt");
+        peer.say_goodbye(Code::BadCredential.number(), None).await;
+    }
+}
+
 #[test]
 fn a_secret_is_not_printed() {
     assert!(!format!("{:?}", Credential::api_key("hush")).contains("hush"));

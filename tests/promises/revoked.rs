@@ -1,0 +1,166 @@
+//! A key that is revoked ends every session that stands on it, at whichever door, and no other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use callboard::identity::{ApiKey, KeyId, KeyStore};
+use callboard_client::{Online, Reason, State, States};
+use callboard_protocol::close::Code;
+use callboard_protocol::frame::{Answer, Authenticate, ClientFrame, Credential, Logout};
+use callboard_tests::raw::{Bridge, Door};
+use callboard_tests::{Broker, Edge, Peer, Reader, soon};
+use tokio::sync::watch;
+
+const CHANNEL: &str = "news";
+
+/// Every way in: a door, and whether it is an edge's.
+const WAYS: [(Door, bool); 5] =
+    [(Door::Quic, false), (Door::Binary, false), (Door::Json, false), (Door::Binary, true), (Door::Json, true)];
+
+fn keys(broker: &Broker) -> KeyStore {
+    KeyStore::open(broker.data_dir()).expect("the keys are readable")
+}
+
+fn revoke(broker: &Broker, id: &KeyId) {
+    keys(broker).revoke(id).expect("the keys are writable").expect("the key was there");
+}
+
+fn credential(secret: &str) -> Credential<'_> {
+    Credential { strategy: "apikey", secret }
+}
+
+/// A peer that stands on a key, or on none.
+async fn peer(broker: &Broker, door: Door, key: Option<&ApiKey>) -> Peer {
+    let mut peer = broker.peer_at(door).await;
+    let secret = key.map(ApiKey::reveal);
+    peer.hello_as(secret.as_deref().map(credential)).await;
+    peer
+}
+
+async fn assert_sent_away(peer: &mut Peer) {
+    let (code, sentence) = peer.goodbye().await;
+    assert_eq!(code, Code::BadCredential.number());
+    assert!(sentence.contains("key was revoked") && sentence.contains("callboard token new"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_key_at_every_door_and_says_no_more() {
+    for (door, is_far) in WAYS {
+        let mut broker = Broker::start_for_browsers(|config| config.anonymous_publish = Some(false)).await;
+        if is_far {
+            broker = broker.behind_an_edge().await;
+        }
+        let (old, other) = (keys(&broker).create("leaver").unwrap(), keys(&broker).create("stayer").unwrap());
+        let mut leaver = peer(&broker, door, Some(&old)).await;
+        let mut stayer = peer(&broker, door, Some(&other)).await;
+        let mut listener = peer(&broker, door, None).await;
+        listener.subscribe(CHANNEL).await;
+        leaver.publish(CHANNEL, "before").await;
+        revoke(&broker, old.id());
+        assert_sent_away(&mut leaver).await;
+        leaver.cast(CHANNEL, "too late").await;
+        assert_eq!(leaver.sent_away().await.0, Code::BadCredential.number(), "{door:?}, far: {is_far}");
+        stayer.publish(CHANNEL, "of another key").await;
+        for expected in ["before", "of another key"] {
+            assert_eq!(listener.message().await.payload.as_str(), Some(expected), "{door:?}, far: {is_far}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_has_become_somebody_else_stays() {
+    let broker = Broker::start_for_browsers(|_| ()).await;
+    for door in Door::ALL {
+        let (old, new) = (keys(&broker).create("reporter").unwrap(), keys(&broker).create("reporter").unwrap());
+        let mut witness = peer(&broker, door, Some(&old)).await;
+        let mut renewed = peer(&broker, door, Some(&old)).await;
+        let (request, secret) = (renewed.next_request(), new.reveal());
+        renewed.send(&ClientFrame::Authenticate(Authenticate { request, credential: credential(&secret) })).await;
+        let mut left = peer(&broker, door, Some(&old)).await;
+        let logout = left.next_request();
+        left.send(&ClientFrame::Logout(Logout { request: logout })).await;
+        let mut refused = peer(&broker, door, Some(&old)).await;
+        let wrong = refused.next_request();
+        refused.send(&ClientFrame::Authenticate(Authenticate { request: wrong, credential: credential("cb_") })).await;
+        let identified = |answer: Answer<'_>| matches!(answer, Answer::Identity(_)).then_some(());
+        renewed.answer(request, identified).await.unwrap();
+        left.answer(logout, identified).await.unwrap();
+        refused.answer(wrong, identified).await.unwrap_err();
+
+        revoke(&broker, old.id());
+        assert_sent_away(&mut witness).await;
+        assert_sent_away(&mut refused).await;
+        renewed.publish(CHANNEL, "under another key").await;
+        left.publish(CHANNEL, "as anybody").await;
+    }
+}
+
+#[tokio::test]
+async fn a_bridge_ends_with_its_key_and_all_its_visitors_with_it() {
+    let broker = Broker::start().await;
+    let mut bridge = Bridge::of(&broker).await;
+    let mut visitors = [bridge.visitor().await, bridge.visitor().await];
+    let key = ApiKey::parse(&bridge.key).expect("a key");
+    revoke(&broker, key.id());
+    assert_sent_away(&mut bridge.own).await;
+    assert_eq!(bridge.own.sent_away().await.0, Code::BadCredential.number());
+    for visitor in &mut visitors {
+        assert!(visitor.next().await.is_err(), "its connection is gone");
+    }
+}
+
+#[tokio::test]
+async fn browsers_at_an_edge_whose_key_is_revoked_wait_for_another() {
+    let broker = Broker::start().await;
+    let edge = Edge::of(&broker).await;
+    for door in [Door::Binary, Door::Json] {
+        let mut browser = edge.visitor(door.dialect().expect("a browser's door")).await;
+        if door == Door::Json {
+            revoke(&broker, ApiKey::parse(&edge.key).expect("a key").id());
+            browser.suspended().await;
+        }
+    }
+}
+
+/// Waits until the client has a session.
+async fn online(states: &mut States) -> Arc<Online> {
+    let state = soon("a session", states.wait_for(|state| matches!(state, State::Online(_)))).await;
+    let Some(State::Online(online)) = state else { panic!("the client closed: {state:?}") };
+    online
+}
+
+#[tokio::test]
+async fn a_client_with_one_key_closes_and_one_that_can_ask_for_another_comes_back_with_that() {
+    let broker = Broker::start().await;
+    let (old, new) = (keys(&broker).create("old").unwrap(), keys(&broker).create("new").unwrap());
+    let fixed = broker.client_builder().api_key(old.reveal()).connect().await.expect("the broker is there");
+    let (hand, held) = watch::channel(old.reveal());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let provide = move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let secret = held.borrow().clone();
+        async move { Ok(callboard_client::Credential::api_key(secret)) }
+    };
+    let client = broker.client_builder().token_provider(provide).connect().await.expect("the broker is there");
+    let mut states = client.states();
+    let mut reader = Reader::live("the reader", &client, CHANNEL).await;
+    hand.send_replace(new.reveal());
+    revoke(&broker, old.id());
+
+    let closed = |state: &State| matches!(state, State::Closed { .. });
+    let end = soon("the end of a client with one key", fixed.states().wait_for(closed)).await;
+    let Some(State::Closed { why: Reason::Ended { code, sentence } }) = end else { panic!("{end:?}") };
+    assert_eq!(code, Code::BadCredential.number());
+    assert!(sentence.contains("key was revoked"), "{sentence}");
+
+    let again = async |states: &mut States| {
+        let online = online(states).await;
+        (online.identity.as_ref().map(|identity| identity.key.as_str()) == Some("new")).then_some(())
+    };
+    callboard_tests::eventually("the new key's session", async || again(&mut states).await).await;
+    soon("the acknowledgement", client.publish_acked(CHANNEL, "again")).await.expect("a message is published");
+    reader.read(1).await;
+    reader.seen.assert_whole(CHANNEL, ["again"]);
+    assert_eq!(asked.load(Ordering::SeqCst), 2, "the second key was good");
+}
