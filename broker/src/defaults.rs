@@ -24,7 +24,8 @@ pub const SUBSCRIPTIONS_MAX: usize = 10_000;
 /// Until the first frame of a session has come: a handshake over a bad mobile link takes a few seconds.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Silence after which QUIC gives a peer up; clients send a keep-alive at a third of it.
+/// Silence after which QUIC gives a peer up; halfway it is asked for a sign of life. Clients keep alive at a third of this, and
+/// are not asked.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a browser is asked for a sign of life: proxies between it and the broker forget what is silent for a minute,

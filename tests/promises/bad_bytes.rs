@@ -8,7 +8,7 @@ use callboard_protocol::codec::decode_client;
 use callboard_protocol::limits::SENTENCE_BYTES_MAX;
 use callboard_tests::raw::{Dialer, Ending};
 use callboard_tests::vectors::{Speaker, Wrong, dressed, golden, malformed};
-use callboard_tests::{Broker, Neighbour, Peer};
+use callboard_tests::{Broker, Neighbour, Peer, Proxy};
 use tokio::task::JoinSet;
 
 /// Dialogues that go on beside each other: enough that nobody waits for the other side's acknowledgements.
@@ -162,9 +162,9 @@ async fn half_a_frame_behind_hello_may_wait_as_long_as_its_peer_is_there() {
         config.idle_timeout = Duration::from_secs(1);
     })
     .await;
-    let there = Dialer::with(|options| options.keep_alive = Some(Duration::from_millis(200)));
-    let gone = Dialer::with(|options| options.keep_alive = None);
-    let (mut there, mut gone) = (half_a_frame(&there, &broker).await, half_a_frame(&gone, &broker).await);
+    let network = Proxy::before(broker.addr()).await;
+    let (mut there, mut gone) = (half_a_frame(broker.addr()).await, half_a_frame(network.addr()).await);
+    network.cut();
     assert!(matches!(gone.closed().await, Ending::Lost(_)), "nobody is there to be told anything");
     there.send_bytes(b"hi").await;
     let said = there.message().await;
@@ -173,8 +173,8 @@ async fn half_a_frame_behind_hello_may_wait_as_long_as_its_peer_is_there() {
 }
 
 /// Subscribes, and begins a publish that lacks its two bytes of payload.
-async fn half_a_frame(dialer: &Dialer, broker: &Broker) -> Peer {
-    let mut peer = dialer.connect(broker.addr()).await;
+async fn half_a_frame(broker: SocketAddr) -> Peer {
+    let mut peer = Dialer::new().connect(broker).await;
     peer.hello().await;
     peer.subscribe("c").await;
     peer.send_bytes(&[10, 7, 0, 0, 1, b'c', 0, 0, 2]).await;

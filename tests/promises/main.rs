@@ -3,6 +3,7 @@
 mod absurd_requests;
 mod all_at_once;
 mod asleep;
+mod at_rest;
 mod bad_bytes;
 mod bad_credentials;
 mod bad_network;

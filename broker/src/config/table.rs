@@ -68,7 +68,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     row!("payload_bytes_max", Bytes, payload_bytes_max, "The largest payload of a message"),
     row!("subscriptions_max", Count, subscriptions_max, "Subscriptions that a session may have at once"),
     row!("hello_timeout_ms", Millis, hello_timeout, "How long a peer may take to open its session"),
-    row!("idle_timeout_ms", Millis, idle_timeout, "Silence after which a peer is given up"),
+    row!(
+        "idle_timeout_ms",
+        Millis,
+        idle_timeout,
+        "Silence after which a peer is given up; halfway the broker asks whether it is there"
+    ),
     row!("channel_idle_ms", Millis, channel_idle, "How long a channel that nothing happens to stays awake"),
     row!(
         "channel_grace_ms",

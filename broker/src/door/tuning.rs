@@ -25,7 +25,10 @@ pub fn transport(idle_timeout: Duration) -> Result<TransportConfig, BindError> {
         .receive_window(VarInt::from_u32(RECEIVE_WINDOW))
         .send_window(SEND_WINDOW)
         .datagram_receive_buffer_size(None)
-        .max_idle_timeout(Some(idle));
+        .max_idle_timeout(Some(idle))
+        // A client keeps its connection alive by its own idle timeout, and does not know of a shorter one here. One that
+        // does so sooner is not asked.
+        .keep_alive_interval(Some(idle_timeout / 2));
     Ok(transport)
 }
 
