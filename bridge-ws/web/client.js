@@ -192,6 +192,7 @@ export class Client {
    */
   use(transforms) {
     this.#check();
+    checkOptions(transforms);
     return this.#toUndo(this.#connection.use(transforms));
   }
 

@@ -53,7 +53,7 @@ export class Driver {
   #openedAt = null;
   /** How often the broker promised a sign of life on this socket, if it did. @type {number | null} */
   #promised = null;
-  /** How the last session or attempt ended. @type {CallboardError | null} */
+  /** How the last session or attempt ended, until one is open. @type {CallboardError | null} */
   #why = null;
   #gaveUpAt = 0;
   /** The broker's word about the last credential, if it refused that one. @type {CallboardError | null} */
@@ -157,7 +157,7 @@ export class Driver {
     const attempt = { hasToken: false };
     this.#attempt = attempt;
     this.#deadline.start(this.#options.attemptTimeoutMs);
-    this.#tell(stateOf('connecting'));
+    this.#tell(stateOf('connecting', { reason: this.#why }));
     if (this.#attempt !== attempt) return;
     this.#credential().then(
       (credential) => this.#attempt === attempt && this.#greet(attempt, credential),
@@ -214,7 +214,7 @@ export class Driver {
     const limits = { payloadBytesMax: welcome.payload_bytes_max, subscriptionsMax: welcome.subscriptions_max };
     this.#deadline.stop();
     this.#openedAt = this.#clock.now();
-    this.#refused = null;
+    this.#refused = this.#why = null;
     this.#identity = identity;
     this.#promised = welcome.ping_interval;
     this.#liveness.begin(welcome.ping_interval);

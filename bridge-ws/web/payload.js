@@ -78,6 +78,8 @@ function kindOf(payload) {
 
 /** @param {unknown} payload */
 function stringify(payload) {
+  // JSON has `{}` for it.
+  if (payload instanceof Blob) throw badRequest('a file is read before it is published: `await blob.arrayBuffer()`');
   let json;
   try {
     json = JSON.stringify(payload);

@@ -188,9 +188,9 @@
  * @property {'idle' | 'connecting' | 'online' | 'waiting' | 'closed'} name Nothing needs a connection; an attempt is on
  *   its way; a session is open; there is none until `retryAt`, or until the bridge that this page is connected to finds
  *   its broker; there will be none, unless the page asks for one with `reconnect`.
- * @property {CallboardError | null} reason Why there is no session, while `waiting` or `closed`: of class `away` if a
- *   bridge keeps the connection until its broker is back. While `idle`, why what needed one was given up: none can be
- *   opened here, as on a server.
+ * @property {CallboardError | null} reason Why there is no session, while `waiting`, `closed` or `connecting` again: of
+ *   class `away` if a bridge keeps the connection until its broker is back. While `idle`, why what needed one was given
+ *   up: none can be opened here, as on a server. `null` is that all is well.
  * @property {number | null} retryAt When the next attempt begins, in milliseconds since 1970, while `waiting`; `null`
  *   if the page is hidden in the back-forward cache and the next attempt begins when it is shown, or if a bridge that
  *   waits for its broker does not say when it looks again.

@@ -47,7 +47,8 @@ export function hangCut(bus) {
     const enable = () => {
       button.disabled = false;
     };
-    prove(bus, notes()).catch(showRefusal).then(enable);
+    const before = bus.state.name === 'online' ? '' : 'It begins when the line is up.';
+    prove(bus, notes(before)).catch(showRefusal).then(enable);
   };
 }
 
@@ -58,10 +59,14 @@ function blank() {
   return list;
 }
 
-/** What shows the notes of one proof. */
-function notes() {
+/**
+ * What shows the notes of one proof.
+ * @param {string} before What it says until there is something to say.
+ */
+function notes(before) {
   const list = blank();
   const status = element('cut-status', HTMLElement);
+  show(status, before);
   const mark = (/** @type {number} */ note, /** @type {string} */ how) => list.children[note - 1]?.classList.add(how);
   /** @type {number[]} */
   const heard = [];

@@ -50,6 +50,11 @@ export function showRefusal(error) {
   show(refused, `The broker refused: ${error.message}`);
 }
 
+/** What was refused is not so any more. */
+export function hideRefusal() {
+  element('refused', HTMLElement).hidden = true;
+}
+
 /**
  * Resolves after a while.
  * @param {number} ms

@@ -13,15 +13,15 @@ const PATIENCE_MS = 3000;
 /**
  * @param {Client} bus
  * @param {string} job
- * @param {(news: any) => void} tell
+ * @param {{ tell: (news: any) => void, miss: (gap: { why: string }) => void }} sheet
  */
-function start(bus, job, tell) {
+function start(bus, job, { tell, miss }) {
   const answerTo = bus.oneOffChannel();
 
   const stop = bus.subscribe(answerTo, (news) => {
     tell(news); // { percent, doing }, or { refused }
     if (news.percent === 100 || news.refused) stop();
-  });
+  }, { onGap: miss });
 
   bus.publish('demo/jobs', { job, answerTo });
   return stop;
@@ -33,7 +33,7 @@ export function hangJobs(bus) {
   element('job-form', HTMLFormElement).onsubmit = (event) => {
     event.preventDefault();
     const line = row(bus, name.selectedOptions[0].label);
-    line.stop = start(bus, name.value, line.tell);
+    line.stop = start(bus, name.value, line);
   };
   showCode('job-code', start);
 }
@@ -57,7 +57,7 @@ function row(bus, title) {
   show(status, `${title}: asked for`);
   let { session } = bus.state;
   let patience = setTimeout(look, PATIENCE_MS);
-  const row = { tell, stop: () => {} };
+  const row = { tell, miss, stop: () => {} };
   ENDS.set(line, () => {
     clearTimeout(patience);
     row.stop();
@@ -76,6 +76,12 @@ function row(bus, title) {
     row.stop();
     doing.replaceChildren('nobody has taken it: the program comes with ', marked('code', 'callboard serve --demo'));
     show(status, `${title}: ${doing.textContent}`);
+  }
+
+  /** @param {{ why: string }} gap As after a restart of the broker, with which the program has begun anew. */
+  function miss({ why }) {
+    row.stop();
+    tell({ refused: `lost from sight (${why})` });
   }
 
   /** @param {{ percent?: number, doing?: string, refused?: string }} news */

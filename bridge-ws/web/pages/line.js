@@ -1,23 +1,24 @@
 // The sheet of how the line is doing: its state, its round trip, and when it comes back. It opens and closes nothing.
 
-import { element, pause, show, showCode, showRefusal } from './elements.js';
+import { element, hideRefusal, pause, show, showCode, showRefusal } from './elements.js';
 
 /** @import { Client, Position, State } from '/callboard/index.js' */
 
 /**
  * @param {Client} bus
- * @param {{ state: (state: State) => void, gap: () => void,
- *   echo: (ms: number, place: Position) => void }} sheet
+ * @param {{ retry: HTMLButtonElement, state: (state: State) => void, gap: () => void,
+ *   echo: (ms: number, place: Position) => void, refused: (error: any) => void }} sheet
  */
-async function watch(bus, { state, gap, echo }) {
+async function watch(bus, { retry, state, gap, echo, refused }) {
   bus.onState(state); // { name, reason, retryAt, session }
   bus.onGap(gap);
+  retry.onclick = () => bus.reconnect();
 
   const channel = bus.oneOffChannel();
   for (;;) {
     const sent = performance.now();
-    const place = await bus.publishAcked(channel, 'hello?');
-    echo(performance.now() - sent, place);
+    await bus.publishAcked(channel, 'hello?')
+      .then((place) => echo(performance.now() - sent, place), refused);
     await pause(2000);
   }
 }
@@ -26,7 +27,7 @@ async function watch(bus, { state, gap, echo }) {
 export function hangLine(bus) {
   const sheet = instruments();
   sheet.state(bus.state);
-  watch(bus, sheet).catch(showRefusal);
+  watch(bus, sheet);
   showCode('line-code', watch);
 }
 
@@ -37,6 +38,8 @@ function instruments() {
   let gaps = 0;
   let ticking = 0;
   return {
+    retry: element('line-retry', HTMLButtonElement),
+    refused: showRefusal,
     state: (/** @type {State} */ { name, reason, retryAt, session }) => {
       show(element('state', HTMLOutputElement), name === 'closed' ? `closed: ${reason?.sentence}` : name);
       element('lamp', HTMLElement).dataset.state = name;
@@ -44,9 +47,13 @@ function instruments() {
       if (name === 'online') {
         attempts = 0;
         show(value('session'), `${session?.connection}`);
+        hideRefusal();
       }
+      show(value('why'), reason?.sentence ?? '–');
       clearInterval(ticking);
-      const next = () => show(value('next'), retryAt === null ? '–' : `in ${inSeconds(retryAt - Date.now())}`);
+      // A bridge that looks for its broker says when it hopes to find it, and goes on to look.
+      const next = () => show(value('next'), retryAt === null ? '–' : retryAt < Date.now() ? 'any moment'
+        : `in ${inSeconds(retryAt - Date.now())}`);
       next();
       if (retryAt !== null) ticking = setInterval(next, 100);
     },

@@ -137,7 +137,7 @@ test('mistakes are told where they are made, and nothing is sent', async () => {
     ['a', 'x', { key: 'k'.repeat(256) }, 'bad-request'], ['a', 'x', { key: 7 }, 'bad-request'],
     ['a', 'x', { kind: 'binary' }, 'bad-request'], ['a', 7, { kind: 'text' }, 'bad-request'],
     ['a', 'x', { kind: 'xml' }, 'bad-request'], ['a', 'x', null, 'bad-request'],
-    ['a', 'x'.repeat(65537), {}, 'payload-too-large'],
+    ['a', 'x'.repeat(65537), {}, 'payload-too-large'], ['a', new Blob(['x']), {}, 'bad-request'],
   ];
   for (const [channel, payload, options, name] of mistakes) {
     assert.throws(() => client.publish(channel, payload, options), { name: 'CallboardError', class: name });

@@ -241,6 +241,24 @@ test('states are told in order, each a new object, with what the broker said', a
   assert.equal(client.state.name, 'connecting');
 });
 
+test('why there is no session is told until there is one', async () => {
+  const { client, broker, clock } = setUp();
+  const reasons = listener();
+  client.onState(({ name, reason }) => reasons(`${name} ${reason?.class}`));
+  client.subscribe('a', () => {});
+  await settled();
+  broker.socket.drop();
+  await clock.advance(client.state.retryAt - clock.time);
+  broker.socket.drop();
+  await comeBack({ client, broker, clock });
+  broker.socket.drop(4100);
+  await comeBack({ client, broker, clock });
+  assert.deepEqual(reasons.payloads, [
+    'connecting undefined', 'waiting unreachable', 'connecting unreachable', 'waiting unreachable', 'connecting unreachable',
+    'online undefined', 'waiting shutting-down', 'connecting shutting-down', 'online undefined',
+  ]);
+});
+
 test('what a watcher brings about is told behind what brought it about, to everybody', async () => {
   const { client, broker, clock } = setUp();
   const states = listener();

@@ -89,7 +89,9 @@ test('an outgoing transform that throws fails the publish where it is called', a
 
 test('what is no function is refused at once', async () => {
   const { client } = await setUpOnline();
-  assert.throws(() => client.use(/** @type {any} */ ({ incoming: 'x' })), { class: 'bad-request' });
+  for (const given of [undefined, { incoming: 'x' }]) {
+    assert.throws(() => client.use(/** @type {any} */ (given)), { class: 'bad-request' });
+  }
   assert.throws(() => client.use(/** @type {any} */ ({ outgoing: [() => {}, 7] })), { class: 'bad-request' });
 });
 

@@ -57,15 +57,31 @@ promise('chromium', 'the board outlives its broker, and says where something may
   const tab = await openBoard(browser, broker);
   await post(tab, 'Ada', 'before');
   await reads(tab, '#talk-log', /before/);
+  await tab.click('#job-form button');
+  await reads(tab, '#job-list', /%/);
   await broker.kill();
   await says(tab, 'waiting');
+  await reads(tab, '#line-why', /^(the connection was lost|no WebSocket was opened)/);
   await post(tab, 'Ada', 'while it was away');
+  await tab.click('#cut-now');
+  assert.equal(await reads(tab, '#cut-status', /./), 'It begins when the line is up.');
   await broker.start();
   await reads(tab, '#talk-log', /before.*new-epoch.*while it was away/);
   await reads(tab, '#line-gaps', /[1-9]/);
+  await reads(tab, '#job-list', /lost from sight \(new-epoch\)/);
+  assert.equal(await reads(tab, '#cut-status', /came/), '20 of 20 notes came, in order.');
   await tab.click('#job-form button');
   await reads(tab, '#job-list', /done/);
 }, DEMO);
+
+promise('chromium', 'whoever looks at the board may have it connect anew', async ({ broker, browser }) => {
+  const tab = await openBoard(browser, broker);
+  const session = await reads(tab, '#line-session', /^\d+$/);
+  await tab.click('#line-retry');
+  await tab.waitForFunction((before) => ![before, '–'].includes(document.querySelector('#line-session').textContent), {}, session);
+  await says(tab, 'online');
+  assert.equal(await reads(tab, '#line-why', /./), '–');
+});
 
 promise('chromium', 'the code that is shown is what runs', async ({ broker, browser }) => {
   const tab = await openBoard(browser, broker);
