@@ -16,6 +16,7 @@ use super::token::Token;
 const AFTER_HELP: &str = "\
 Examples:
   callboard                         run a broker here, with a page to see it
+  callboard --listen 127.0.0.1:5000 the same on another port; `serve --help` has more
   callboard sub demo/hello          print what is published to a channel
   callboard pub demo/hello \"hi\"     publish to it, from another terminal
 
@@ -28,7 +29,8 @@ Exit codes:
 
 /// A real-time message bus: run a broker, publish, subscribe.
 ///
-/// Without a command, a broker is run as by `callboard serve`, with the demo where only this machine can connect.
+/// Without a command, a broker is run as by `callboard serve`, whose options it takes, with the demo where only this machine
+/// can connect.
 #[derive(Debug, Parser)]
 #[command(name = "callboard", version, after_help = AFTER_HELP)]
 pub(super) struct Cli {

@@ -1,10 +1,12 @@
 //! From the command line to an exit code: parse, log, run one command, tell its error. The last place an error reaches.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Context;
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use super::args::{Cli, Command};
@@ -45,17 +47,26 @@ fn tell(error: &str) {
 
 /// The command line; without a command, the same one for `serve`, with the demo.
 fn parse() -> Cli {
-    let cli = Cli::parse();
-    if cli.command.is_some() {
-        return cli;
-    }
     let mut words = std::env::args_os();
     let program = words.next().unwrap_or_default();
-    let mut cli = Cli::parse_from([program, "serve".into()].into_iter().chain(words));
+    let words: Vec<OsString> = words.collect();
+    match Cli::try_parse_from(std::iter::once(&program).chain(&words)) {
+        Ok(cli) if cli.command.is_some() => return cli,
+        Ok(_) => {}
+        // An option of `serve`, as far as can be told where no command is named.
+        Err(error) if error.kind() == ErrorKind::UnknownArgument && !name_a_command(&words) => {}
+        Err(error) => error.exit(),
+    }
+    let mut cli = Cli::parse_from([program, "serve".into()].iter().chain(&words));
     if let Some(Command::Serve(serve)) = &mut cli.command {
         serve.is_unbidden = true;
     }
     cli
+}
+
+fn name_a_command(words: &[OsString]) -> bool {
+    let cli = Cli::command();
+    words.iter().filter_map(|word| word.to_str()).any(|word| word == "help" || cli.find_subcommand(word).is_some())
 }
 
 fn execute(cli: Cli) -> anyhow::Result<Exit> {

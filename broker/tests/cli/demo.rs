@@ -24,6 +24,30 @@ fn a_program_without_a_command_shows_a_demo_and_says_where() {
 }
 
 #[test]
+fn a_program_without_a_command_takes_the_options_of_serve() {
+    let home = tempfile::tempdir().expect("a directory");
+    let said =
+        summary(callboard(home.path()).args(["--log", "error", "--listen", "127.0.0.1:0", "--subscriptions-max=3"]));
+    assert!(said.contains("\n  demo ") && said.contains("Open http://localhost:"), "{said}");
+    let said = summary(callboard(home.path()).args(["--listen", "127.0.0.1:0", "--demo=false"]));
+    assert!(!said.contains("\n  demo "), "{said}");
+    let help = run(home.path(), &["--listen", "127.0.0.1:0", "--help"]);
+    assert!(text(&help.stdout).contains("--subscriptions-max"), "{}", text(&help.stdout));
+    for (words, wanted) in [
+        (["--lisen", "127.0.0.1:0"], "'--listen'"),
+        (["--listen", "localhost"], "listen"),
+        // Another command's option in the wrong place is no option of a broker.
+        (["--count=1", "sub"], "'sub --count' exists"),
+        (["--listen=127.0.0.1:0", "serve"], "'serve --listen' exists"),
+    ] {
+        let output = run(home.path(), &words);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {error}");
+        assert!(error.contains(wanted), "{words:?}: {error}");
+    }
+}
+
+#[test]
 fn serve_shows_one_if_it_is_asked_to() {
     let home = tempfile::tempdir().expect("a directory");
     let serve = ["serve", "--listen", "127.0.0.1:0"];
