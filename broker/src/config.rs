@@ -9,6 +9,7 @@ use callboard_protocol::{ChannelName, limits, version};
 use crate::{data_dir, defaults};
 
 mod bounds;
+mod bridge;
 mod check;
 mod datum;
 mod draft;

@@ -90,10 +90,11 @@ pub const SESSIONS_A_CONNECTION: usize = 1000;
 
 /// How many bytes of one such session are on their way in at once: a few hundred messages, which is what a page gets in
 /// a moment, and little enough that all may lie unread.
-pub(crate) const STREAM_WINDOW_BYTES: u32 = 64 << 10;
+pub const STREAM_WINDOW_BYTES: u32 = 64 << 10;
 
-/// How many bytes of all sessions of such a connection are on their way out at once.
-pub(crate) const SHARED_SEND_WINDOW_BYTES: u64 = 8 << 20;
+/// How many bytes of all sessions of such a connection are on their way out at once: as many as a broker takes of a bridge
+/// before it has read them.
+pub const SHARED_SEND_WINDOW_BYTES: u64 = 1 << 20;
 
 /// How long after `Welcome` a broker may take to let a connection have further streams: it says so at once, and a packet
 /// may be lost twice.

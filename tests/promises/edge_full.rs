@@ -1,6 +1,7 @@
 //! A broker that gives an edge few sessions a connection: the edge spreads its browsers, and none waits for a place unawares.
 
 use callboard_bridge_ws::Dialect;
+use callboard_bridge_ws::edge::{Limits, OUTBOX_BYTES_FREE};
 use callboard_protocol::close::Code;
 use callboard_tests::{Broker, Edge, Peer, eventually};
 
@@ -32,6 +33,24 @@ async fn more_browsers_than_its_connections_carry_get_further_connections() {
     }
     for browser in &mut browsers {
         is_served(browser).await;
+    }
+}
+
+#[tokio::test]
+async fn who_is_behind_while_there_is_no_memory_for_it_is_too_slow_and_nobody_else_is() {
+    let broker = Broker::start().await;
+    let limits = Limits { outbox_bytes: 0, ..Limits::default() };
+    let edge = Edge::within(&broker, limits).await;
+    let mut native = broker.peer().await;
+    native.hello().await;
+    for dialect in [Dialect::Binary, Dialect::Json] {
+        let (mut behind, mut other) = (edge.visitor(dialect).await, edge.visitor(dialect).await);
+        behind.subscribe("much").await;
+        native.publish("much", "little").await;
+        assert_eq!(behind.message().await.payload.as_str(), Some("little"));
+        native.publish("much", "x".repeat(OUTBOX_BYTES_FREE + 1)).await;
+        assert_eq!(behind.goodbye().await.0, Code::TooSlow.number());
+        is_served(&mut other).await;
     }
 }
 

@@ -31,6 +31,7 @@ mod hooks;
 mod limits;
 mod memory;
 mod memory_of_browsers;
+mod memory_of_edges;
 mod migration;
 mod order;
 mod reconnection;

@@ -107,9 +107,9 @@ fn deaf_name(number: usize) -> String {
 }
 
 /// The door, as those see it who read little.
-struct Visited {
-    addr: SocketAddr,
-    trusted: PathBuf,
+pub(crate) struct Visited {
+    pub(crate) addr: SocketAddr,
+    pub(crate) trusted: PathBuf,
 }
 
 impl Visited {
@@ -120,10 +120,15 @@ impl Visited {
         tls::over(stream, "localhost", &self.trusted).await.expect("a handshake")
     }
 
-    async fn open(&self, dialect: Dialect) -> Peer {
-        let mut peer = Peer::try_upgrade_over(self.dial().await, dialect, "").await.expect("an upgrade");
+    pub(crate) async fn open(&self, dialect: Dialect) -> Peer {
+        let mut peer = self.upgrade(dialect).await;
         peer.hello().await;
         peer
+    }
+
+    /// One that has said nothing.
+    pub(crate) async fn upgrade(&self, dialect: Dialect) -> Peer {
+        Peer::try_upgrade_over(self.dial().await, dialect, "").await.expect("an upgrade")
     }
 }
 
@@ -155,7 +160,7 @@ async fn rewind_and_stop_reading(door: &Visited) -> Vec<Peer> {
 }
 
 /// Who begins the longest message and ends it but for a byte.
-async fn begin_messages(door: &Visited) -> Vec<Peer> {
+pub(crate) async fn begin_messages(door: &Visited) -> Vec<Peer> {
     let mut peers = Vec::new();
     for number in 0..BEGINNERS {
         let mut peer = door.open(dialect(number)).await;
@@ -168,7 +173,7 @@ async fn begin_messages(door: &Visited) -> Vec<Peer> {
 }
 
 /// Requests whose header or body does not come whole, and some whose answers nobody reads.
-async fn begin_requests(door: &Visited, key: &str) -> Vec<impl Wire> {
+pub(crate) async fn begin_requests(door: &Visited, key: &str) -> Vec<impl Wire> {
     let post = format!(
         "POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\
          Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{}",

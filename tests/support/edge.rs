@@ -47,7 +47,11 @@ impl Edge {
 
     /// An edge of this broker that has reached it and lets so many browsers in.
     pub async fn for_browsers(broker: &Broker, connections: usize) -> Self {
-        let limits = edge::Limits { connections, ..edge::Limits::default() };
+        Self::within(broker, edge::Limits { connections, ..edge::Limits::default() }).await
+    }
+
+    /// An edge of this broker that has reached it and holds no more than this.
+    pub async fn within(broker: &Broker, limits: edge::Limits) -> Self {
         let edge = Self::open_with(broker.client_builder(), broker.data_dir(), limits, |_| ()).await;
         edge.reaches_its_broker().await;
         edge

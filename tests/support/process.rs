@@ -189,9 +189,7 @@ impl Process {
     /// The most memory that it has had at once, in bytes; `None` on systems that do not tell.
     #[must_use]
     pub fn memory_bytes_peak(&self) -> Option<usize> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
-        let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"))?;
-        Some(kibibytes.trim().parse::<usize>().ok()? << 10)
+        self.output.memory_bytes_peak()
     }
 
     /// How long it has kept a processor busy so far, in steps of a hundredth of a second; `None` on systems that do not tell.

@@ -18,13 +18,13 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::budget::{Budget, Share};
-use super::limits::{INBOX_BYTES_FREE, Limits};
+use super::limits::{INBOX_BYTES_FREE, Limits, OUTBOX_BYTES_FREE};
 use super::pool::Pool;
 use super::publishing;
 use super::session::Session;
 use super::state::{Patience, State};
 use super::tally::{Lack, Tally};
-use super::visit::Visit;
+use super::visit::{Shares, Visit};
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::places::{Place, Places};
@@ -38,7 +38,10 @@ const APIKEY: &str = "apikey";
 pub struct Afar {
     pool: Arc<Pool>,
     guests: Arc<Guests>,
-    budget: Arc<Budget>,
+    /// What browsers said and the broker has not taken.
+    inbox: Arc<Budget>,
+    /// What the broker said and browsers have not taken.
+    outbox: Arc<Budget>,
     seats: Arc<Semaphore>,
     places: Arc<Places>,
     tally: Arc<Tally>,
@@ -62,9 +65,10 @@ impl Afar {
         let rings = |wait: Duration| u32::try_from(wait.as_millis().div_ceil(interval)).unwrap_or(u32::MAX);
         let tally = Arc::<Tally>::default();
         Ok(Self {
-            pool: Pool::new(builder, limits.connections, Arc::clone(&tally))?,
+            pool: Pool::new(builder, limits.connections_with_broker(), Arc::clone(&tally))?,
             guests: Arc::default(),
-            budget: Budget::new(limits.inbox_bytes, INBOX_BYTES_FREE),
+            inbox: Budget::new(limits.inbox_bytes, INBOX_BYTES_FREE),
+            outbox: Budget::new(limits.outbox_bytes, OUTBOX_BYTES_FREE),
             seats: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
             places: Places::new(limits.connections_per_address),
             tally,
@@ -112,7 +116,12 @@ impl Afar {
 
     /// How much is held of what browsers said.
     pub(super) fn inbox_bytes(&self) -> u64 {
-        self.budget.held() as u64
+        self.inbox.held() as u64
+    }
+
+    /// How much is held of what the broker said.
+    pub(super) fn outbox_bytes(&self) -> u64 {
+        self.outbox.held() as u64
     }
 
     /// Says goodbye to the broker, behind everything that browsers said.
@@ -142,8 +151,8 @@ impl Upstream for Afar {
         tracing::debug!(%address, origin, "a browser came");
         let secret = credential.as_ref().map(|shown| shown.secret.expose());
         let introduction = introduction(address, origin.as_deref(), secret, is_private, self.ping_interval);
-        let share = Share::of(&self.budget);
-        let visit = Visit::new(State::new(self.patience), dialect, introduction, Arc::clone(&self.pool), share);
+        let shares = Shares { inward: Share::of(&self.inbox), outward: Share::of(&self.outbox) };
+        let visit = Visit::new(State::new(self.patience), dialect, introduction, Arc::clone(&self.pool), shares);
         Session::new(visit, Arc::clone(&self.guests), Arc::clone(&self.tally), ticket)
     }
 

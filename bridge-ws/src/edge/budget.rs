@@ -32,6 +32,12 @@ impl Budget {
 }
 
 impl Share {
+    /// Leaves nothing here; what it was is the caller's.
+    pub(super) fn take(&mut self) -> Self {
+        let rest = Self::of(&self.budget);
+        std::mem::replace(self, rest)
+    }
+
     /// A share of nothing yet.
     pub(super) fn of(budget: &Arc<Budget>) -> Self {
         Self { budget: Arc::clone(budget), bytes: 0 }
@@ -40,7 +46,11 @@ impl Share {
     /// Makes the share enough for `bytes`. Whether that is within the budget; a share can always be made smaller.
     pub(super) fn resize(&mut self, bytes: usize) -> bool {
         let (bytes, held) = (bytes.saturating_sub(self.budget.free), &self.budget.held);
-        if bytes <= self.bytes {
+        if bytes == self.bytes {
+            // As nearly always: nobody else is met.
+            return true;
+        }
+        if bytes < self.bytes {
             held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
             self.bytes = bytes;
             return true;
@@ -72,7 +82,9 @@ mod tests {
         assert!(one.resize(70) && two.resize(50));
         assert!(!one.resize(71) && !two.resize(51), "nothing is left");
         assert!(one.resize(69) && two.resize(51));
-        drop(two);
+        let elsewhere = two.take();
+        assert!(!one.resize(70), "it is held all the same");
+        drop((two, elsewhere));
         assert!(one.resize(110));
         assert!(!one.resize(111));
     }

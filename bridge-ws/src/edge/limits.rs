@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use callboard_client::defaults::SESSIONS_A_CONNECTION;
+
 /// The edge's own bounds. All others are the broker's, which counts by the address that the edge tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -11,18 +13,32 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Bytes of what browsers began and did not end, or said and the broker has not taken, beyond 16 KiB of each.
     pub inbox_bytes: usize,
+    /// Bytes of what the broker said and browsers have not taken, beyond 32 KiB of each. Past it a browser that is behind is
+    /// ended as too slow.
+    pub outbox_bytes: usize,
+}
+
+impl Limits {
+    /// How many connections there can be with the broker.
+    #[must_use]
+    pub fn connections_with_broker(&self) -> usize {
+        self.connections.div_ceil(SESSIONS_A_CONNECTION).max(LANES_AT_FIRST)
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 50_000, connections_per_address: 10_000, inbox_bytes: 128 << 20 }
+        Self { connections: 50_000, connections_per_address: 10_000, inbox_bytes: 128 << 20, outbox_bytes: 512 << 20 }
     }
 }
 
 // What follows is not for operators.
 
 /// Of [`Limits::inbox_bytes`] each browser has this much beside: what is read at once.
-pub(super) const INBOX_BYTES_FREE: usize = 16 << 10;
+pub const INBOX_BYTES_FREE: usize = 16 << 10;
+
+/// Of [`Limits::outbox_bytes`] the same: no reader keeps up at every moment.
+pub const OUTBOX_BYTES_FREE: usize = 32 << 10;
 
 /// Connections with the broker from the start: one core of the broker's encrypts one of them.
 pub(super) const LANES_AT_FIRST: usize = 2;

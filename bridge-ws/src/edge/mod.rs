@@ -15,7 +15,7 @@ mod tally;
 mod visit;
 
 pub use afar::{Afar, Ticket};
-pub use limits::Limits;
+pub use limits::{INBOX_BYTES_FREE, Limits, OUTBOX_BYTES_FREE};
 pub use session::{News, Session};
 pub use sight::{Browsers, Figures, Refused, Sight};
 pub use station::{Edge, OpenError};

@@ -112,12 +112,12 @@ struct Look {
 pub(super) type Turn = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Pool {
-    /// A pool of connections like `builder`'s, with room for so many sessions.
-    pub(super) fn new(builder: Builder, sessions: usize, tally: Arc<Tally>) -> Result<Arc<Self>, BuildError> {
+    /// A pool of connections like `builder`'s, at most so many.
+    pub(super) fn new(builder: Builder, lanes_max: usize, tally: Arc<Tally>) -> Result<Arc<Self>, BuildError> {
         let pool = Arc::new(Self {
             builder,
             lanes: Mutex::default(),
-            lanes_max: sessions.div_ceil(SESSIONS_A_CONNECTION).max(LANES_AT_FIRST),
+            lanes_max,
             is_up: watch::Sender::new(false),
             is_full: AtomicBool::new(false),
             freed: Arc::default(),

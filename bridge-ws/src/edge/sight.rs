@@ -35,6 +35,8 @@ pub struct Figures {
     pub http_published: u64,
     /// Memory of what browsers began and did not end, or said and the broker has not taken, beyond what each has free.
     pub inbox_bytes: u64,
+    /// The same of what the broker said and browsers have not taken.
+    pub outbox_bytes: u64,
     /// Bytes read from browsers.
     pub bytes_read: u64,
     /// Bytes written to browsers.
@@ -101,6 +103,7 @@ impl Sight {
             http_publishes: tally.http_publishes.value(),
             http_published: tally.http_published.value(),
             inbox_bytes: afar.inbox_bytes(),
+            outbox_bytes: afar.outbox_bytes(),
             bytes_read: tally.bytes_read.value(),
             bytes_written: tally.bytes_written.value(),
         }

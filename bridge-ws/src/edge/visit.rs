@@ -40,12 +40,22 @@ pub(super) struct Visit {
     /// Whole messages for the socket.
     out: VecDeque<Bytes>,
     ending: Option<Ending>,
-    /// What is held of what the browser says.
-    share: Share,
+    shares: Shares,
+    /// Bytes that the socket was given last, and may not have written.
+    given: usize,
     /// Bytes of a message that has not come whole.
     begun: usize,
     /// Woken when something happens that no stream tells of.
     waker: Option<Waker>,
+}
+
+/// What is held for a browser.
+#[derive(Debug)]
+pub(super) struct Shares {
+    /// Of what it says, and of what its handshake showed.
+    pub(super) inward: Share,
+    /// Of what it is told.
+    pub(super) outward: Share,
 }
 
 /// The stream to the broker.
@@ -62,7 +72,7 @@ impl std::fmt::Debug for Visit {
 }
 
 impl Visit {
-    pub(super) fn new(state: State, dialect: Dialect, introduction: Bytes, pool: Arc<Pool>, share: Share) -> Self {
+    pub(super) fn new(state: State, dialect: Dialect, introduction: Bytes, pool: Arc<Pool>, shares: Shares) -> Self {
         Self {
             state,
             dialect,
@@ -74,7 +84,8 @@ impl Visit {
             next: None,
             out: VecDeque::new(),
             ending: None,
-            share,
+            shares,
+            given: 0,
             begun: 0,
             waker: None,
         }
@@ -135,11 +146,27 @@ impl Visit {
     /// Holds what was said and not written, and so many bytes of a message that has not come whole.
     pub(super) fn hold(&mut self, begun: usize) -> Result<(), Ending> {
         self.begun = begun;
-        let held = self.begun + self.unwritten();
-        if self.share.resize(held) {
+        if self.hold_inward() {
             return Ok(());
         }
         Err(Ending::because(Code::Overloaded, "too much that browsers said waits here"))
+    }
+
+    fn hold_inward(&mut self) -> bool {
+        let held = self.introduction.len() + self.begun + self.unwritten();
+        self.shares.inward.resize(held)
+    }
+
+    /// Holds what waits for the socket. Who has too much of it while there is no room is too slow, as at the broker.
+    fn hold_outward(&mut self) {
+        let unread = match &self.line {
+            Line::None => 0,
+            Line::Open { session, .. } => session.unread(),
+        };
+        let held = self.given + self.next.as_ref().map_or(0, Bytes::len) + unread;
+        if !self.shares.outward.resize(held) {
+            self.end(Ending::plain(Code::TooSlow));
+        }
     }
 
     fn unwritten(&self) -> usize {
@@ -163,7 +190,7 @@ impl Visit {
             // That the connection is lost is found by whoever waits for news.
             Line::Open { session, .. } => drop(ready!(session.poll_write(cx))),
         }
-        let _ = self.share.resize(self.begun);
+        let _ = self.hold_inward();
         Poll::Ready(())
     }
 
@@ -188,6 +215,7 @@ impl Visit {
                 Line::Open { session, .. } if hungry => match ready!(session.poll_read(cx)) {
                     Ok(()) => {
                         self.look_ahead();
+                        self.hold_outward();
                         continue;
                     }
                     Err(end) => end,
@@ -221,7 +249,7 @@ impl Visit {
             Effect::Suspend(Away { nonce, retry_after }) => {
                 (self.line, self.next, self.turn) = (Line::None, None, None);
                 self.lack = Lack::Broker;
-                let _ = self.share.resize(self.begun);
+                let _ = self.hold_inward();
                 self.push(&ServerFrame::Suspended(Suspended { nonce, sentence: AWAY, retry_after }));
             }
             Effect::End(ending) => {
@@ -248,6 +276,7 @@ impl Visit {
     pub(super) fn fill(&mut self, pieces: &mut VecDeque<Bytes>) {
         let (mut batch, mut moved) = (BytesMut::new(), 0);
         pieces.extend(self.out.drain(..));
+        let before = pieces.len();
         while moved < FILL_BYTES {
             let Some(body) = self.next.take() else { break };
             match self.state.tell(&body) {
@@ -267,6 +296,9 @@ impl Visit {
         if !batch.is_empty() {
             pieces.push_back(batch.freeze());
         }
+        // All that it was given before is written by now.
+        self.given = pieces.iter().skip(before).map(Bytes::len).sum();
+        self.hold_outward();
         pieces.extend(self.out.drain(..));
         if self.out.capacity() > WAITING_MAX {
             self.out = VecDeque::new();
@@ -312,7 +344,9 @@ impl Visit {
     pub(super) fn end(&mut self, ending: Ending) {
         self.state.close();
         (self.next, self.turn) = (None, None);
-        if let Line::Open { session, .. } = std::mem::replace(&mut self.line, Line::None) {
+        if let Line::Open { mut session, .. } = std::mem::replace(&mut self.line, Line::None) {
+            // Until it is written it takes what it took.
+            session.keep(self.shares.inward.take());
             // PROTOCOL.md, "Recovery": channels wait for a browser that is gone without a goodbye. One that said it has
             // had it passed on.
             if ending.code == Code::Finished {
@@ -321,7 +355,7 @@ impl Visit {
                 session.leave(ending.code);
             }
         }
-        let _ = self.share.resize(0);
+        let _ = self.hold_inward();
         self.ending.get_or_insert(ending);
     }
 
@@ -351,8 +385,10 @@ mod tests {
     async fn what_a_browser_showed_is_not_shown_by_accident() {
         let pool = Pool::new(Client::builder("callboard://127.0.0.1:1").api_key("cb_a_b"), 1, Arc::default())
             .expect("a broker that may be there");
-        let (state, share) = (State::new(Patience { hello: 1, answer: 1 }), Share::of(&Budget::new(1, 1)));
-        let visit = Visit::new(state, Dialect::Binary, Bytes::from_static(b"a secret"), pool, share);
+        let share = || Share::of(&Budget::new(1, 1));
+        let (state, shares) =
+            (State::new(Patience { hello: 1, answer: 1 }), Shares { inward: share(), outward: share() });
+        let visit = Visit::new(state, Dialect::Binary, Bytes::from_static(b"a secret"), pool, shares);
         assert!(!format!("{visit:?}").contains("a secret"));
     }
 }

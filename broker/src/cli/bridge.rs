@@ -11,7 +11,7 @@ use anyhow::Context;
 use callboard::config::{Config, LogFormat};
 use callboard::tls;
 use callboard::{MetricsServer, StartError};
-use callboard_bridge_ws::edge::{Edge, Limits, OpenError};
+use callboard_bridge_ws::edge::{Edge, OpenError};
 use callboard_client::{Client, Reason};
 use callboard_protocol::close::{Code, Return};
 use callboard_protocol::version;
@@ -30,7 +30,7 @@ use crate::shutdown::Signals;
 const AFTER_HELP: &str = "\
 It opens the sessions of its browsers with the broker over a few QUIC connections, under a key that has the right to: `callboard token new NAME --bridge` makes one where the broker is. While the broker is away, browsers are told, and wait.
 
-Of a configuration file it reads what concerns a browser's door: ws_listen, metrics_listen, metrics_expose, [ws], [tls], [drain], and of [limits] connections, connections_per_address and inbox_bytes. All other limits are the broker's, which counts by the browsers' own addresses.
+Of a configuration file it reads what concerns a browser's door: ws_listen, metrics_listen, metrics_expose, [ws], [tls], [drain], and of [limits] connections, connections_per_address, inbox_bytes and outbox_bytes. All other limits are the broker's, which counts by the browsers' own addresses. `callboard check --bridge` says what memory they allow.
 
 Examples:
   export CALLBOARD_API_KEY=\"$(ssh broker callboard token new edge --bridge)\"
@@ -114,11 +114,7 @@ pub(super) async fn run(command: Bridge) -> anyhow::Result<Exit> {
 impl Bridge {
     /// What the flags, the variables and the configuration file say together of the browser's door.
     fn config(&self) -> anyhow::Result<Config> {
-        let mut config = self.settings.draft()?.config().clone();
-        // What a broker would open and allow, nobody does here.
-        config.listen = ([127, 0, 0, 1], config.listen.port()).into();
-        config.anonymous_publish = Some(false);
-        config.demo = None;
+        let config = self.settings.draft()?.config().clone().for_bridge();
         config.check().map_err(exit::usage)?;
         Ok(config)
     }
@@ -147,12 +143,7 @@ impl Bridge {
         let mut door =
             door.ok_or_else(|| exit::usage("ws_listen is false, and a bridge is nothing but a door for browsers"))?;
         door.resources = vec![Stage::empty().resource()];
-        let limits = Limits {
-            connections: config.limits.connections,
-            connections_per_address: config.limits.connections_per_address,
-            inbox_bytes: config.limits.inbox_bytes,
-        };
-        Edge::open(door, limits, broker).await.map_err(|error| match error {
+        Edge::open(door, config.bridge_limits(), broker).await.map_err(|error| match error {
             OpenError::Bind(error) => explain(error.into(), "bridge"),
             OpenError::Broker(error) => exit::usage(format!("--upstream: {error}")),
             error => error.into(),
@@ -177,7 +168,7 @@ fn refuse(why: &Reason, belief: &Belief) -> anyhow::Result<()> {
 
 async fn observe(config: &Config, edge: &Edge) -> anyhow::Result<Option<MetricsServer>> {
     let Some(listen) = config.metrics_listen else { return Ok(None) };
-    let server = MetricsServer::of_edge(listen, edge.sight()).await;
+    let server = MetricsServer::of_edge(listen, edge.sight(), config.bridge_memory_bound().bytes()).await;
     server.map(Some).map_err(|error| explain(error, "bridge"))
 }
 

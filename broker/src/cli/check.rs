@@ -11,15 +11,16 @@ use super::output::print;
 use super::settings::Settings;
 
 const AFTER_HELP: &str = "\
-It takes the same flags, variables and file as `callboard serve`, so put `check` in its place. Files that the configuration names are not opened.
+It takes the same flags, variables and file as `callboard serve`, so put `check` in its place; with --bridge it judges them as `callboard bridge` does. Files that the configuration names are not opened.
 
 Examples:
   callboard check --config callboard.toml
   callboard check --config callboard.toml --print
+  callboard check --config edge.toml --bridge
   callboard check --example > callboard.toml
 
 Exit codes:
-  0    a broker can start with this configuration
+  0    a broker, or a bridge, can start with this configuration
   1    failed
   2    the command line or the configuration is wrong";
 
@@ -34,6 +35,10 @@ pub(super) struct Check {
     /// Print an example of a configuration file: every setting with its default, commented out
     #[arg(long)]
     example: bool,
+
+    /// Check it for `callboard bridge`, of which only what concerns a browser's door counts
+    #[arg(long, conflicts_with = "example")]
+    bridge: bool,
 
     #[command(flatten)]
     settings: Settings,
@@ -52,8 +57,15 @@ pub(super) fn run(command: Check) -> anyhow::Result<Exit> {
         print(&draft.to_toml())?;
     }
     logging::filter(config.log.as_deref(), logging::SERVE)?;
-    config.check().map_err(exit::usage)?;
-    let memory = memory(&config.memory_bound());
+    let bound = if command.bridge {
+        let config = config.clone().for_bridge();
+        config.check().map_err(exit::usage)?;
+        config.bridge_memory_bound()
+    } else {
+        config.check().map_err(exit::usage)?;
+        config.memory_bound()
+    };
+    let memory = memory(&bound);
     if command.print {
         print(&format!("\n{}", commented(&memory)))?;
     } else {
@@ -127,12 +139,14 @@ mod tests {
 
     #[test]
     fn the_table_has_every_term_and_their_sum() {
-        let bound = config::Config::new("data").memory_bound();
-        let table = memory(&bound);
-        for term in &bound.terms {
-            assert!(table.contains(term.name), "{table}");
+        let config = config::Config::new("data");
+        for bound in [config.memory_bound(), config.bridge_memory_bound()] {
+            let table = memory(&bound);
+            for term in &bound.terms {
+                assert!(table.contains(term.name), "{table}");
+            }
+            assert!(table.contains(&readable(bound.bytes())), "{table}");
+            assert!(commented(&table).lines().all(|line| line.starts_with('#')));
         }
-        assert!(table.contains(&readable(bound.bytes())), "{table}");
-        assert!(commented(&table).lines().all(|line| line.starts_with('#')));
     }
 }

@@ -122,6 +122,7 @@ const OF_DOORS: &[&str] = &[
     "limits.connections",
     "limits.connections_per_address",
     "limits.inbox_bytes",
+    "limits.outbox_bytes",
 ];
 
 impl Args for DoorSettings {

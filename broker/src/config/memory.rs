@@ -9,7 +9,7 @@ use crate::defaults::{
 };
 
 /// The program, its threads' stacks and what they are just working on.
-const PROGRAM_BYTES: u64 = 32 << 20;
+pub(super) const PROGRAM_BYTES: u64 = 32 << 20;
 
 /// What an idle connection costs: TLS and QUIC state, its actor and its place in the registry.
 const CONNECTION_BYTES: u64 = 56 << 10;
@@ -19,7 +19,7 @@ const HANDSHAKE_BYTES: u64 = 96 << 10;
 
 /// What an HTTP connection costs whose request has as long a header as it may, inside TLS: hyper's buffers and state, and
 /// what TLS has read and not deciphered, and written and not sent. A browser's open session costs less than a QUIC one.
-const HTTP_CONNECTION_BYTES: u64 = 160 << 10;
+pub(super) const HTTP_CONNECTION_BYTES: u64 = 160 << 10;
 
 /// What a channel costs beside its history, awake: its slot, its state, its actor and an empty mailbox.
 const CHANNEL_BYTES: u64 = 8 << 10;
@@ -32,6 +32,10 @@ const GRANT_BYTES: u64 = 1024;
 
 /// What the allocator needs beside what it was asked for: an eighth, as free memory lies between what is in use.
 const SLACK: u64 = 8;
+
+/// What is true wherever QUIC is spoken.
+pub(super) const SHARED_BUFFERS: &str = "datagrams that arrived together share a buffer of up to 64 KiB: who leaves holes in \
+    a stream on purpose can keep more of them than the windows say, up to fifty times";
 
 /// The most memory that a configuration allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +68,14 @@ impl Term {
 }
 
 impl MemoryBound {
+    /// The bound of what is added up from these, and from what the allocator needs for them.
+    pub(super) fn of(mut terms: Vec<Term>, beside: &[&str]) -> Self {
+        let sum = terms.iter().map(Term::bytes).fold(0, u64::saturating_add);
+        terms.push(Term { name: "the allocator's slack", count: 1, each_bytes: sum / SLACK, settings: "" });
+        let kernels = "the socket's buffers, which are the kernel's";
+        Self { terms, beside: [kernels].iter().chain(beside).map(|sentence| (*sentence).to_owned()).collect() }
+    }
+
     /// The sum of all terms, in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -80,8 +92,8 @@ impl Config {
         let connections = size(limits.connections);
         let term = |name, count, each_bytes, settings| Term { name, count, each_bytes, settings };
         let send_small = SMALL_PIECES * SEND_WINDOW_SMALL;
-        // What came out of order is kept up to two and a half times, and one read more may wait to be decoded.
-        let receive = |window: u32| u64::from(window) / 2 * 7;
+        // One read more may wait to be decoded.
+        let receive = |window: u32| out_of_order(window) + u64::from(window);
         let small = send_small + receive(RECEIVE_WINDOW_SMALL);
         let large = SEND_WINDOW - SEND_WINDOW_SMALL + receive(RECEIVE_WINDOW - RECEIVE_WINDOW_SMALL);
         // Any connection may be a bridge's, that has larger windows and lends to its visitors.
@@ -112,19 +124,16 @@ impl Config {
             terms.push(term("HTTP connections", requests, HTTP_CONNECTION_BYTES, "ws.http_connections"));
             terms.push(term("publishes over HTTP", size(BODY_COPIES), size(self.ws.publish_bytes), "ws.publish_bytes"));
         }
-        let sum = terms.iter().map(Term::bytes).fold(0, u64::saturating_add);
-        terms.push(term("the allocator's slack", 1, sum / SLACK, ""));
-        let beside = vec![
-            "the socket's buffers, which are the kernel's".to_owned(),
-            "datagrams that arrived together share a buffer of up to 64 KiB: who leaves holes in a stream on purpose can \
-             keep more of them than the windows say, up to fifty times"
-                .to_owned(),
-        ];
-        MemoryBound { terms, beside }
+        MemoryBound::of(terms, &[SHARED_BUFFERS])
     }
 }
 
-fn size(value: usize) -> u64 {
+/// What QUIC keeps of what came and was not read: what is out of order is kept up to two and a half times.
+pub(super) fn out_of_order(window: u32) -> u64 {
+    u64::from(window) / 2 * 5
+}
+
+pub(super) fn size(value: usize) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)
 }
 

@@ -14,13 +14,15 @@ impl Subject for Scope {
         self.metrics.is_accepting()
     }
 
+    fn memory_bound_bytes(&self) -> u64 {
+        self.memory_bound_bytes
+    }
+
     fn panics(&self) -> u64 {
         self.metrics.panics.value()
     }
 
     fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "The most memory that the configuration allows";
-        gauge(encoder, "memory_bound", help, Some(&Unit::Bytes), self.memory_bound_bytes)?;
         connections(encoder, self)?;
         messages(encoder, self)?;
         latency(encoder, self)

@@ -8,17 +8,30 @@ use prometheus_client::registry::Unit;
 
 use super::exposition::{Subject, closes, counter, counters, gauge, gauges};
 
-impl Subject for Sight {
+/// A bridge.
+#[derive(Debug)]
+pub(super) struct Edge {
+    /// The bridge, as it is seen.
+    pub(super) sight: Sight,
+    /// The most memory that its configuration allows.
+    pub(super) memory_bound_bytes: u64,
+}
+
+impl Subject for Edge {
     fn is_accepting(&self) -> bool {
-        Self::is_accepting(self)
+        self.sight.is_accepting()
+    }
+
+    fn memory_bound_bytes(&self) -> u64 {
+        self.memory_bound_bytes
     }
 
     fn panics(&self) -> u64 {
-        Self::panics(self)
+        self.sight.panics()
     }
 
     fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let figures = self.figures();
+        let figures = self.sight.figures();
         browsers(encoder, &figures)?;
         upstream(encoder, &figures)?;
         let bytes = Some(&Unit::Bytes);
@@ -26,6 +39,8 @@ impl Subject for Sight {
         counter(encoder, "written", "Bytes written to browsers", bytes, figures.bytes_written)?;
         let help = "Memory of what browsers said and the broker has not taken, beyond 16 KiB of each";
         gauge(encoder, "inbox", help, bytes, figures.inbox_bytes)?;
+        let help = "Memory of what the broker said and browsers have not taken, beyond 32 KiB of each";
+        gauge(encoder, "outbox", help, bytes, figures.outbox_bytes)?;
         let help = "Messages that POST /v1/publish asked to publish";
         counter(encoder, "http_publishes", help, None, figures.http_publishes)?;
         counter(encoder, "http_published", "Those of them that were published", None, figures.http_published)

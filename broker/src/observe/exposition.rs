@@ -21,6 +21,9 @@ pub(crate) trait Subject: fmt::Debug + Send + Sync + 'static {
     /// Whether newcomers are let in.
     fn is_accepting(&self) -> bool;
 
+    /// The most memory that the configuration allows.
+    fn memory_bound_bytes(&self) -> u64;
+
     /// Actors that panicked.
     fn panics(&self) -> u64;
 
@@ -56,6 +59,8 @@ fn about(encoder: &mut DescriptorEncoder<'_>, subject: &dyn Subject) -> fmt::Res
     build.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
     let accepting = u64::from(subject.is_accepting());
     gauge(encoder, "accepting", "Whether newcomers are let in: 0 during a drain", None, accepting)?;
+    let bound = subject.memory_bound_bytes();
+    gauge(encoder, "memory_bound", "The most memory that the configuration allows", Some(&Unit::Bytes), bound)?;
     counter(encoder, "panics", "Actors that panicked; each one is a bug", None, subject.panics())
 }
 

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::edge::Edge;
 use super::exposition::{self, Subject};
 use crate::broker::StartError;
 
@@ -44,13 +45,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves what can be seen of a bridge at an edge.
+    /// Serves what can be seen of a bridge at an edge, which with its configuration may come to need so much memory.
     ///
     /// # Errors
     ///
     /// That it cannot listen there.
-    pub async fn of_edge(listen: SocketAddr, sight: Sight) -> Result<Self, StartError> {
-        Self::open(listen, Arc::new(sight)).await
+    pub async fn of_edge(listen: SocketAddr, sight: Sight, memory_bound_bytes: u64) -> Result<Self, StartError> {
+        Self::open(listen, Arc::new(Edge { sight, memory_bound_bytes })).await
     }
 
     /// Binds the listener and begins to serve.

@@ -1,5 +1,6 @@
 //! One visitor's session on a stream: whole bodies out and in, by poll and without a task. It judges none of them.
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -68,6 +69,8 @@ pub struct Session {
     broken: Option<u64>,
     leaving: Leaving,
     _place: Place,
+    /// What its owner took for it.
+    _kept: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Session {
@@ -85,6 +88,7 @@ impl Session {
             broken: None,
             leaving,
             _place: place,
+            _kept: None,
         }
     }
 
@@ -110,6 +114,17 @@ impl Session {
     #[must_use]
     pub fn unwritten(&self) -> usize {
         if self.is_unheard { 0 } else { self.writing.len() + self.gathering.len() }
+    }
+
+    /// How many bytes were read and not asked for.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.deframer.buffered_bytes()
+    }
+
+    /// Keeps `what` until the session is over, be it behind its last words: a share of the memory that these take, say.
+    pub fn keep(&mut self, what: impl Any + Send + Sync) {
+        self._kept = Some(Box::new(what));
     }
 
     /// Ready when everything that was said is with the transport.

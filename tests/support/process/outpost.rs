@@ -53,6 +53,12 @@ impl Outpost {
         self.output.printed()
     }
 
+    /// The most memory that it has had at once, in bytes; `None` on systems that do not tell.
+    #[must_use]
+    pub fn memory_bytes_peak(&self) -> Option<usize> {
+        self.output.memory_bytes_peak()
+    }
+
     /// Where it serves its metrics, if it was started with `--metrics`.
     ///
     /// # Panics

@@ -44,6 +44,13 @@ impl Output {
         self.pid
     }
 
+    /// The most memory that the child has had at once; `None` on systems that do not tell.
+    pub(super) fn memory_bytes_peak(&self) -> Option<usize> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid.as_raw_nonzero())).ok()?;
+        let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"))?;
+        Some(kibibytes.trim().parse::<usize>().ok()? << 10)
+    }
+
     pub(super) fn printed(&self) -> String {
         self.log.borrow().lines.iter().map(|line| format!("{line}\n")).collect()
     }
