@@ -1,4 +1,4 @@
-//! Whom `pub`, `sub` and `bridge` believe, and what to look at when the broker was not reached or not believed. It asks nobody.
+//! Whom `pub`, `sub`, `bridge` and `bench` believe, and what to look at when the broker was not reached or not believed. It asks nobody.
 
 use std::path::PathBuf;
 
@@ -26,6 +26,11 @@ pub(super) struct Trusting {
 }
 
 impl Trusting {
+    /// Whether it was said.
+    pub(super) fn is_chosen(&self) -> bool {
+        self.pin.is_some() || self.ca.is_some() || self.insecure
+    }
+
     /// Whom to believe at `url`, by what was asked and by what lies in the data directory.
     pub(super) fn belief(
         &self,
@@ -125,7 +130,7 @@ impl Belief {
 }
 
 /// Whether the address names this machine. An address that is none is judged by the client.
-pub(super) fn is_on_loopback(url: &str) -> bool {
+fn is_on_loopback(url: &str) -> bool {
     let rest = url
         .split_once("://")
         .map_or(url, |(scheme, rest)| if scheme.eq_ignore_ascii_case(version::URL_SCHEME) { rest } else { "" });

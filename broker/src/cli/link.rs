@@ -91,7 +91,7 @@ impl Link {
                 connecting.await
             }
         };
-        connected.map_err(|error| self.explain(error, &belief))
+        connected.map_err(|error| explain(error, &self.url, self.timeout, &belief))
     }
 
     fn builder(&self, belief: &Belief) -> anyhow::Result<Builder> {
@@ -108,23 +108,24 @@ impl Link {
     fn belief(&self) -> anyhow::Result<Belief> {
         self.trusting.belief(&self.url, || self.place.data_dir(None))
     }
+}
 
-    fn explain(&self, error: ConnectError, belief: &Belief) -> anyhow::Error {
-        match error {
-            ConnectError::Build(error) => exit::usage(error),
-            ConnectError::Untrusted { .. } => anyhow::anyhow!("{error}. {}", belief.if_untrusted()),
-            ConnectError::Timeout { last } => {
-                let why = match last {
-                    // The address is at its beginning.
-                    Some(Reason::Unreachable(why)) => why.to_string(),
-                    Some(why) => format!("{}: {why}", self.url),
-                    None => format!("{} did not answer in time", self.url),
-                };
-                let timeout = self.timeout.as_secs_f32();
-                Failed::Unreachable(format!("no session within {timeout} s: {why}. {}", belief.if_unreached())).into()
-            }
-            ConnectError::Refused(_) | _ => error.into(),
+/// What a person can do about a session that was not opened.
+pub(super) fn explain(error: ConnectError, url: &str, timeout: Duration, belief: &Belief) -> anyhow::Error {
+    match error {
+        ConnectError::Build(error) => exit::usage(error),
+        ConnectError::Untrusted { .. } => anyhow::anyhow!("{error}. {}", belief.if_untrusted()),
+        ConnectError::Timeout { last } => {
+            let why = match last {
+                // The address is at its beginning.
+                Some(Reason::Unreachable(why)) => why.to_string(),
+                Some(why) => format!("{url}: {why}"),
+                None => format!("{url} did not answer in time"),
+            };
+            let timeout = timeout.as_secs_f32();
+            Failed::Unreachable(format!("no session within {timeout} s: {why}. {}", belief.if_unreached())).into()
         }
+        ConnectError::Refused(_) | _ => error.into(),
     }
 }
 

@@ -30,6 +30,7 @@ Exit codes:
   0    measured, and every delivery came once and in order
   1    failed, or a delivery was lost, came twice or out of order
   2    the command line is wrong
+  3    the broker could not be reached in time
   130  interrupted (SIGINT); 143 after SIGTERM";
 
 /// What stands below the help of each case.
@@ -39,7 +40,7 @@ macro_rules! after_help {
             "Examples:\n  callboard bench ",
             $example,
             "\n\nExit codes:\n  0    measured, and every delivery came once and in order\n  1    failed, or a delivery was \
-             lost, came twice or out of order\n  2    the command line is wrong\n  130  interrupted (SIGINT); 143 after \
+             lost, came twice or out of order\n  2    the command line is wrong\n  3    the broker could not be reached in time\n  130  interrupted (SIGINT); 143 after \
              SIGTERM"
         )
     };

@@ -22,6 +22,9 @@ use super::line::{Inward, Outward};
 use crate::cli::exit::Failed;
 use crate::cli::secret::Secret;
 
+/// What the load calls itself.
+pub(super) const AGENT: &str = concat!("callboard-bench/", env!("CARGO_PKG_VERSION"));
+
 /// Connections that share one UDP socket: few enough that a burst to all of them fits its buffer.
 const CONNECTIONS_A_SOCKET: usize = 125;
 
@@ -100,10 +103,9 @@ impl Dialer {
         let mut session = Session { send, inward, last: RequestId::ZERO };
         let mut instance = [0; 16];
         getrandom::fill(&mut instance).map_err(|error| anyhow!("this system has no randomness: {error}"))?;
-        let agent = concat!("callboard-bench/", env!("CARGO_PKG_VERSION"));
         let key = self.peer.key.clone().map(Secret::reveal);
         let credential = key.as_deref().map(|secret| Credential { strategy: "apikey", secret });
-        session.say(&[ClientFrame::Hello(Hello { agent, instance, capabilities: 0, credential })]).await?;
+        session.say(&[ClientFrame::Hello(Hello { agent: AGENT, instance, capabilities: 0, credential })]).await?;
         let body = session.inward.body().await?;
         let frame = decode_server(&body)?;
         if matches!(frame, ServerFrame::Welcome(_)) { Ok(session) } else { Err(unexpected(&frame)) }
@@ -189,7 +191,8 @@ impl Session {
 
 /// Opens a WebSocket without TLS, as on loopback.
 async fn upgrade(address: SocketAddr, dialect: Dialect) -> anyhow::Result<(Outward, Inward)> {
-    let mut stream = TcpStream::connect(address).await?;
+    let mut stream =
+        TcpStream::connect(address).await.map_err(|error| Failed::Unreachable(format!("nobody listens: {error}")))?;
     stream.set_nodelay(true)?;
     let request = format!(
         "GET /v1/bus HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

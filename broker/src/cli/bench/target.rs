@@ -1,20 +1,24 @@
 //! Which broker is measured: one that is started for it, or one that runs already; and how that one is believed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::Context;
-use callboard::tls;
 use callboard_bridge_ws::Dialect;
-use callboard_client::{Fingerprint, Trust};
+use callboard_client::Client;
 use callboard_protocol::version;
 use clap::Args;
 
 use super::child::Child;
-use super::dialer::Peer;
-use crate::cli::belief::is_on_loopback;
-use crate::cli::exit;
+use super::dialer::{AGENT, Peer};
+use crate::cli::belief::{Belief, Trusting};
+use crate::cli::exit::{self, Failed};
+use crate::cli::key::Key;
+use crate::cli::link::explain;
 use crate::cli::place::Place;
 use crate::cli::secret::Secret;
+
+/// How long a broker may take to be reached, as for other commands.
+const REACHED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where the broker is.
 #[derive(Debug, Args)]
@@ -36,31 +40,11 @@ pub(super) struct Target {
     #[arg(long, value_name = "PID", requires = "url", help_heading = "Broker")]
     pid: Option<u32>,
 
-    /// An API key. Others on this machine can read command lines: better set the variable, or use --api-key-file
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "CALLBOARD_API_KEY",
-        hide_env_values = true,
-        help_heading = "Identity at --url"
-    )]
-    api_key: Option<Secret>,
+    #[command(flatten)]
+    key: Key,
 
-    /// A file with an API key in it; it wins over --api-key and the variable
-    #[arg(long, value_name = "FILE", help_heading = "Identity at --url")]
-    api_key_file: Option<PathBuf>,
-
-    /// Believe the broker whose certificate has this fingerprint, which `callboard serve` prints
-    #[arg(long, value_name = "FINGERPRINT", group = "trust", requires = "url", help_heading = "Trust at --url")]
-    pin: Option<Fingerprint>,
-
-    /// Believe a broker whose certificate is signed by one in this file, instead of those that this system trusts
-    #[arg(long, value_name = "PEM", group = "trust", requires = "url", help_heading = "Trust at --url")]
-    ca: Option<PathBuf>,
-
-    /// Encrypts, but talks to whoever answers
-    #[arg(long, group = "trust", requires = "url", help_heading = "Trust at --url")]
-    insecure: bool,
+    #[command(flatten)]
+    trusting: Trusting,
 
     #[command(flatten)]
     place: Place,
@@ -85,12 +69,23 @@ impl From<Child> for Server {
 impl Target {
     /// The broker, started now unless it runs already.
     pub(super) async fn open(&self, dialect: Option<Dialect>) -> anyhow::Result<Server> {
-        let Some(url) = &self.url else { return Ok(Child::broker(self.config.as_deref(), dialect).await?.into()) };
+        let Some(url) = &self.url else {
+            if self.trusting.is_chosen() {
+                return Err(exit::usage("--pin, --ca and --insecure say whom to believe at --url, and none is given"));
+            }
+            return Ok(Child::broker(self.config.as_deref(), dialect).await?.into());
+        };
         let scheme = if dialect.is_some() { "ws" } else { version::URL_SCHEME };
         let (host, port) = parse(url, scheme).map_err(exit::usage)?;
-        let found = tokio::net::lookup_host((host.as_str(), port)).await.with_context(|| url.clone())?.next();
-        let address = found.with_context(|| format!("{url}: the name has no address"))?;
-        let peer = Peer { address, dialect, host, trust: self.trust(url)?, key: self.key()? };
+        let unreachable = |why: String| Failed::Unreachable(format!("{url}: {why}"));
+        let found = tokio::net::lookup_host((host.as_str(), port)).await;
+        let found = found.map_err(|error| unreachable(error.to_string()))?.next();
+        let address = found.ok_or_else(|| unreachable("the name has no address".to_owned()))?;
+        let (belief, key) = (self.trusting.belief(url, || self.place.data_dir(None))?, self.key.read()?);
+        if dialect.is_none() {
+            self.reach(url, &belief, key.clone()).await?;
+        }
+        let peer = Peer { address, dialect, host, trust: belief.trust(), key };
         Ok(Server { peer, pid: self.pid, _child: None })
     }
 
@@ -99,30 +94,18 @@ impl Target {
         self.url.is_none() || self.pid.is_some()
     }
 
-    fn trust(&self, url: &str) -> anyhow::Result<Trust> {
-        if let Some(pin) = self.pin {
-            return Ok(Trust::pinned(pin));
-        }
-        if let Some(path) = &self.ca {
-            return Ok(Trust::pem_file(path));
-        }
-        if self.insecure {
-            return Ok(Trust::insecure());
-        }
-        // The development certificate of this machine says nothing about brokers on others.
-        let development = match self.place.data_dir(None) {
-            Ok(data_dir) if is_on_loopback(url) => tls::development_fingerprint(&data_dir)?,
-            Ok(_) | Err(_) => None,
+    /// Opens a session with the client that everybody has: who is not there, not believed or does not know the key is told of
+    /// in the words of other commands, before anything is measured.
+    async fn reach(&self, url: &str, belief: &Belief, key: Option<Secret>) -> anyhow::Result<()> {
+        let builder = Client::builder(url).trust(belief.trust()).connect_timeout(REACHED_WITHIN).agent(AGENT);
+        let builder = match key {
+            Some(key) => builder.api_key(key.reveal()),
+            None => builder,
         };
-        Ok(development.map_or_else(Trust::platform, Trust::pinned))
-    }
-
-    /// The API key; an empty variable is none.
-    fn key(&self) -> anyhow::Result<Option<Secret>> {
-        let Some(path) = &self.api_key_file else { return Ok(self.api_key.as_ref().and_then(Secret::trimmed)) };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| exit::usage(format!("the API key in {} cannot be read: {error}", path.display())))?;
-        Ok(Secret::from(text.as_str()).trimmed())
+        let client = builder.connect().await.map_err(|error| explain(error, url, REACHED_WITHIN, belief))?;
+        // It has nothing to wait for but the broker's knowing that it is gone.
+        let _ = client.close().await;
+        Ok(())
     }
 }
 
