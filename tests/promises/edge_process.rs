@@ -63,18 +63,25 @@ async fn no_secret_comes_into_its_log() {
 
 #[tokio::test]
 async fn an_outage_is_told_once_and_so_is_its_end() {
-    let broker = Process::start().await;
+    let mut broker = Process::start_with(&["--metrics", "127.0.0.1:0"]).await;
     let bridge = Outpost::before(broker.addr(), broker.data_dir(), &[]).await;
-    let told = |what: &str| bridge.printed().matches(what).count();
-    eventually("the broker", async || (told("the broker is there") == 1).then_some(())).await;
-    let ended = broker.terminate().await;
-    eventually("the outage", async || (told("the broker is away") == 1).then_some(())).await;
-    let broker = ended.restart().await;
-    eventually("its end", async || (told("the broker is there") == 2).then_some(())).await;
+    for outage in 1..=3 {
+        // Each of its two connections could tell of it.
+        eventually("both connections", async || {
+            let metrics = broker.metrics().await.expect("it tells them");
+            (metrics.value("callboard_bridges") == 2).then_some(())
+        })
+        .await;
+        let ended = broker.terminate().await;
+        let told = || bridge.printed().matches("the broker is away").count();
+        eventually("the outage", async || (told() >= outage).then_some(())).await;
+        broker = ended.restart().await;
+    }
     let mut browser = Peer::upgrade(bridge.addr(), Dialect::Binary).await;
-    browser.hello().await;
-    assert_eq!(told("the broker is away"), 1);
-    drop(broker);
+    browser.comes_in().await;
+    let printed = bridge.terminate().await.printed;
+    let told = |what: &str| printed.matches(what).count();
+    assert_eq!((told("the broker is there"), told("the broker is away")), (4, 3), "{printed}");
 }
 
 #[tokio::test]
