@@ -58,7 +58,7 @@ async fn who_is_behind_while_there_is_no_memory_for_it_is_too_slow_and_nobody_el
 async fn who_finds_no_place_on_any_connection_is_told_to_wait_and_served_when_one_is_free() {
     let broker = two_a_connection().await;
     // Two connections, which carry so many browsers with a broker as it comes.
-    let edge = Edge::for_browsers(&broker, 2000).await;
+    let edge = Edge::for_browsers(&broker, 1750).await;
     for dialect in [Dialect::Binary, Dialect::Json] {
         let mut inside = Vec::new();
         for _ in 0..4 {

@@ -95,7 +95,7 @@ async fn an_outage_and_those_who_wait_for_its_end_are_counted() {
 async fn who_waits_for_a_place_at_the_broker_is_counted_apart() {
     let broker = Broker::start_with(|config| config.limits.bridge_sessions = 1).await;
     // Two connections at most, with a session each.
-    let arguments = [METRICS[0], METRICS[1], "--limits-connections", "2000"];
+    let arguments = [METRICS[0], METRICS[1], "--limits-connections", "1750"];
     let bridge = Outpost::before(broker.addr(), broker.data_dir(), &arguments).await;
     tells(&bridge, "callboard_upstream_connections{state=\"up\"}", 2).await;
     let mut inside = Vec::new();

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::mem::{Discriminant, discriminant};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -12,12 +12,14 @@ use callboard_client::defaults::SESSIONS_A_CONNECTION;
 use callboard_client::raw::{Opening, Session, Trunk};
 use callboard_client::{BuildError, Builder, Reason, State, States};
 use callboard_protocol::close::Code;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
-use super::limits::{DIAL_PAUSE, FULL_PAUSE, LANES_AT_FIRST, RESUMED_PER_SECOND};
+use super::limits::{DIAL_PAUSE, LANES_AT_FIRST, RESUMED_PER_SECOND};
 use super::tally::{Lack, Tally};
 
 /// All connections with one broker.
@@ -28,10 +30,10 @@ pub(super) struct Pool {
     lanes_max: usize,
     /// Whether one of them is up.
     is_up: watch::Sender<bool>,
-    /// Whether the last browser found no place on any of them.
-    is_full: AtomicBool,
-    /// Tells one who waits of each place that is given back.
-    freed: Arc<Notify>,
+    /// Held by the one who waits for a place on them, with the others behind it in their order.
+    queue: tokio::sync::Mutex<()>,
+    /// Tells that one that a connection came or went.
+    changed: Notify,
     /// When a further connection may be tried again.
     dial_after: Mutex<Instant>,
     told: Mutex<Told>,
@@ -51,15 +53,18 @@ struct Lane {
 
 /// A session's place on a connection; given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
-    lane: Arc<Lane>,
-    freed: Arc<Notify>,
+pub(super) struct Seat(Arc<Lane>);
+
+impl Seat {
+    fn on(lane: Arc<Lane>) -> Self {
+        lane.sessions.fetch_add(1, Ordering::Relaxed);
+        Self(lane)
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.lane.sessions.fetch_sub(1, Ordering::Relaxed);
-        self.freed.notify_one();
+        self.0.sessions.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -108,8 +113,8 @@ struct Look {
     is_outage: bool,
 }
 
-/// A wait for the broker.
-pub(super) type Turn = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// A wait for the broker, which ends with a session there.
+pub(super) type Turn = Pin<Box<dyn Future<Output = (Seat, Session)> + Send>>;
 
 impl Pool {
     /// A pool of connections like `builder`'s, at most so many.
@@ -119,8 +124,8 @@ impl Pool {
             lanes: Mutex::default(),
             lanes_max,
             is_up: watch::Sender::new(false),
-            is_full: AtomicBool::new(false),
-            freed: Arc::default(),
+            queue: tokio::sync::Mutex::default(),
+            changed: Notify::new(),
             dial_after: Mutex::new(Instant::now()),
             told: Mutex::default(),
             tally,
@@ -168,14 +173,13 @@ impl Pool {
         let are_all_up = up.len() == lanes.len();
         let mut lack = Lack::Broker;
         let opened = up.into_iter().find_map(|lane| match lane.open() {
-            Ok(session) => Some((Seat { lane, freed: Arc::clone(&self.freed) }, session)),
+            Ok(session) => Some((Seat::on(lane), session)),
             Err(Lack::Place) => {
                 lack = Lack::Place;
                 None
             }
             Err(Lack::Broker | Lack::Connections | Lack::Address) => None,
         });
-        self.is_full.store(opened.is_none() && lack == Lack::Place, Ordering::Relaxed);
         // Before the last place is taken, so that nobody waits for a handshake.
         let sessions: usize = lanes.iter().map(taken).sum();
         let is_crowded = sessions > lanes.len() * SESSIONS_A_CONNECTION * 3 / 4;
@@ -198,29 +202,61 @@ impl Pool {
             .ok()
     }
 
-    /// Ready when there is a broker with a place, as far as that is known, and it is this browser's turn to come back to
-    /// it.
+    /// Ready when there is a broker with a place and it is this browser's turn to come back to it: it has the place then.
     pub(super) fn turn(self: &Arc<Self>) -> Turn {
-        let (pool, mut is_up) = (Arc::downgrade(self), self.is_up.subscribe());
-        let freed = Arc::clone(&self.freed);
+        let pool = Arc::clone(self);
         Box::pin(async move {
+            let mut is_up = pool.is_up.subscribe();
             loop {
-                if is_up.wait_for(|is_up| *is_up).await.is_err() {
-                    return std::future::pending().await;
-                }
-                if pool.upgrade().is_some_and(|pool| pool.is_full.load(Ordering::Relaxed)) {
-                    // A place that was given back may be taken by somebody who never uses it, so this has an end.
-                    let _ = timeout(FULL_PAUSE, freed.notified()).await;
-                }
-                let Some(turn) = pool.upgrade().map(|pool| pool.take_turn()) else {
-                    return std::future::pending().await;
-                };
-                sleep_until(turn).await;
-                if *is_up.borrow() {
-                    return;
+                // The pool has the sender, so there is no error.
+                let _ = is_up.wait_for(|is_up| *is_up).await;
+                sleep_until(pool.take_turn()).await;
+                if let Some(opened) = pool.open_in_turn().await {
+                    return opened;
                 }
             }
         })
+    }
+
+    /// Opens a session, when there is a place for one; `None` if there is no broker.
+    async fn open_in_turn(self: &Arc<Self>) -> Option<(Seat, Session)> {
+        if let Ok(opened) = self.open() {
+            return Some(opened);
+        }
+        let _first = self.queue.lock().await;
+        while self.is_up() {
+            let changed = self.changed.notified();
+            // It may dial a further connection.
+            if let Ok(opened) = self.open() {
+                return Some(opened);
+            }
+            let dial_after = *self.dial_after.lock();
+            tokio::select! {
+                Some(opened) = self.open_first() => {
+                    // Many places may come at once.
+                    sleep_until(self.take_turn()).await;
+                    return Some(opened);
+                }
+                () = changed => {}
+                () = sleep_until(dial_after), if Instant::now() < dial_after => {}
+            }
+        }
+        None
+    }
+
+    /// Opens a session on whichever connection has a place first; `None` if all of them are lost.
+    async fn open_first(&self) -> Option<(Seat, Session)> {
+        let lanes = self.lanes.lock().clone();
+        let openings = lanes.into_iter().filter_map(|lane| Some((lane.trunk.open()?, lane)));
+        let mut openings: FuturesUnordered<_> = openings
+            .map(|(opening, lane)| async move { opening.await.ok().map(|session| (Seat::on(lane), session)) })
+            .collect();
+        while let Some(opened) = openings.next().await {
+            if opened.is_some() {
+                return opened;
+            }
+        }
+        None
     }
 
     fn take_turn(&self) -> Instant {
@@ -281,11 +317,9 @@ impl Pool {
         if is_outage && !matches!(state, State::Closed { .. }) {
             self.tally.outages.add(1);
         }
+        self.changed.notify_waiters();
         match state {
             State::Online(online) => {
-                // With all its places.
-                self.is_full.store(false, Ordering::Relaxed);
-                self.freed.notify_waiters();
                 if self.told.lock().change(Told::Up) {
                     let (ip, port) = (online.broker.ip().to_canonical(), online.broker.port());
                     tracing::info!(broker = %SocketAddr::new(ip, port), "the broker is there");
@@ -304,12 +338,9 @@ impl Lane {
         matches!(self.trunk.state(), State::Online(_))
     }
 
-    /// Opens a session here. The broker may give a connection fewer streams than others, and nobody waits on one for a
-    /// place.
+    /// Opens a session here, if there is a place for it now.
     fn open(&self) -> Result<Session, Lack> {
-        let session = self.trunk.open().and_then(Opening::now).ok_or(Lack::Place)?.map_err(|_| Lack::Broker)?;
-        self.sessions.fetch_add(1, Ordering::Relaxed);
-        Ok(session)
+        self.trunk.open().and_then(Opening::now).ok_or(Lack::Place)?.map_err(|_| Lack::Broker)
     }
 }
 

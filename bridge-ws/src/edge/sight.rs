@@ -54,7 +54,7 @@ pub struct Browsers {
     pub open: u64,
     /// Wait for a broker that is away.
     pub suspended: u64,
-    /// Wait for a place at the broker.
+    /// Wait for their turn and a place at the broker.
     pub waiting: u64,
     /// Are on their way out.
     pub leaving: u64,
@@ -115,13 +115,13 @@ impl Browsers {
         let mut browsers = Self::default();
         for visit in afar.visits() {
             let visit = visit.lock();
-            let place = match (visit.state().phase(), visit.lack()) {
-                (Phase::New { .. }, _) => &mut browsers.new,
-                (Phase::Opening, _) => &mut browsers.opening,
-                (Phase::Open, _) => &mut browsers.open,
-                (Phase::Suspended { .. }, Lack::Place) if is_up => &mut browsers.waiting,
-                (Phase::Suspended { .. }, _) => &mut browsers.suspended,
-                (Phase::Over, _) => &mut browsers.leaving,
+            let place = match visit.state().phase() {
+                Phase::New { .. } => &mut browsers.new,
+                Phase::Opening => &mut browsers.opening,
+                Phase::Open => &mut browsers.open,
+                Phase::Suspended { .. } if is_up => &mut browsers.waiting,
+                Phase::Suspended { .. } => &mut browsers.suspended,
+                Phase::Over => &mut browsers.leaving,
             };
             *place += 1;
         }

@@ -31,10 +31,6 @@ pub(super) struct Visit {
     introduction: Bytes,
     pool: Arc<Pool>,
     line: Line,
-    /// What it waited for last.
-    lack: Lack,
-    /// The wait for the broker.
-    turn: Option<Turn>,
     /// Read of the stream, and next to be dressed.
     next: Option<Bytes>,
     /// Whole messages for the socket.
@@ -61,7 +57,11 @@ pub(super) struct Shares {
 /// The stream to the broker.
 enum Line {
     None,
-    Open { session: Box<raw::Session>, _seat: Seat },
+    /// There is none, and it is waited for.
+    Awaited(Turn),
+    /// It is for the next `Hello`.
+    Kept(Seat, Box<raw::Session>),
+    Open(Seat, Box<raw::Session>),
 }
 
 /// What waits here are browsers' secrets and messages, which nothing shows by accident.
@@ -79,8 +79,6 @@ impl Visit {
             introduction,
             pool,
             line: Line::None,
-            lack: Lack::Broker,
-            turn: None,
             next: None,
             out: VecDeque::new(),
             ending: None,
@@ -95,11 +93,6 @@ impl Visit {
         &self.state
     }
 
-    /// What it waits for, if it is suspended.
-    pub(super) fn lack(&self) -> Lack {
-        self.lack
-    }
-
     /// Takes what the browser says.
     pub(super) fn hear(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending> {
         if let ClientFrame::Goodbye(_) = frame {
@@ -108,21 +101,28 @@ impl Visit {
         match self.state.hear(frame, self.pool.is_up()) {
             Effect::Pass => self.say(body)?,
             Effect::Drop => {}
-            Effect::Open => match self.pool.open() {
-                Ok((seat, session)) => {
-                    self.pool.tally().opened.add(1);
-                    self.line = Line::Open { session: Box::new(session), _seat: seat };
-                    self.say(&self.introduction.clone())?;
-                    self.say(body)?;
+            Effect::Open => {
+                let opened = match std::mem::replace(&mut self.line, Line::None) {
+                    Line::Kept(seat, session) => Ok((seat, session)),
+                    Line::None | Line::Awaited(_) | Line::Open(..) => {
+                        self.pool.open().map(|(seat, session)| (seat, Box::new(session)))
+                    }
+                };
+                match opened {
+                    Ok((seat, session)) => {
+                        self.pool.tally().opened.add(1);
+                        self.line = Line::Open(seat, session);
+                        self.say(&self.introduction.clone())?;
+                        self.say(body)?;
+                    }
+                    Err(lack) => {
+                        self.pool.tally().refused(lack).add(1);
+                        let lost = self.state.lose();
+                        self.take(lost);
+                    }
                 }
-                Err(lack) => {
-                    self.pool.tally().refused(lack).add(1);
-                    let lost = self.state.lose();
-                    self.take(lost);
-                    self.lack = lack;
-                }
-            },
-            Effect::Await => self.turn = Some(self.pool.turn()),
+            }
+            Effect::Await => self.line = Line::Awaited(self.pool.turn()),
             Effect::End(ending) => return Err(ending),
             suspend @ Effect::Suspend(_) => {
                 self.pool.tally().refused(Lack::Broker).add(1);
@@ -133,12 +133,9 @@ impl Visit {
     }
 
     fn say(&mut self, body: &Bytes) -> Result<(), Ending> {
-        match &mut self.line {
-            Line::Open { session, .. } => {
-                session.say_body(body).map_err(|error| Ending::because(Code::FrameTooLong, error))?;
-            }
-            // The stream broke, which is told in a moment.
-            Line::None => {}
+        // Without one the stream broke, which is told in a moment.
+        if let Some(session) = self.session() {
+            session.say_body(body).map_err(|error| Ending::because(Code::FrameTooLong, error))?;
         }
         Ok(())
     }
@@ -160,8 +157,8 @@ impl Visit {
     /// Holds what waits for the socket. Who has too much of it while there is no room is too slow, as at the broker.
     fn hold_outward(&mut self) {
         let unread = match &self.line {
-            Line::None => 0,
-            Line::Open { session, .. } => session.unread(),
+            Line::Open(_, session) => session.unread(),
+            Line::None | Line::Awaited(_) | Line::Kept(..) => 0,
         };
         let held = self.given + self.next.as_ref().map_or(0, Bytes::len) + unread;
         if !self.shares.outward.resize(held) {
@@ -169,26 +166,30 @@ impl Visit {
         }
     }
 
+    /// The stream, if the broker may know of it.
+    fn session(&mut self) -> Option<&mut raw::Session> {
+        match &mut self.line {
+            Line::Open(_, session) => Some(session),
+            Line::None | Line::Awaited(_) | Line::Kept(..) => None,
+        }
+    }
+
     fn unwritten(&self) -> usize {
         match &self.line {
-            Line::None => 0,
-            Line::Open { session, .. } => session.unwritten(),
+            Line::Open(_, session) => session.unwritten(),
+            Line::None | Line::Awaited(_) | Line::Kept(..) => 0,
         }
     }
 
     pub(super) fn is_clear(&self) -> bool {
-        match &self.line {
-            Line::None => true,
-            Line::Open { session, .. } => session.unwritten() == 0,
-        }
+        self.unwritten() == 0
     }
 
     /// Ready when everything that the browser said is with the transport.
     pub(super) fn poll_clear(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.line {
-            Line::None => {}
+        if let Some(session) = self.session() {
             // That the connection is lost is found by whoever waits for news.
-            Line::Open { session, .. } => drop(ready!(session.poll_write(cx))),
+            let _ = ready!(session.poll_write(cx));
         }
         let _ = self.hold_inward();
         Poll::Ready(())
@@ -205,14 +206,14 @@ impl Visit {
                 return Poll::Ready(());
             }
             let end = match &mut self.line {
-                Line::None => {
-                    let Some(turn) = &mut self.turn else { return Poll::Pending };
-                    ready!(turn.as_mut().poll(cx));
-                    self.turn = None;
+                Line::None | Line::Kept(..) => return Poll::Pending,
+                Line::Awaited(turn) => {
+                    let (seat, session) = ready!(turn.as_mut().poll(cx));
+                    self.line = Line::Kept(seat, Box::new(session));
                     self.resume();
                     continue;
                 }
-                Line::Open { session, .. } if hungry => match ready!(session.poll_read(cx)) {
+                Line::Open(_, session) if hungry => match ready!(session.poll_read(cx)) {
                     Ok(()) => {
                         self.look_ahead();
                         self.hold_outward();
@@ -220,7 +221,7 @@ impl Visit {
                     }
                     Err(end) => end,
                 },
-                Line::Open { session, .. } => ready!(session.poll_broken(cx)),
+                Line::Open(_, session) => ready!(session.poll_broken(cx)),
             };
             self.take_end(&end);
         }
@@ -236,7 +237,7 @@ impl Visit {
     }
 
     fn look_ahead(&mut self) {
-        let Line::Open { session, .. } = &mut self.line else { return };
+        let Some(session) = self.session() else { return };
         match session.next_body() {
             Ok(next) => self.next = next,
             Err(end) => self.take_end(&end),
@@ -247,13 +248,12 @@ impl Visit {
     fn take(&mut self, effect: Effect) {
         match effect {
             Effect::Suspend(Away { nonce, retry_after }) => {
-                (self.line, self.next, self.turn) = (Line::None, None, None);
-                self.lack = Lack::Broker;
+                (self.line, self.next) = (Line::None, None);
                 let _ = self.hold_inward();
                 self.push(&ServerFrame::Suspended(Suspended { nonce, sentence: AWAY, retry_after }));
             }
             Effect::End(ending) => {
-                (self.line, self.next, self.turn) = (Line::None, None, None);
+                (self.line, self.next) = (Line::None, None);
                 self.ending.get_or_insert(ending);
             }
             Effect::Pass | Effect::Drop | Effect::Open | Effect::Await => {}
@@ -343,8 +343,8 @@ impl Visit {
     /// Ends the session. What the browser said before goes to the broker all the same.
     pub(super) fn end(&mut self, ending: Ending) {
         self.state.close();
-        (self.next, self.turn) = (None, None);
-        if let Line::Open { mut session, .. } = std::mem::replace(&mut self.line, Line::None) {
+        self.next = None;
+        if let Line::Open(_seat, mut session) = std::mem::replace(&mut self.line, Line::None) {
             // Until it is written it takes what it took.
             session.keep(self.shares.inward.take());
             // PROTOCOL.md, "Recovery": channels wait for a browser that is gone without a goodbye. One that said it has

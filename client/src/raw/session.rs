@@ -13,15 +13,13 @@ use callboard_protocol::deframe::Deframer;
 use callboard_protocol::frame::{ClientFrame, Goodbye};
 use callboard_protocol::limits::BODY_BYTES_MAX;
 use quinn::{ConnectionError, ReadError, RecvStream, ResetError, SendStream, VarInt, WriteError};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::leaving::Leaving;
 use crate::defaults::READ_CHUNKS;
 
 /// The number of a `Goodbye`.
 const GOODBYE: u8 = 1;
-
-/// A session's place on its connection, which counts those that are taken.
-pub(super) type Place = Arc<()>;
 
 /// How a session ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,13 +66,14 @@ pub struct Session {
     /// What the broker reset the other half with. The transport forgets it once it was told.
     broken: Option<u64>,
     leaving: Leaving,
-    _place: Place,
+    /// On its connection.
+    _place: OwnedSemaphorePermit,
     /// What its owner took for it.
     _kept: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Session {
-    pub(super) fn new(send: SendStream, recv: RecvStream, leaving: Leaving, place: Place) -> Self {
+    pub(super) fn new(send: SendStream, recv: RecvStream, leaving: Leaving, place: OwnedSemaphorePermit) -> Self {
         Self {
             send,
             recv,

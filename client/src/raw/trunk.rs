@@ -8,13 +8,13 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use quinn::{Connection, RecvStream, SendStream};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::driver::Driver;
 use super::leaving::Leaving;
-use super::session::{End, Place, Session};
+use super::session::{End, Session};
 use crate::address::Address;
 use crate::connect::{Dialer, Windows};
 use crate::defaults::{FAREWELL, SESSIONS_A_CONNECTION};
@@ -42,7 +42,7 @@ pub struct Trunk {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) state: watch::Sender<State>,
-    line: Mutex<Option<Line>>,
+    line: Mutex<Option<Arc<Line>>>,
     leaving: Leaving,
 }
 
@@ -51,15 +51,16 @@ pub(super) struct Shared {
 struct Line {
     connection: Connection,
     /// The stream that proved that there may be more than one; the first visitor gets it.
-    first: Option<(SendStream, RecvStream)>,
-    /// Each open session holds one more.
-    places: Place,
+    first: Mutex<Option<(SendStream, RecvStream)>>,
+    /// One for each session that may be open.
+    places: Arc<Semaphore>,
 }
 
 impl Shared {
     /// From here on sessions can be opened.
     pub(super) fn raise(&self, connection: Connection, first: (SendStream, RecvStream)) {
-        *self.line.lock() = Some(Line { connection, first: Some(first), places: Place::default() });
+        let (first, places) = (Mutex::new(Some(first)), Arc::new(Semaphore::new(SESSIONS_A_CONNECTION)));
+        *self.line.lock() = Some(Arc::new(Line { connection, first, places }));
     }
 
     /// From here on none can.
@@ -112,23 +113,22 @@ impl Trunk {
         States::new(self.shared.state.subscribe())
     }
 
-    /// Opens a session; `None` while there is no connection, or while it carries [`SESSIONS_A_CONNECTION`]: its window is
-    /// made for what so many leave unread. The broker knows nothing of it until something is said.
+    /// Opens a session; `None` while there is no connection. The broker knows nothing of it until something is said.
     #[must_use]
     pub fn open(&self) -> Option<Opening> {
-        let mut line = self.shared.line.lock();
-        let Line { connection, first, places } = line.as_mut()?;
-        if Arc::strong_count(places) > SESSIONS_A_CONNECTION {
-            return None;
-        }
-        let place = Arc::clone(places);
+        let line = self.shared.line.lock().clone()?;
         let leaving = self.shared.leaving.clone();
-        if let Some((send, recv)) = first.take() {
-            return Some(Opening(Box::pin(std::future::ready(Ok(Session::new(send, recv, leaving, place))))));
-        }
-        let connection = connection.clone();
         Some(Opening(Box::pin(async move {
-            let (send, recv) = connection.open_bi().await?;
+            // First of all without waiting: a task that had much to do is made to wait for what there is.
+            let place = match Arc::clone(&line.places).try_acquire_owned() {
+                Ok(place) => place,
+                Err(_) => Arc::clone(&line.places).acquire_owned().await.expect("nobody closes this semaphore"),
+            };
+            let first = line.first.lock().take();
+            let (send, recv) = match first {
+                Some(first) => first,
+                None => line.connection.open_bi().await?,
+            };
             Ok(Session::new(send, recv, leaving, place))
         })))
     }
@@ -144,11 +144,12 @@ impl Trunk {
     }
 }
 
-/// A session that is being opened. It waits while the broker gives the connection no further streams.
+/// A session that is being opened. It waits while the connection carries [`SESSIONS_A_CONNECTION`], for its window is made
+/// for what so many leave unread, and while the broker gives it no further streams.
 pub struct Opening(Pin<Box<dyn Future<Output = Result<Session, End>> + Send>>);
 
 impl Opening {
-    /// The session, if the broker gives the connection a stream for it now; `None` if it would have to be waited for.
+    /// The session, if there is a stream for it now; `None` if it would have to be waited for.
     pub fn now(mut self) -> Option<Result<Session, End>> {
         match self.0.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(opened) => Some(opened),
