@@ -30,6 +30,9 @@ pub(crate) fn platform_default() -> Option<PathBuf> {
     base.filter(|base| base.is_absolute()).map(|base| base.join("callboard"))
 }
 
+/// The file that whoever changes the directory holds locked.
+const LOCK: &str = "lock";
+
 /// Whether the operator was told that others may enter the directory.
 #[cfg(unix)]
 static WARNED: Once = Once::new();
@@ -58,45 +61,55 @@ pub(crate) fn prepare(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Puts a file with this content in place of `path`. Whoever reads sees the old content or the new, never a part, and
-/// a secret one has its mode from its first byte on.
-pub(crate) fn write(path: &Path, content: &[u8], mode: Mode) -> io::Result<()> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let mut name = path.file_name().map(std::ffi::OsStr::to_owned).unwrap_or_default();
-    name.push(format!(".{}.new", data_encoding::HEXLOWER.encode(&random)));
-    let temporary = path.with_file_name(name);
-    let written = create(&temporary, mode)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| sync_parent(path));
-    if written.is_err() {
-        // The first error is the one to tell; a leftover is harmless.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+/// The data directory, held by one process that changes it; the others wait until this is dropped. Who only reads need not.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    directory: PathBuf,
+    _lock: File,
 }
 
-/// Makes the new name last: without this a key that was revoked could be back after a power failure.
-fn sync_parent(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        File::open(parent)?.sync_all()?;
-    }
-    #[cfg(not(unix))]
-    let _ = path;
-    Ok(())
-}
-
-/// Waits for the lock on the file at `path`, which is made if it is not there; the lock ends with what is returned.
-pub(crate) fn lock(path: &Path) -> io::Result<File> {
+/// Waits for the data directory, which is made if it is not there.
+pub(crate) fn hold(directory: &Path) -> io::Result<Hold> {
+    prepare(directory)?;
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    file.lock()?;
-    Ok(file)
+    let lock = options.open(directory.join(LOCK))?;
+    lock.lock()?;
+    Ok(Hold { directory: directory.to_owned(), _lock: lock })
+}
+
+impl Hold {
+    /// Puts a file with this content in place of the one of this name. Whoever reads sees the old content or the new, never
+    /// a part, and a secret one has its mode from its first byte on.
+    pub(crate) fn write(&self, name: &str, content: &[u8], mode: Mode) -> io::Result<()> {
+        let temporary = self.directory.join(format!("{name}.new"));
+        // Nobody else is writing it: what lies there was left by a process that was killed.
+        let written = remove(&temporary)
+            .and_then(|()| create(&temporary, mode))
+            .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+            .and_then(|()| fs::rename(&temporary, self.directory.join(name)))
+            .and_then(|()| sync(&self.directory));
+        if written.is_err() {
+            // The first error is the one to tell; what is left is removed the next time.
+            let _ = remove(&temporary);
+        }
+        written
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+/// Makes a new name last: without this a key that was revoked could be back after a power failure.
+fn sync(directory: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    File::open(directory)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = directory;
+    Ok(())
 }
 
 fn create(path: &Path, mode: Mode) -> io::Result<File> {
@@ -125,34 +138,57 @@ mod tests {
         fs::metadata(path).expect("metadata").permissions().mode() & 0o777
     }
 
+    /// What a directory has, but for the lock.
+    fn content(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).expect("listed").map(|entry| entry.expect("an entry").file_name());
+        let mut names: Vec<_> =
+            entries.filter_map(|name| name.into_string().ok()).filter(|name| name != LOCK).collect();
+        names.sort();
+        names
+    }
+
     #[test]
     fn directory_and_secrets_are_the_owners_alone() {
         let home = tempfile::tempdir().expect("a directory");
         let directory = home.path().join("a/b");
         prepare(&directory).expect("prepared");
-        prepare(&directory).expect("prepared again");
+        let hold = hold(&directory).expect("held");
         assert_eq!(mode(&directory), 0o700);
-        write(&directory.join("secret"), b"1", Mode::Secret).expect("written");
+        hold.write("secret", b"1", Mode::Secret).expect("written");
         assert_eq!(mode(&directory.join("secret")), 0o600);
     }
 
     #[test]
     fn a_write_replaces_the_whole_file_and_leaves_nothing_beside_it() {
         let home = tempfile::tempdir().expect("a directory");
-        let path = home.path().join("file");
-        write(&path, b"a longer content", Mode::Public).expect("written");
-        write(&path, b"short", Mode::Secret).expect("written");
-        assert_eq!(fs::read(&path).expect("read"), b"short");
-        assert_eq!(mode(&path), 0o600);
-        assert_eq!(fs::read_dir(home.path()).expect("listed").count(), 1);
+        let hold = hold(home.path()).expect("held");
+        hold.write("file", b"a longer content", Mode::Public).expect("written");
+        hold.write("file", b"short", Mode::Secret).expect("written");
+        assert_eq!(fs::read(home.path().join("file")).expect("read"), b"short");
+        assert_eq!((mode(&home.path().join("file")), content(home.path())), (0o600, vec!["file".to_owned()]));
+    }
+
+    #[test]
+    fn what_a_killed_write_left_is_neither_read_nor_kept() {
+        let home = tempfile::tempdir().expect("a directory");
+        let write = |content: &[u8]| hold(home.path()).expect("held").write("file", content, Mode::Secret);
+        write(b"old").expect("written");
+        for left in [&b""[..], b"half of a longer content"] {
+            let temporary = home.path().join("file.new");
+            fs::write(&temporary, left).expect("written");
+            fs::set_permissions(&temporary, fs::Permissions::from_mode(0o444)).expect("changed");
+            assert_ne!(fs::read(home.path().join("file")).expect("read"), left);
+            write(b"new").expect("written");
+            assert_eq!(fs::read(home.path().join("file")).expect("read"), b"new");
+            assert_eq!((mode(&home.path().join("file")), content(home.path())), (0o600, vec!["file".to_owned()]));
+        }
     }
 
     #[test]
     fn a_failed_write_keeps_what_was_there() {
         let home = tempfile::tempdir().expect("a directory");
-        let path = home.path().join("occupied");
-        fs::create_dir(&path).expect("created");
-        assert!(write(&path, b"1", Mode::Secret).is_err());
-        assert_eq!(fs::read_dir(home.path()).expect("listed").count(), 1);
+        fs::create_dir(home.path().join("occupied")).expect("created");
+        assert!(hold(home.path()).expect("held").write("occupied", b"1", Mode::Secret).is_err());
+        assert_eq!(content(home.path()), ["occupied"]);
     }
 }

@@ -14,7 +14,7 @@ fn content(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(directory).expect("it can be listed").map(|entry| entry.expect("it can be read"));
     let name = |path: &Path| path.file_name().expect("it has a name").to_string_lossy().into_owned();
     let files = entries.map(|entry| (name(&entry.path()), std::fs::read(entry.path()).expect("it can be read")));
-    files.filter(|(name, _)| name != "keys.lock").collect()
+    files.filter(|(name, _)| name != "lock").collect()
 }
 
 /// Runs a command on a directory to its end.

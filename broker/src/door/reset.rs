@@ -36,26 +36,14 @@ impl ResetSecret {
     ///
     /// What the operating system says.
     pub(crate) fn load(data_dir: &Path) -> io::Result<Self> {
-        let path = data_dir.join(FILE);
-        let kept = match std::fs::read(&path) {
-            Ok(kept) if kept.len() == HMAC_BYTES + ID_BYTES => kept,
-            // A file of another length is of another version or torn: peers then wait for their idle timeout once.
-            Ok(_) => Self::make(data_dir, &path)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::make(data_dir, &path)?,
-            Err(error) => return Err(error),
+        let kept = match read(data_dir)? {
+            Some(kept) => kept,
+            None => make(data_dir)?,
         };
         let (hmac, ids) = kept.split_at(HMAC_BYTES);
         let mut id_bytes = [0; ID_BYTES];
         id_bytes.copy_from_slice(ids);
         Ok(Self { hmac: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, hmac)), ids: u64::from_le_bytes(id_bytes) })
-    }
-
-    fn make(data_dir: &Path, path: &Path) -> io::Result<Vec<u8>> {
-        let mut secret = vec![0; HMAC_BYTES + ID_BYTES];
-        getrandom::fill(&mut secret).map_err(io::Error::other)?;
-        data_dir::prepare(data_dir)?;
-        data_dir::write(path, &secret, Mode::Secret)?;
-        Ok(secret)
     }
 
     /// The configuration of an endpoint that sends resets under this secret.
@@ -67,6 +55,28 @@ impl ResetSecret {
             .min_reset_interval(RESET_INTERVAL);
         config
     }
+}
+
+/// The secret that is kept. A file of another length is of another version or torn: peers then wait for their idle timeout
+/// once.
+fn read(data_dir: &Path) -> io::Result<Option<Vec<u8>>> {
+    match std::fs::read(data_dir.join(FILE)) {
+        Ok(kept) => Ok((kept.len() == HMAC_BYTES + ID_BYTES).then_some(kept)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn make(data_dir: &Path) -> io::Result<Vec<u8>> {
+    let hold = data_dir::hold(data_dir)?;
+    // Another broker that was started at the same time may have made one meanwhile.
+    if let Some(kept) = read(data_dir)? {
+        return Ok(kept);
+    }
+    let mut secret = vec![0; HMAC_BYTES + ID_BYTES];
+    getrandom::fill(&mut secret).map_err(io::Error::other)?;
+    hold.write(FILE, &secret, Mode::Secret)?;
+    Ok(secret)
 }
 
 #[cfg(test)]

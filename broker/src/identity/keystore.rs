@@ -1,6 +1,6 @@
 //! The API keys of a data directory, in one file that the running broker follows; never the secrets themselves.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -13,16 +13,13 @@ use super::keyfile::{self, StoredKey};
 use super::standing::{Roll, Standing};
 use super::who::{Identity, Rights};
 use crate::clock::Clock;
-use crate::data_dir::{self, Mode};
+use crate::data_dir::{self, Hold, Mode};
 
 /// How credentials of this kind are called on the wire.
 pub(crate) const STRATEGY: &str = "apikey";
 
 /// The file, in the data directory.
 const FILE: &str = "keys.toml";
-
-/// The file that whoever changes the keys holds locked.
-const LOCK: &str = "keys.lock";
 
 /// The API keys of one data directory.
 ///
@@ -151,7 +148,7 @@ impl KeyStore {
         }
         let created = jiff::Timestamp::from_second(i64::try_from(Clock::start().now().value() / 1000).unwrap_or(0))
             .unwrap_or_default();
-        let _lock = self.lock()?;
+        let hold = self.hold()?;
         let mut keys = self.read()?.keys;
         let key = loop {
             let key = ApiKey::random().map_err(|error| self.failed(io::Error::other(error)))?;
@@ -161,7 +158,7 @@ impl KeyStore {
         };
         let (id, digest) = (*key.id(), key.digest());
         keys.push(StoredKey { id, name: name.to_owned(), created: created.to_string(), rights, digest });
-        self.write(&keys)?;
+        self.write(&hold, &keys)?;
         Ok(key)
     }
 
@@ -171,11 +168,11 @@ impl KeyStore {
     ///
     /// [`KeyError`].
     pub fn revoke(&self, id: &KeyId) -> Result<Option<String>, KeyError> {
-        let _lock = self.lock()?;
+        let hold = self.hold()?;
         let mut keys = self.read()?.keys;
         let Some(place) = keys.iter().position(|stored| stored.id == *id) else { return Ok(None) };
         let revoked = keys.remove(place);
-        self.write(&keys)?;
+        self.write(&hold, &keys)?;
         Ok(Some(revoked.name))
     }
 
@@ -216,16 +213,14 @@ impl KeyStore {
         Ok(Snapshot { stamp, keys, is_news: true, trouble: None })
     }
 
-    fn write(&self, keys: &[StoredKey]) -> Result<(), KeyError> {
+    fn write(&self, hold: &Hold, keys: &[StoredKey]) -> Result<(), KeyError> {
         let text = keyfile::text(keys).map_err(|error| self.failed(io::Error::other(error)))?;
-        data_dir::write(&self.file(), text.as_bytes(), Mode::Secret).map_err(|error| self.failed(error))
+        hold.write(FILE, text.as_bytes(), Mode::Secret).map_err(|error| self.failed(error))
     }
 
-    /// Two that change the keys at once take turns; the lock ends with the file that is returned.
-    fn lock(&self) -> Result<File, KeyError> {
-        data_dir::prepare(&self.data_dir)
-            .and_then(|()| data_dir::lock(&self.data_dir.join(LOCK)))
-            .map_err(|error| self.failed(error))
+    /// Two that change the keys at once take turns.
+    fn hold(&self) -> Result<Hold, KeyError> {
+        data_dir::hold(&self.data_dir).map_err(|error| self.failed(error))
     }
 
     fn file(&self) -> PathBuf {

@@ -33,7 +33,16 @@ pub(super) fn load_or_make(data_dir: &Path, now_s: u64) -> Result<ServerIdentity
         Err(error @ TlsError::Unreadable { .. }) => return Err(error),
         Err(error) => tracing::warn!("the saved development certificate is replaced: {error}"),
     }
-    make(data_dir, now_s)?;
+    let unwritable = |source| TlsError::Unwritable { path: data_dir.to_owned(), source };
+    let hold = data_dir::hold(data_dir).map_err(unwritable)?;
+    // Another broker that was started at the same time may have made one meanwhile.
+    if let Ok(Some(identity)) = load(data_dir, now_s) {
+        return Ok(identity);
+    }
+    let (key, certificate) = make(now_s)?;
+    // The key first: a certificate whose key is not there yet would be pinned and then not shown.
+    hold.write(KEY, key.as_bytes(), Mode::Secret).map_err(unwritable)?;
+    hold.write(CERTIFICATE, certificate.as_bytes(), Mode::Public).map_err(unwritable)?;
     pem::load(&data_dir.join(CERTIFICATE), &data_dir.join(KEY), true)
 }
 
@@ -54,16 +63,12 @@ fn load(data_dir: &Path, now_s: u64) -> Result<Option<ServerIdentity>, TlsError>
     Ok((left_s >= RENEW_BELOW_S).then_some(identity))
 }
 
-fn make(data_dir: &Path, now_s: u64) -> Result<(), TlsError> {
+/// A new key and its certificate.
+fn make(now_s: u64) -> Result<(String, String), TlsError> {
     let setup = |error: rcgen::Error| TlsError::Setup(error.to_string());
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(setup)?;
     let certificate = params(now_s)?.self_signed(&key).map_err(setup)?;
-
-    let unwritable = |source| TlsError::Unwritable { path: data_dir.to_owned(), source };
-    data_dir::prepare(data_dir).map_err(unwritable)?;
-    // The key first: a certificate whose key is not there yet would be pinned and then not shown.
-    data_dir::write(&data_dir.join(KEY), key.serialize_pem().as_bytes(), Mode::Secret).map_err(unwritable)?;
-    data_dir::write(&data_dir.join(CERTIFICATE), certificate.pem().as_bytes(), Mode::Public).map_err(unwritable)
+    Ok((key.serialize_pem(), certificate.pem()))
 }
 
 fn params(now_s: u64) -> Result<CertificateParams, TlsError> {
@@ -113,6 +118,17 @@ mod tests {
         assert!(first.development && second.development);
         assert_eq!(first.fingerprint, second.fingerprint);
         assert_eq!(fingerprint(&data_dir).expect("no error"), Some(first.fingerprint));
+    }
+
+    #[test]
+    fn brokers_that_start_at_once_show_one_certificate() {
+        let home = tempfile::tempdir().expect("a directory");
+        let start = || load_or_make(home.path(), NOW_S).expect("made").fingerprint;
+        let shown = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+            starts.into_iter().map(|start| start.join().expect("no panic")).collect::<Vec<_>>()
+        });
+        assert!(shown.iter().all(|fingerprint| *fingerprint == start()), "{shown:?}");
     }
 
     #[test]
