@@ -8,6 +8,7 @@ import { oneOffChannel } from './random.js';
 import { stateOf } from './state.js';
 
 /** @import { CallboardError } from './error.js' */
+/** @import { Settled } from './options.js' */
 /** @import { Draft, Gap, Identity, Listener, Options, Position, PublishOptions, SessionInfo, State, SubscribeOptions,
  *    Transforms, Unsubscribe } from './types.js' */
 
@@ -23,8 +24,9 @@ const REGISTRY = Symbol.for('callboard.connections.1');
  * class `no-websocket` or `no-page`, told by its promise, `onEnd` or `onError` and {@link Client.state}, never thrown.
  *
  * Every call for one URL shares one WebSocket, whichever copy of this package it comes from; the first call's options
- * hold until the last of these clients is closed. Where the broker has closed the connection for good, the next call
- * asks for another session as {@link Client.reconnect} does, with its own `getToken` or `credential`.
+ * hold until the last of these clients is closed. Only a `credential` other than the first one's has a connection of
+ * its own: nobody acts as somebody else. Where the broker has closed the connection for good, the next call asks for
+ * another session as {@link Client.reconnect} does, with its own `getToken` or `credential`.
  *
  * Without a URL the broker is at `/v1/bus` on the page's own origin.
  * @param {string | URL} [url] `wss:`, `ws:`, `https:`, `http:` or relative.
@@ -35,14 +37,24 @@ export function connect(url, options = {}) {
   checkOptions(options);
   const address = addressOf(url);
   const settled = settle(options);
-  if (options.shared === false) return new Client(new Connection(address, settled));
+  return new Client(options.shared === false ? new Connection(address, settled) : sharedConnection(address, settled));
+}
+
+/**
+ * @param {string} address
+ * @param {Settled} settled
+ */
+function sharedConnection(address, settled) {
   const registry = connections();
-  let connection = registry.get(address);
-  if (connection === undefined || connection.isOver) {
+  const all = [...registry.get(address) ?? []].filter(({ isOver }) => !isOver);
+  const isClosed = (/** @type {Connection} */ { state }) => state.name === 'closed';
+  let connection = all.find((one) => one.shows(settled)) ?? all.find(isClosed);
+  if (connection === undefined) {
     connection = new Connection(address, settled);
-    registry.set(address, connection);
-  } else if (connection.state.name === 'closed') connection.renew(settled);
-  return new Client(connection);
+    all.push(connection);
+  } else if (isClosed(connection)) connection.renew(settled);
+  registry.set(address, all);
+  return connection;
 }
 
 /** A part of a page's way to the broker. */
@@ -286,7 +298,7 @@ function checkOptions(options) {
   if (typeof options !== 'object' || options === null) throw badRequest('the options are an object');
 }
 
-/** @returns {Map<string, Connection>} */
+/** @returns {Map<string, Connection[]>} */
 function connections() {
   const page = /** @type {any} */ (globalThis);
   page[REGISTRY] ??= new Map();

@@ -3,6 +3,7 @@
 
 import { Backoff } from './backoff.js';
 import { SOCKET_BYTES, SOCKET_LOOK_MS } from './defaults.js';
+import { Who } from './credential.js';
 import { Driver } from './driver.js';
 import { CallboardError, closed } from './error.js';
 import { Observers } from './observers.js';
@@ -83,6 +84,14 @@ export class Connection {
     return this.#driver.identity;
   }
 
+  /**
+   * Whether it does for a call with this credential. Without one of its own a call takes what there is.
+   * @param {Pick<Settled, 'credential'>} given
+   */
+  shows({ credential }) {
+    return credential === null || this.#driver.who.is(credential);
+  }
+
   /** Whether its last user has gone, so that who comes now needs another one. */
   get isOver() {
     return this.#isClosing;
@@ -101,10 +110,10 @@ export class Connection {
 
   /**
    * Has another session opened in place of the one that there is, or that the broker has closed for good.
-   * @param {Pick<Settled, 'getToken' | 'credential'>} [shown] What it shows from now on.
+   * @param {Pick<Settled, 'getToken' | 'credential'>} [given] What it shows from now on.
    */
-  renew(shown) {
-    this.#driver.renew(shown);
+  renew(given) {
+    this.#driver.renew(given && new Who(given));
   }
 
   /** Keeps a session open though nothing needs one yet, until the answer is called. */
@@ -194,7 +203,7 @@ export class Connection {
   /** Sends the publishes that wait, as long as the socket takes them. */
   #pump() {
     const session = this.#session;
-    if (session === null) return;
+    if (session === null || session.isClosing) return;
     while (session.waitingBytes < SOCKET_BYTES) {
       const frame = this.#publishes.next(() => session.nextRequest());
       if (frame === null) return;

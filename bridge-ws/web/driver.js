@@ -3,10 +3,11 @@
 
 import { afterResumed, comesBack } from './backoff.js';
 import { CloseCode, Return } from './close.js';
+import { Who, lateToken } from './credential.js';
 import { GIVE_UP_PAUSE_MS, RETRY_AFTER_CAP_MS, SUBPROTOCOL, SUSPENDED_SILENCE_MS } from './defaults.js';
 import { CallboardError } from './error.js';
 import { Liveness } from './liveness.js';
-import { lateToken, noToken, opener, toToken } from './options.js';
+import { opener } from './options.js';
 import { watch } from './page.js';
 import { Pauses } from './pauses.js';
 import { instance } from './random.js';
@@ -35,6 +36,7 @@ export class Driver {
   #passenger;
   #clock;
   #instance = instance();
+  #who;
   #pauses;
   #liveness;
   #unwatch;
@@ -56,8 +58,6 @@ export class Driver {
   /** How the last session or attempt ended, until one is open. @type {CallboardError | null} */
   #why = null;
   #gaveUpAt = 0;
-  /** The broker's word about the last credential, if it refused that one. @type {CallboardError | null} */
-  #refused = null;
   #isHidden = false;
   #retry;
   #deadline;
@@ -75,6 +75,7 @@ export class Driver {
     this.#options = options;
     this.#passenger = passenger;
     this.#clock = clock;
+    this.#who = new Who(options);
     this.#pauses = new Pauses(options);
     this.#liveness = new Liveness(clock, options.heartbeatGraceMs, () => this.#silent());
     this.#retry = new Timer(clock, () => this.#begin());
@@ -98,6 +99,11 @@ export class Driver {
     return this.#identity;
   }
 
+  /** Whom its sessions show the page to be. */
+  get who() {
+    return this.#who;
+  }
+
   /** Looks whether a session is to be opened, or an unneeded one is to rest. */
   look() {
     const { name } = this.#state;
@@ -113,11 +119,10 @@ export class Driver {
   /**
    * Ends the session and begins another one, with what there is to show by now; the way back, too, where none was to
    * follow. What nothing needs is not opened.
-   * @param {Pick<Settled, 'getToken' | 'credential'>} [shown] What the sessions show from now on.
+   * @param {Who} [who] The page from now on.
    */
-  renew(shown) {
-    const { getToken, credential } = shown ?? this.#options;
-    this.#options = { ...this.#options, getToken, credential };
+  renew(who = this.#who) {
+    this.#who = who;
     const { name } = this.#state;
     if (name === 'closed') {
       this.#tell(IDLE);
@@ -159,16 +164,10 @@ export class Driver {
     this.#deadline.start(this.#options.attemptTimeoutMs);
     this.#tell(stateOf('connecting', { reason: this.#why }));
     if (this.#attempt !== attempt) return;
-    this.#credential().then(
+    this.#who.ask().then(
       (credential) => this.#attempt === attempt && this.#greet(attempt, credential),
-      (error) => this.#attempt === attempt && this.#unshown(noToken(error)),
+      (error) => this.#attempt === attempt && this.#unshown(error),
     );
-  }
-
-  /** @returns {Promise<Credential | null>} */
-  async #credential() {
-    const { getToken, credential } = this.#options;
-    return getToken === undefined ? credential : toToken(await getToken({ refused: this.#refused }));
   }
 
   /**
@@ -214,7 +213,7 @@ export class Driver {
     const limits = { payloadBytesMax: welcome.payload_bytes_max, subscriptionsMax: welcome.subscriptions_max };
     this.#deadline.stop();
     this.#openedAt = this.#clock.now();
-    this.#refused = this.#why = null;
+    this.#who.refused = this.#why = null;
     this.#identity = identity;
     this.#promised = welcome.ping_interval;
     this.#liveness.begin(welcome.ping_interval);
@@ -255,8 +254,8 @@ export class Driver {
     this.#pauseAfter({ advice, retryAfter });
     this.#leave();
     this.#why = error;
-    if (advice === Return.WithNewCredential) this.#refused = error;
-    if (!comesBack(advice, this.#options.getToken !== undefined)) this.#shut(error);
+    if (advice === Return.WithNewCredential) this.#who.refused = error;
+    if (!comesBack(advice, this.#who.isRenewable)) this.#shut(error);
     else if (this.#passenger.isNeeded()) this.#wait(this.#pauses.left);
     else this.#tell(IDLE);
   }

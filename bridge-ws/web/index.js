@@ -7,6 +7,7 @@ import './bytes.js';
 import './channel.js';
 import './codec.js';
 import './connection.js';
+import './credential.js';
 import './defaults.js';
 import './driver.js';
 import './limits.js';

@@ -81,32 +81,6 @@ function numbers(options) {
 }
 
 /**
- * What `getToken` gave. Nothing is not nobody: a forgotten `return` would make the page anonymous without a word.
- * @param {unknown} given
- */
-export function toToken(given) {
-  if (given === undefined) throw new CallboardError(0, 'no-token', '`getToken` gave nothing; `null` is for nobody');
-  return toCredential(given);
-}
-
-/**
- * Why `getToken` gave nothing to show. The secret is in no sentence.
- * @param {unknown} cause
- */
-export function noToken(cause) {
-  if (cause instanceof CallboardError) return cause;
-  return new CallboardError(0, 'no-token', '`getToken` gave no credential', { cause });
-}
-
-/**
- * Why the attempt ends before `getToken` has given anything.
- * @param {number} ms
- */
-export function lateToken(ms) {
-  return new CallboardError(0, 'no-token', `\`getToken\` gave no credential within ${ms} ms`);
-}
-
-/**
  * What opens WebSockets to this address, or why nothing can. It is looked for when it is needed: a server renders pages
  * without one, and a program may bring one later.
  * @param {string} address

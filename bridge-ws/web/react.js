@@ -36,7 +36,7 @@ import { IDLE } from './state.js';
 /**
  * @typedef {object} ProviderProps
  * @property {string | URL} [url] As of `connect`.
- * @property {Options} [options] As of `connect`; the first ones hold.
+ * @property {Options} [options] As of `connect`; the first ones hold, but another `credential` is another connection.
  * @property {Client} [client] A client of the page's own, in place of a URL; the page closes it.
  * @property {ReactNode} [children]
  */
@@ -52,10 +52,11 @@ const Bus = createContext(OWN);
  */
 export function MessageBusProvider({ url, options, client, children }) {
   const address = url === undefined ? undefined : String(url);
-  // Options that are written in place are other ones each time: the first ones hold.
+  // Options that are written in place are other ones each time: the first ones hold, as long as they say who it is.
+  const who = JSON.stringify(options?.credential);
   const value = useMemo(() => {
     return client === undefined ? new Source(() => connect(address, options), options?.clock) : Source.of(client);
-  }, [address, client]);
+  }, [address, client, who]);
   useEffect(() => value.retain(), [value]);
   return createElement(Bus.Provider, { value }, children);
 }

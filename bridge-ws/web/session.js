@@ -34,6 +34,9 @@ import { Violation } from './recovery.js';
 
 const REASON_BYTES_MAX = 123;
 
+/** The `readyState` of a WebSocket from its closing on. */
+const CLOSING = 2;
+
 /** A session that is being opened or is open, and those that follow it on the same socket. */
 export class Session {
   #socket;
@@ -67,6 +70,11 @@ export class Session {
     return this.#socket.bufferedAmount;
   }
 
+  /** Whether the socket has begun to close and did not say so yet: nothing that is given to it now leaves. */
+  get isClosing() {
+    return this.#socket.readyState >= CLOSING;
+  }
+
   /** Whether the broker behind this bridge is away. */
   get isSuspended() {
     return this.#phase === 'suspended';
@@ -90,8 +98,8 @@ export class Session {
 
   /** @param {ClientFrame} frame */
   send(frame) {
-    // Nothing follows Goodbye.
-    if (this.#phase !== 'over') this.#socket.send(encodeClient(frame));
+    // Nothing follows Goodbye. Browsers complain to the page of what a closing socket is given.
+    if (this.#phase !== 'over' && !this.isClosing) this.#socket.send(encodeClient(frame));
   }
 
   /**

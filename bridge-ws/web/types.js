@@ -213,7 +213,7 @@
  */
 
 /**
- * What a page may choose. Of several calls for one URL, the first one's options hold.
+ * What a page may choose. Of several calls for one URL, the first one's options hold, but for another `credential`.
  * @typedef {object} Options
  * @property {GetToken} [getToken] Asked before each attempt, also on a connection that a bridge kept. If the broker
  *   refuses what it gave, it is asked again after a growing pause.
@@ -256,6 +256,7 @@
  * @typedef {object} Socket What this package uses of a WebSocket.
  * @property {string} binaryType
  * @property {number} bufferedAmount
+ * @property {number} readyState
  * @property {string} protocol
  * @property {(data: Uint8Array<ArrayBuffer>) => void} send
  * @property {(code?: number, reason?: string) => void} close

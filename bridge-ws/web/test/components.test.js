@@ -5,7 +5,6 @@ import { after } from 'node:test';
 
 import { connect } from '../index.js';
 import { Broker, comeBack, reported } from './support/broker.js';
-import { settled } from './support/clock.js';
 import { VERSIONS, promise } from './support/react.js';
 
 /** A component that keeps what it hears in `heard`, as `[tag, payload, channel]`. */
@@ -336,61 +335,6 @@ promise('where there is no WebSocket the hooks say so, and the page stands', asy
   await scene.render(h(Widget, { channel: 'a', options }), h('b', null, 'stands'));
   await clock.advance(1000);
   assert.deepEqual([...ends, scene.text], ['no-websocket', 'stands']);
-});
-
-promise('when the connection is closed for good components wait, and go on when the page asks', async (scene) => {
-  const { broker, clock, h } = scene;
-  const heard = [];
-  const Widget = widget(scene, heard);
-  const Status = () => scene.hooks.useConnectionState().name;
-  const before = h(Widget, { channel: 'a', tag: 'before', key: 1 });
-  await scene.render(h(Status, { key: 0 }), before);
-  await broker.welcome();
-  await broker.subscribed();
-  const bus = connect(scene.url, scene.options);
-  bus.onError(() => {});
-  await scene.act(() => broker.goodbye(4001));
-  assert.equal(scene.text, 'closed');
-  await scene.render(h(Status, { key: 0 }), before, h(Widget, { channel: 'b', tag: 'after', key: 2 }));
-  await clock.advance(600_000);
-  assert.equal(broker.sockets.length, 1, 'nobody comes back unasked');
-  await scene.act(() => bus.reconnect());
-  await scene.act(() => broker.welcome());
-  await broker.subscribed({ number: 1 });
-  await broker.subscribed({ number: 2 });
-  broker.message(11, 'x', 1);
-  broker.message(11, 'y', 2);
-  assert.deepEqual(heard, [['before', 'x', 'a'], ['after', 'y', 'b']]);
-  assert.equal(scene.text, 'online');
-  await bus.close();
-});
-
-promise('a provider with another credential takes the place of one that was refused', async (scene) => {
-  const { broker, clock, h, hooks, url } = scene;
-  const heard = [];
-  const Widget = widget(scene, heard);
-  const below = (credential) => {
-    const options = { ...scene.options, credential };
-    return h(hooks.MessageBusProvider, { key: credential, url, options }, h(Widget, { channel: 'a' }));
-  };
-  const { warn } = console;
-  const warned = [];
-  console.warn = (line) => warned.push(line);
-  try {
-    await scene.renderAlone(below('old.key'));
-    await settled();
-    broker.socket.accept();
-    broker.goodbye(4300);
-  } finally {
-    console.warn = warn;
-  }
-  assert.match(warned.join(), /^callboard: the connection is closed: .*4300/);
-  await scene.renderAlone(below('new.key'));
-  await clock.advance(1000);
-  assert.equal((await broker.welcome()).credential.secret, 'new.key');
-  await broker.subscribed();
-  broker.message(11, 'x');
-  assert.deepEqual(heard.map(([, payload]) => payload), ['x']);
 });
 
 // Neither version is tested by mistake.

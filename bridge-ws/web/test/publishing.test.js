@@ -172,6 +172,22 @@ test('publishes wait outside of a full socket, and go on when it has room', asyn
   assert.deepEqual([1, 2].map(() => broker.hear('Publish').payload.text), ['1', '2']);
 });
 
+test('what is said while the socket closes is kept for the next session, and no browser complains', async () => {
+  const { client, broker, clock } = await setUpOnline();
+  broker.socket.readyState = 2;
+  client.publish('a', 'x');
+  client.subscribe('b', () => {});
+  const position = client.publishAcked('a', 'y');
+  await clock.advance(1000);
+  broker.hearsNothing();
+  broker.socket.drop();
+  await comeBack({ client, broker, clock });
+  assert.equal((await broker.subscribed()).channel, 'b');
+  assert.equal(broker.hear('Publish').payload.text, 'x');
+  broker.published(broker.hear('Publish').request, 12);
+  assert.equal((await position).offset, 12);
+});
+
 test('a one-off channel is a name of 128 random bits', async () => {
   const { client } = setUp();
   const names = Array.from({ length: 50 }, () => client.oneOffChannel());

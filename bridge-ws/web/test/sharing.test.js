@@ -80,6 +80,20 @@ test('the first options hold, and later ones are checked all the same', async ()
   assert.equal((await broker.welcome()).agent, 'first');
 });
 
+test('who has a credential never acts under another one, nor as nobody', async () => {
+  const { broker, url, options } = setUpShared();
+  const secrets = [undefined, 'ada.key', { strategy: 'apikey', secret: 'ada.key' }, 'grace.key', undefined, 'ada.key'];
+  const clients = secrets.map((credential) => connect(url, { ...options, credential }));
+  for (const client of clients) client.subscribe('a', () => {});
+  await settled();
+  assert.equal(broker.sockets.length, 3);
+  const shown = broker.sockets.map((socket) => {
+    socket.accept();
+    return socket.hear('Hello').credential?.secret;
+  });
+  assert.deepEqual(shown, [undefined, 'ada.key', 'grace.key']);
+});
+
 test('a part of the page that closes takes only its own away', async () => {
   const { broker, clock, url, options } = setUpShared();
   const [mine, others] = [connect(url, options), connect(url, options)];

@@ -21,7 +21,7 @@ const stop = bus.subscribe('a', (payload, channel, message: Message) => [payload
   rewind: 1, onGap: (gap: Gap) => gap.from.offset + gap.to.epoch, onEnd: (error) => error.sentence,
 });
 export const place: Promise<number> = stop.ready.then(({ offset }) => offset);
-export const state: State = bus.state;
+export const state: State = (bus.reconnect(), bus.state);
 export const error: CallboardError | null = state.name === 'waiting' ? state.reason : null;
 export const polling = poll(bus, 'a', CloseCode.Kicked, async ({ signal }) => fetch('/', { signal }));
 

@@ -55,6 +55,7 @@ pub(super) const MODULES: &[File] = files![
     "close.js",
     "codec.js",
     "connection.js",
+    "credential.js",
     "defaults.js",
     "driver.js",
     "error.js",

@@ -131,6 +131,7 @@ export class Broker {
 class FakeSocket {
   binaryType = 'blob';
   bufferedAmount = 0;
+  readyState = 0;
   protocol = '';
   onopen = null;
   onmessage = null;
@@ -160,12 +161,14 @@ class FakeSocket {
     assert.ok(code === 1000 || (code >= 3000 && code < 5000));
     assert.ok(Buffer.byteLength(reason) <= 123);
     this.closed ??= { code, reason };
+    this.readyState = 2;
     this.#isOpen = false;
   }
 
   accept(protocol = 'callboard.v1') {
     assert.equal(this.binaryType, 'arraybuffer');
     this.protocol = protocol;
+    this.readyState = 1;
     this.#isOpen = true;
     this.onopen?.({});
   }
@@ -195,6 +198,7 @@ class FakeSocket {
 
   /** The connection ends; 1006 is how a browser says that it broke. */
   drop(code = 1006, reason = '') {
+    this.readyState = 3;
     this.#isOpen = false;
     this.onerror?.({});
     this.onclose?.({ code, reason });
