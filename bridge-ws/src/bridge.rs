@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::ops::ControlFlow;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use crate::present::Present;
 use crate::reader::{Fault, Heard, Reader};
 use crate::socket::Socket;
 use crate::upstream::{Ending, News as _, Session};
+use crate::wheel::{Seat, Wheel};
 
 /// How long a socket waits for what.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +71,8 @@ pub(crate) struct Bridge<S: Session> {
     draining: Option<mpsc::Sender<()>>,
     /// Counted among the open ones until it is dropped.
     _present: Present,
+    /// On the wheel, from the start on.
+    seat: Option<Seat<Box<Self>>>,
 }
 
 /// What woke a bridge.
@@ -112,13 +116,14 @@ impl<S: Session> Bridge<S> {
             timer: Some(Box::pin(sleep_until(patience.hello))),
             draining: None,
             _present: present,
+            seat: None,
         }
     }
 
-    /// Starts it. `know` is called before it runs, so that it cannot be over before it is known.
-    pub(crate) fn start(self, know: impl FnOnce(ActorRef<Box<Self>>)) {
+    /// Starts it on the wheel.
+    pub(crate) fn start(mut self, wheel: &Arc<Wheel<Box<Self>>>) {
         let prepared = Box::<Self>::prepare_with_mailbox(mailbox::bounded(MAILBOX));
-        know(prepared.actor_ref().clone());
+        self.seat = Some(wheel.join(prepared.actor_ref().clone()));
         prepared.spawn(Box::new(self));
     }
 

@@ -1,12 +1,12 @@
 //! The heartbeat of all sockets: one timer that rings each once an interval; it knows them and never looks inside.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use kameo::Actor;
-use kameo::actor::ActorRef;
-use kameo::error::SendError;
+use kameo::actor::{ActorId, ActorRef};
 use kameo::message::Message;
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
@@ -17,9 +17,33 @@ use crate::messages::Ring;
 /// All sockets, spread over the interval, so that they do not ring at once.
 #[derive(Debug)]
 pub(crate) struct Wheel<A: Actor> {
-    spokes: Vec<Mutex<Vec<ActorRef<A>>>>,
+    spokes: Vec<Mutex<Spoke<A>>>,
     /// The spoke that rang last.
     at: AtomicUsize,
+}
+
+type Spoke<A> = HashMap<ActorId, ActorRef<A>>;
+
+/// A socket's place on the wheel. With it the wheel forgets the socket: what is left of an actor that is over is no small
+/// thing, and browsers may come and go faster than the wheel turns.
+#[derive(Debug)]
+pub(crate) struct Seat<A: Actor> {
+    wheel: Weak<Wheel<A>>,
+    spoke: usize,
+    id: ActorId,
+}
+
+impl<A: Actor> Drop for Seat<A> {
+    fn drop(&mut self) {
+        let Some(wheel) = self.wheel.upgrade() else { return };
+        let mut spoke = wheel.spokes[self.spoke].lock();
+        let actor = spoke.remove(&self.id);
+        if spoke.is_empty() {
+            *spoke = HashMap::new();
+        }
+        drop(spoke);
+        drop(actor);
+    }
 }
 
 impl<A: Actor + Message<Ring, Reply = ()>> Wheel<A> {
@@ -28,15 +52,16 @@ impl<A: Actor + Message<Ring, Reply = ()>> Wheel<A> {
         Self { spokes: (0..SPOKES).map(|_| Mutex::default()).collect(), at: AtomicUsize::new(0) }
     }
 
-    /// Adds a socket. It rings once a whole turn from now on.
-    pub(crate) fn join(&self, actor: ActorRef<A>) {
-        self.spokes[self.at.load(Ordering::Relaxed)].lock().push(actor);
+    /// Adds a socket, for as long as it has its seat. It rings once a whole turn from now on.
+    pub(crate) fn join(self: &Arc<Self>, actor: ActorRef<A>) -> Seat<A> {
+        let (spoke, id) = (self.at.load(Ordering::Relaxed), actor.id());
+        self.spokes[spoke].lock().insert(id, actor);
+        Seat { wheel: Arc::downgrade(self), spoke, id }
     }
 
-    /// The sockets that live.
+    /// The sockets.
     pub(crate) fn all(&self) -> Vec<ActorRef<A>> {
-        let spokes = self.spokes.iter().map(|spoke| spoke.lock());
-        spokes.flat_map(|spoke| spoke.iter().filter(|actor| actor.is_alive()).cloned().collect::<Vec<_>>()).collect()
+        self.spokes.iter().flat_map(|spoke| spoke.lock().values().cloned().collect::<Vec<_>>()).collect()
     }
 
     /// Turns for ever, once around in `turn`.
@@ -51,19 +76,13 @@ impl<A: Actor + Message<Ring, Reply = ()>> Wheel<A> {
         }
     }
 
-    /// Rings the next spoke and forgets whom nobody can reach any more.
+    /// Rings the next spoke.
     fn step(&self) {
         let next = (self.at.load(Ordering::Relaxed) + 1) % SPOKES;
         self.at.store(next, Ordering::Relaxed);
-        let mut spoke = self.spokes[next].lock();
-        spoke.retain(|actor| match actor.tell(Ring).try_send() {
-            Ok(()) => true,
-            // It has signals to handle; silence is counted from the next ring on.
-            Err(SendError::MailboxFull(_)) => true,
-            Err(_) => false,
-        });
-        if spoke.is_empty() {
-            *spoke = Vec::new();
+        for actor in self.spokes[next].lock().values() {
+            // One that has signals to handle counts silence from the next ring on; one that is over leaves by itself.
+            let _ = actor.tell(Ring).try_send();
         }
     }
 }
@@ -79,7 +98,10 @@ mod tests {
 
     use super::*;
 
-    struct Bell(mpsc::Sender<()>);
+    struct Bell {
+        rung: mpsc::Sender<()>,
+        _seat: Seat<Self>,
+    }
 
     impl Actor for Bell {
         type Args = Self;
@@ -94,17 +116,19 @@ mod tests {
         type Reply = ();
 
         async fn handle(&mut self, _: Ring, _: &mut Context<Self, ()>) {
-            self.0.send(()).await.unwrap();
+            self.rung.send(()).await.unwrap();
         }
     }
 
     #[tokio::test]
-    async fn everyone_rings_once_a_turn_and_the_dead_are_forgotten() {
+    async fn everyone_rings_once_a_turn_and_the_dead_are_forgotten_at_once() {
         let (bell, mut rung) = mpsc::channel(10);
-        let wheel = Wheel::new();
+        let wheel = Arc::new(Wheel::new());
         wheel.step();
-        let actor = Bell::spawn_with_mailbox(Bell(bell), mailbox::bounded(4));
-        wheel.join(actor.clone());
+        let prepared = Bell::prepare_with_mailbox(mailbox::bounded(4));
+        let actor = prepared.actor_ref().clone();
+        let seat = wheel.join(actor.clone());
+        prepared.spawn(Bell { rung: bell, _seat: seat });
         (1..SPOKES).for_each(|_| wheel.step());
         assert!(rung.try_recv().is_err(), "not before a whole turn");
         wheel.step();
@@ -112,8 +136,6 @@ mod tests {
         assert_eq!(wheel.all().len(), 1);
         actor.kill();
         actor.wait_for_shutdown().await;
-        assert_eq!(wheel.all().len(), 0);
-        (0..SPOKES).for_each(|_| wheel.step());
-        assert!(wheel.spokes.iter().all(|spoke| spoke.lock().is_empty()));
+        assert!(wheel.spokes.iter().all(|spoke| spoke.lock().capacity() == 0));
     }
 }

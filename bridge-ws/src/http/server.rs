@@ -117,7 +117,7 @@ impl<U: Upstream> Doorway<U> {
         let Opening { ticket, visitor, dialect } = opening;
         let session = self.upstream.open(ticket, visitor, dialect);
         let bridge = Bridge::new(session, dialect, socket, rest, self.patience(), self.count.enter());
-        bridge.start(|actor| self.wheel.join(actor));
+        bridge.start(&self.wheel);
     }
 }
 
