@@ -106,7 +106,8 @@ async fn a_browser_that_comes_while_the_broker_is_away_waits_and_is_served() {
     for dialect in DIALECTS {
         let mut browser = edge.peer(dialect).await;
         browser.send_hello().await;
-        let nonce = browser.suspended().await;
+        let (nonce, sentence) = browser.suspended_why().await;
+        assert!(sentence.contains("is away"), "{sentence}");
         waiting.push((browser, nonce));
     }
     let refused =

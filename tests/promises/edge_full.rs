@@ -3,9 +3,10 @@
 use callboard_bridge_ws::Dialect;
 use callboard_bridge_ws::edge::{Limits, OUTBOX_BYTES_FREE};
 use callboard_protocol::close::Code;
-use callboard_tests::{Broker, Edge, Peer, eventually};
+use callboard_tests::{Broker, Edge, Peer, eventually, http};
 
 const CHANNEL: &str = "news";
+const ORDER: &str = r#"{"channel": "news", "payload": "x"}"#;
 
 async fn two_a_connection() -> Broker {
     Broker::start_with(|config| config.limits.bridge_sessions = 2).await
@@ -66,7 +67,11 @@ async fn who_finds_no_place_on_any_connection_is_told_to_wait_and_served_when_on
         }
         let mut beyond = edge.peer(dialect).await;
         beyond.send_hello().await;
-        let nonce = beyond.suspended().await;
+        let (nonce, sentence) = beyond.suspended_why().await;
+        assert!(sentence.contains("has no place"), "{sentence}");
+        let refused = http::post(edge.addr(), "/v1/publish", "Authorization: Bearer cb_x\r\n", ORDER).await;
+        assert_eq!(refused.status, 503, "{refused:?}");
+        assert!(refused.body.contains("has no place") && refused.head.contains("retry-after"), "{refused:?}");
         let mut leaving = inside.pop().expect("there are four");
         leaving.say_goodbye(Code::Finished.number()).await;
         drop(leaving);

@@ -62,6 +62,7 @@ async fn who_is_in_and_what_went_by_is_counted() {
     ] {
         assert_eq!(told.value(name), value, "{name}");
     }
+    assert!(told.value("callboard_memory_bound_bytes") > 0);
     assert!(told.value("callboard_read_bytes_total") > 0 && told.value("callboard_written_bytes_total") > 0);
     drop(quiet);
     tells(&bridge, &browsers("new"), 0).await;

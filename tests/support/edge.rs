@@ -120,9 +120,18 @@ impl Peer {
     ///
     /// If the session ends instead.
     pub async fn suspended(&mut self) -> Nonce {
+        self.suspended_why().await.0
+    }
+
+    /// The same with the sentence.
+    ///
+    /// # Panics
+    ///
+    /// If the session ends instead.
+    pub async fn suspended_why(&mut self) -> (Nonce, String) {
         loop {
             if let ServerFrame::Suspended(suspended) = self.receive().await.frame() {
-                return suspended.nonce;
+                return (suspended.nonce, suspended.sentence.to_owned());
             }
         }
     }

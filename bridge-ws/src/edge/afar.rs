@@ -17,14 +17,14 @@ use callboard_protocol::{Millis, Position};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::budget::{Budget, Share};
+use super::budget::{Budget, Share, Shares};
 use super::limits::{INBOX_BYTES_FREE, Limits, OUTBOX_BYTES_FREE};
 use super::pool::Pool;
 use super::publishing;
 use super::session::Session;
 use super::state::{Patience, State};
 use super::tally::{Lack, Tally};
-use super::visit::{Shares, Visit};
+use super::visit::Visit;
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::places::{Place, Places};

@@ -19,6 +19,15 @@ pub(super) struct Share {
     bytes: usize,
 }
 
+/// What is held for one browser.
+#[derive(Debug)]
+pub(super) struct Shares {
+    /// Of what it says, and of what its handshake showed.
+    pub(super) inward: Share,
+    /// Of what it is told.
+    pub(super) outward: Share,
+}
+
 impl Budget {
     /// A budget of `max` bytes, and `free` for each holder beside.
     pub(super) fn new(max: usize, free: usize) -> Arc<Self> {

@@ -17,11 +17,15 @@ use tokio::time::timeout;
 
 use super::limits::SAID_BYTES;
 use super::pool::{Pool, Seat};
+use super::tally::Lack;
+use crate::config::COME_AGAIN;
 use crate::upstream::{Parcel, Refusal};
 
 type Outcome = Result<Position, Refusal>;
 
 const AWAY: &str = "the broker behind this bridge is away; this was not published";
+const FULL: &str =
+    "the broker behind this bridge has no place for one more; this was not published, try again in a moment";
 const LATE: &str = "the broker behind this bridge did not answer in time; this was not published";
 const IN_DOUBT: &str = "the broker went away before it answered; this may have been published";
 
@@ -51,7 +55,7 @@ pub(super) async fn publish(
 
 /// Opens a session, and says what stands before everything else.
 fn open(pool: &Arc<Pool>, introduction: &Bytes) -> Result<(Seat, Session), Refusal> {
-    let (seat, mut session) = pool.open().map_err(|_| away())?;
+    let (seat, mut session) = pool.open().map_err(lacking)?;
     let too_long = |error| Refusal::new(Class::PayloadTooLarge, format!("{error}"));
     session.say_body(introduction).map_err(too_long)?;
     session.say(&hello()).map_err(too_long)?;
@@ -158,6 +162,13 @@ impl Order {
             outcome.get_or_insert_with(|| Err(why.clone()));
         }
         Ok(())
+    }
+}
+
+fn lacking(lack: Lack) -> Refusal {
+    match lack {
+        Lack::Place => Refusal { retry_after: Some(COME_AGAIN), ..Refusal::new(Class::Unavailable, FULL) },
+        Lack::Broker | Lack::Connections | Lack::Address => away(),
     }
 }
 

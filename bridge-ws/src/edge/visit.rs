@@ -11,7 +11,7 @@ use callboard_protocol::close::Code;
 use callboard_protocol::codec::decode_server;
 use callboard_protocol::frame::{ClientFrame, Ping, Resumed, ServerFrame, Suspended};
 
-use super::budget::Share;
+use super::budget::Shares;
 use super::limits::{COPIED_BYTES_MAX, FILL_BYTES, WAITING_MAX};
 use super::pool::{Pool, Seat, Turn};
 use super::state::{Away, Beat, Effect, State};
@@ -20,8 +20,11 @@ use crate::dialect::Dialect;
 use crate::dress::{Opcode, header};
 use crate::upstream::Ending;
 
-/// What a browser is told while it waits.
+/// What a browser is told that waits for the broker.
 const AWAY: &str = "the broker behind this bridge is away; this connection waits for it";
+
+/// The same where the broker is there, and as full as it may be.
+const FULL: &str = "the broker behind this bridge has no place for one more; this connection waits for one";
 
 /// One browser.
 pub(super) struct Visit {
@@ -43,15 +46,6 @@ pub(super) struct Visit {
     begun: usize,
     /// Woken when something happens that no stream tells of.
     waker: Option<Waker>,
-}
-
-/// What is held for a browser.
-#[derive(Debug)]
-pub(super) struct Shares {
-    /// Of what it says, and of what its handshake showed.
-    pub(super) inward: Share,
-    /// Of what it is told.
-    pub(super) outward: Share,
 }
 
 /// The stream to the broker.
@@ -117,8 +111,9 @@ impl Visit {
                     }
                     Err(lack) => {
                         self.pool.tally().refused(lack).add(1);
-                        let lost = self.state.lose();
-                        self.take(lost);
+                        if let Effect::Suspend(away) = self.state.lose() {
+                            self.suspend(away, if lack == Lack::Place { FULL } else { AWAY });
+                        }
                     }
                 }
             }
@@ -247,17 +242,20 @@ impl Visit {
     /// Does what the state wants of this side.
     fn take(&mut self, effect: Effect) {
         match effect {
-            Effect::Suspend(Away { nonce, retry_after }) => {
-                (self.line, self.next) = (Line::None, None);
-                let _ = self.hold_inward();
-                self.push(&ServerFrame::Suspended(Suspended { nonce, sentence: AWAY, retry_after }));
-            }
+            Effect::Suspend(away) => self.suspend(away, AWAY),
             Effect::End(ending) => {
                 (self.line, self.next) = (Line::None, None);
                 self.ending.get_or_insert(ending);
             }
             Effect::Pass | Effect::Drop | Effect::Open | Effect::Await => {}
         }
+    }
+
+    /// Tells the browser that it waits, and drops what the session had.
+    fn suspend(&mut self, Away { nonce, retry_after }: Away, sentence: &'static str) {
+        (self.line, self.next) = (Line::None, None);
+        let _ = self.hold_inward();
+        self.push(&ServerFrame::Suspended(Suspended { nonce, sentence, retry_after }));
     }
 
     fn resume(&mut self) {
@@ -377,7 +375,7 @@ impl Visit {
 mod tests {
     use callboard_client::Client;
 
-    use super::super::budget::Budget;
+    use super::super::budget::{Budget, Share};
     use super::super::state::Patience;
     use super::*;
 
