@@ -85,6 +85,24 @@ async fn an_outage_is_told_once_and_so_is_its_end() {
 }
 
 #[tokio::test]
+async fn a_broker_that_is_gone_without_a_word_is_noticed_within_seconds() {
+    let (killed, stopped) = (Process::start().await, Process::start().await);
+    let mut browsers = Vec::new();
+    for broker in [&killed, &stopped] {
+        let bridge = Outpost::before(broker.addr(), broker.data_dir(), &[]).await;
+        let mut browser = Peer::upgrade(bridge.addr(), Dialect::Binary).await;
+        browser.comes_in().await;
+        browsers.push((bridge, browser));
+    }
+    stopped.pause();
+    killed.kill().await;
+    // A client's own patience is thirty seconds, and a test's ten.
+    for (_, browser) in &mut browsers {
+        browser.suspended().await;
+    }
+}
+
+#[tokio::test]
 async fn a_key_without_the_right_ends_it_with_what_to_do() {
     let broker = Process::start().await;
     let plain = KeyStore::open(broker.data_dir()).expect("a store").create("plain").expect("a key").reveal();

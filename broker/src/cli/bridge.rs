@@ -28,7 +28,7 @@ use super::{logging, summary};
 use crate::shutdown::Signals;
 
 const AFTER_HELP: &str = "\
-It opens the sessions of its browsers with the broker over a few QUIC connections, under a key that has the right to: `callboard token new NAME --bridge` makes one where the broker is. While the broker is away, browsers are told, and wait.
+It opens the sessions of its browsers with the broker over a few QUIC connections, under a key that has the right to: `callboard token new NAME --bridge` makes one where the broker is. While the broker is away, browsers are told, and wait; one that is gone without a word is noticed within seven seconds.
 
 Of a configuration file it reads what concerns a browser's door: ws_listen, metrics_listen, metrics_expose, [ws], [tls], [drain], and of [limits] connections, connections_per_address, inbox_bytes and outbox_bytes. All other limits are the broker's, which counts by the browsers' own addresses. `callboard check --bridge` says what memory they allow.
 
@@ -47,8 +47,11 @@ Exit codes:
 /// How long the first attempt may take before the door is announced without it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Silence after which a connection with the broker is given up: browsers are told then.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Silence after which a connection with the broker is given up: browsers are told then. A keep-alive goes out three times in
+/// it, for a bridge has few connections and many who wait to be told: so a broker that is gone without a word is noticed
+/// within five to seven seconds, and one that is back says so at the next keep-alive. Shorter, and a broker that is only
+/// slow for a moment would have all of them come back at once.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The bounds of the first pause between two attempts to reach the broker, and of every other: its browsers wait for it.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
