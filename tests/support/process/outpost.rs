@@ -21,11 +21,12 @@ pub struct Outpost {
 }
 
 impl Outpost {
-    /// Starts one on a free port, for the broker at `upstream` whose data is in `data_dir`, with further arguments.
+    /// Starts one on a free port, for the broker at `upstream` whose data is in `data_dir`, with further arguments; it has
+    /// reached that broker.
     ///
     /// # Panics
     ///
-    /// If it does not serve browsers soon.
+    /// If it does not soon.
     pub async fn before(upstream: SocketAddr, data_dir: &Path, arguments: &[&str]) -> Self {
         let keys = KeyStore::open(data_dir).expect("the keys are readable");
         let key = keys.create_with("edge", Rights { bridge: true }).expect("a key can be made").reveal();
@@ -38,6 +39,8 @@ impl Outpost {
         let output = Output::of(child);
         let addr = soon("the address where the bridge serves browsers", output.browsers()).await;
         let addr = addr.unwrap_or_else(|status| panic!("the bridge ended at once, {status}:\n{}", output.printed()));
+        let reached = soon("the bridge's broker", output.says("the broker is there")).await;
+        reached.unwrap_or_else(|status| panic!("the bridge ended, {status}:\n{}", output.printed()));
         Self { output, addr, key }
     }
 

@@ -70,6 +70,11 @@ impl Output {
         self.find(|line| if is_about_metrics(line) { address(line) } else { None }).await
     }
 
+    /// Waits until it prints this; how it ended, if it does not.
+    pub(super) async fn says(&self, what: &str) -> Result<(), ExitStatus> {
+        self.find(|line| line.contains(what).then_some(())).await
+    }
+
     async fn find<T>(&self, find: impl Fn(&str) -> Option<T>) -> Result<T, ExitStatus> {
         let mut log = self.log.clone();
         let known = |log: &Log| log.ended.is_some() || log.lines.iter().any(|line| find(line).is_some());
