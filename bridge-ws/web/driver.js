@@ -4,19 +4,18 @@
 import { afterResumed, comesBack } from './backoff.js';
 import { CloseCode, Return } from './close.js';
 import { Who, lateToken } from './credential.js';
-import { GIVE_UP_PAUSE_MS, RETRY_AFTER_CAP_MS, SUBPROTOCOL, SUSPENDED_SILENCE_MS } from './defaults.js';
+import { GIVE_UP_PAUSE_MS, RETRY_AFTER_CAP_MS, SUSPENDED_SILENCE_MS } from './defaults.js';
+import { Dialer } from './dial.js';
 import { CallboardError } from './error.js';
 import { Liveness } from './liveness.js';
-import { opener } from './options.js';
 import { watch } from './page.js';
 import { Pauses } from './pauses.js';
-import { instance } from './random.js';
-import { Session, later } from './session.js';
+import { later } from './session.js';
 import { IDLE, stateOf } from './state.js';
 import { Timer } from './timer.js';
 
 /** @import { Settled } from './options.js' */
-/** @import { End } from './session.js' */
+/** @import { End, Session } from './session.js' */
 /** @import { Credential, Hello, Identity, ServerFrame, State, Suspended, Welcome } from './types.js' */
 
 /**
@@ -31,11 +30,10 @@ import { Timer } from './timer.js';
  */
 
 export class Driver {
-  #url;
   #options;
   #passenger;
   #clock;
-  #instance = instance();
+  #dialer;
   #who;
   #pauses;
   #liveness;
@@ -71,10 +69,10 @@ export class Driver {
    */
   constructor(url, options, passenger) {
     const { clock, page } = options;
-    this.#url = url;
     this.#options = options;
     this.#passenger = passenger;
     this.#clock = clock;
+    this.#dialer = new Dialer(url, options);
     this.#who = new Who(options);
     this.#pauses = new Pauses(options);
     this.#liveness = new Liveness(clock, options.heartbeatGraceMs, () => this.#silent());
@@ -154,7 +152,7 @@ export class Driver {
    */
   #begin(early = this.#pauses.leastLeft) {
     // Who needs a session now has not yet heard of anything: it is told behind this turn, never by an exception.
-    if (this.#session === null && opener(this.#url, this.#options) instanceof CallboardError) {
+    if (this.#session === null && this.#dialer.obstacle !== null) {
       return this.#giveUp.startOnce(this.#giveUpPause());
     }
     if (early > 0) return this.#wait(early);
@@ -176,25 +174,15 @@ export class Driver {
    */
   #greet(attempt, credential) {
     attempt.hasToken = true;
-    const { agent } = this.#options;
-    /** @type {Hello} */
-    const hello = { kind: 'Hello', agent, instance: this.#instance, capabilities: 0, credential };
+    const hello = this.#dialer.hello(credential);
     if (this.#session === null) this.#dial(hello);
     else this.#session.greet(hello);
   }
 
   /** @param {Hello} hello */
   #dial(hello) {
-    const WebSocket = opener(this.#url, this.#options);
-    if (WebSocket instanceof CallboardError) return this.#giveUpAll();
-    let socket;
-    try {
-      socket = new WebSocket(this.#url, [SUBPROTOCOL]);
-    } catch (cause) {
-      // A page that came over https: may not open plain ws:, for one.
-      return this.#over(later(new CallboardError(0, 'unreachable', 'the browser opens no WebSocket there', { cause })));
-    }
-    this.#session = new Session(socket, hello, {
+    if (this.#dialer.obstacle !== null) return this.#giveUpAll();
+    const session = this.#dialer.dial(hello, {
       heard: () => this.#liveness.heard(),
       welcome: (session, welcome) => this.#welcomed(session, welcome),
       frame: (frame) => this.#passenger.frame(frame),
@@ -202,6 +190,8 @@ export class Driver {
       resumed: () => this.#resumed(),
       end: (end) => this.#over(end),
     });
+    if (session instanceof CallboardError) this.#over(later(session));
+    else this.#session = session;
   }
 
   /**
@@ -278,8 +268,8 @@ export class Driver {
 
   /** No session can be opened here, unless somebody brings what is missing: then the next need finds it. */
   #giveUpAll() {
-    const error = opener(this.#url, this.#options);
-    if (!(error instanceof CallboardError) || !this.#passenger.isNeeded()) return this.look();
+    const error = this.#dialer.obstacle;
+    if (error === null || !this.#passenger.isNeeded()) return this.look();
     this.#leave();
     this.#gaveUpAt = this.#clock.now();
     this.#passenger.unable(error);

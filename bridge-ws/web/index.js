@@ -9,6 +9,7 @@ import './codec.js';
 import './connection.js';
 import './credential.js';
 import './defaults.js';
+import './dial.js';
 import './driver.js';
 import './limits.js';
 import './liveness.js';

@@ -1,9 +1,8 @@
 // What a page may choose, checked before anything is opened, so that a mistake is told where it was made.
 
-import { isWhole } from './address.js';
 import { utf8 } from './bytes.js';
 import { NUMBERS, TIMER_MS_MAX, VERSION } from './defaults.js';
-import { CallboardError, badRequest } from './error.js';
+import { badRequest } from './error.js';
 import { CREDENTIAL_BYTES_MAX, LABEL_BYTES_MAX } from './limits.js';
 import { ownPage } from './page.js';
 
@@ -78,21 +77,4 @@ function numbers(options) {
     settled[name] = value;
   }
   return /** @type {{ [K in keyof typeof NUMBERS]: number }} */ (settled);
-}
-
-/**
- * What opens WebSockets to this address, or why nothing can. It is looked for when it is needed: a server renders pages
- * without one, and a program may bring one later.
- * @param {string} address
- * @param {Settled} options
- * @returns {WebSocketConstructor | CallboardError}
- */
-export function opener(address, { WebSocket = globalThis.WebSocket }) {
-  if (!isWhole(address)) {
-    const sentence = "the broker's URL is relative, and there is no page here that it could begin at: name all of it";
-    return new CallboardError(0, 'no-page', sentence);
-  }
-  if (typeof WebSocket === 'function') return WebSocket;
-  const sentence = 'there is no WebSocket here: give one as the option `WebSocket`, as that of the package ws';
-  return new CallboardError(0, 'no-websocket', sentence);
 }

@@ -57,6 +57,7 @@ pub(super) const MODULES: &[File] = files![
     "connection.js",
     "credential.js",
     "defaults.js",
+    "dial.js",
     "driver.js",
     "error.js",
     "index.js",
