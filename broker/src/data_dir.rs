@@ -71,13 +71,29 @@ pub(crate) struct Hold {
 /// Waits for the data directory, which is made if it is not there.
 pub(crate) fn hold(directory: &Path) -> io::Result<Hold> {
     prepare(directory)?;
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
+    let path = directory.join(LOCK);
+    let lock = match OpenOptions::new().write(true).create(true).truncate(false).open(&path) {
+        // Another user made it, as root by `sudo callboard token`; to lock it, it is enough to read it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(&path).map_err(|_| error)?,
+        opened => opened?,
+    };
+    // Whatever its maker's umask says. Others may not, and need not.
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let lock = options.open(directory.join(LOCK))?;
-    lock.lock()?;
+    let _ = lock.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    wait_for(&lock);
     Ok(Hold { directory: directory.to_owned(), _lock: lock })
+}
+
+/// Waits until nobody else holds the lock. Where files cannot be locked, as on some network file systems, nobody is kept
+/// out: to keep two apart who hardly ever meet is not worth a broker that does not start.
+fn wait_for(lock: &File) {
+    match lock.lock() {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => wait_for(lock),
+        Err(error) => tracing::warn!(
+            "files of the data directory cannot be locked ({error}): let one process change it at a time"
+        ),
+        Ok(()) => {}
+    }
 }
 
 impl Hold {
@@ -88,7 +104,11 @@ impl Hold {
         // Nobody else is writing it: what lies there was left by a process that was killed.
         let written = remove(&temporary)
             .and_then(|()| create(&temporary, mode))
-            .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+            .and_then(|mut file| {
+                give(&file, &self.directory.join(name), &self.directory)?;
+                file.write_all(content)?;
+                file.sync_all()
+            })
             .and_then(|()| fs::rename(&temporary, self.directory.join(name)))
             .and_then(|()| sync(&self.directory));
         if written.is_err() {
@@ -97,6 +117,27 @@ impl Hold {
         }
         written
     }
+}
+
+/// Gives a new file to whomever the one that it replaces belongs to, or else the directory: `sudo callboard token` writes
+/// keys for a broker of another user, which must be able to read them.
+///
+/// Only root may. For others that is a failure where the file is another's in the directory of another: its reader could
+/// not read the new one, and would go by the old, a key that is revoked included.
+#[cfg(unix)]
+fn give(file: &File, old: &Path, directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let mine = file.metadata()?.uid();
+    let others = |path: &Path| fs::metadata(path).ok().filter(|metadata| metadata.uid() != mine);
+    let (old, directory) = (others(old), others(directory));
+    let Some(heir) = old.as_ref().or(directory.as_ref()) else { return Ok(()) };
+    let given = fchown(file, Some(heir.uid()), Some(heir.gid()));
+    if old.is_some() && directory.is_some() { given } else { Ok(()) }
+}
+
+#[cfg(not(unix))]
+fn give(_: &File, _: &Path, _: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -130,7 +171,7 @@ fn create(path: &Path, mode: Mode) -> io::Result<File> {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
     use super::*;
 
@@ -182,6 +223,27 @@ mod tests {
             assert_eq!(fs::read(home.path().join("file")).expect("read"), b"new");
             assert_eq!((mode(&home.path().join("file")), content(home.path())), (0o600, vec!["file".to_owned()]));
         }
+    }
+
+    #[test]
+    fn what_root_writes_is_for_the_user_of_the_directory() {
+        const USER: u32 = 65_534;
+        let home = tempfile::tempdir().expect("a directory");
+        let owner = |name: &str| fs::metadata(home.path().join(name)).expect("metadata").uid();
+        hold(home.path()).expect("held").write("mine", b"1", Mode::Secret).expect("written");
+        if chown(home.path(), Some(USER), None).is_err() {
+            // Only root can try.
+            return;
+        }
+        let write = |name| hold(home.path()).expect("held").write(name, b"2", Mode::Secret).expect("written");
+        for name in ["mine", "new", "another's"] {
+            write(name);
+        }
+        assert_eq!(["mine", "new", "another's"].map(owner), [USER; 3]);
+        assert_eq!(mode(&home.path().join(LOCK)) & 0o044, 0o044, "who enters the directory may lock it");
+        chown(home.path().join("another's"), Some(USER - 1), None).expect("given");
+        write("another's");
+        assert_eq!((owner("another's"), mode(&home.path().join("another's"))), (USER - 1, 0o600));
     }
 
     #[test]
