@@ -25,8 +25,9 @@ const REGISTRY = Symbol.for('callboard.connections.1');
  *
  * Every call for one URL shares one WebSocket, whichever copy of this package it comes from; the first call's options
  * hold until the last of these clients is closed. Only a `credential` other than the first one's has a connection of
- * its own: nobody acts as somebody else. Where the broker has closed the connection for good, the next call asks for
- * another session as {@link Client.reconnect} does, with its own `getToken` or `credential`.
+ * its own: nobody acts as somebody else. Where the broker has closed the connection for good, the next call with a
+ * `getToken` or a `credential` asks for another session as {@link Client.reconnect} does, with that; one without either
+ * waits with the others.
  *
  * Without a URL the broker is at `/v1/bus` on the page's own origin.
  * @param {string | URL} [url] `wss:`, `ws:`, `https:`, `http:` or relative.
@@ -52,7 +53,7 @@ function sharedConnection(address, settled) {
   if (connection === undefined) {
     connection = new Connection(address, settled);
     all.push(connection);
-  } else if (isClosed(connection)) connection.renew(settled);
+  } else if (isClosed(connection) && (settled.getToken || settled.credential)) connection.renew(settled);
   registry.set(address, all);
   return connection;
 }
