@@ -11,6 +11,7 @@ import { AT_ONCE_JITTER_MS, RESUMED_PAUSE_MS_MAX, RETRY_AFTER_CAP_MS, SESSION_IS
  * @property {Advice} advice What the close code says.
  * @property {number | null} retryAfter How many milliseconds the broker wants to be left alone.
  * @property {number} livedMs How long the session was open; 0 for an attempt that opened none.
+ * @property {boolean} [isLast] Whether none follows unless the page asks.
  */
 
 /**
@@ -59,12 +60,12 @@ export class Backoff {
 
   /**
    * The pause after an ending, also after one that only a page's own wish follows: who wishes again and again is no
-   * better than who tries again and again.
+   * better than who tries again and again, so that no further wish cuts it short.
    * @param {Ending} ending
    * @param {number} random From 0 up to 1, evenly.
    * @returns {Pause}
    */
-  after({ advice, retryAfter, livedMs }, random) {
+  after({ advice, retryAfter, livedMs, isLast = false }, random) {
     if (livedMs >= SESSION_IS_WELL_MS) this.reset();
     const floor = Math.min(retryAfter ?? 0, RETRY_AFTER_CAP_MS);
     // A broker that always says "now" must not be asked in a tight loop: this holds once, until a session has lived
@@ -73,7 +74,19 @@ export class Backoff {
       this.#failures = 1;
       return { wait: Math.max(AT_ONCE_JITTER_MS * random, floor), floor };
     }
-    return { wait: Math.max(this.pause(random), floor), floor };
+    const wait = Math.max(this.pause(random), floor);
+    return { wait, floor: isLast ? wait : floor };
+  }
+
+  /**
+   * The pause after a session or an attempt that the page itself ended to have another one. That is no failure.
+   * @param {number} livedMs As of {@link Ending}.
+   * @param {number} random From 0 up to 1, evenly.
+   * @returns {Pause}
+   */
+  renewed(livedMs, random) {
+    if (livedMs >= SESSION_IS_WELL_MS) this.reset();
+    return { wait: AT_ONCE_JITTER_MS * random, floor: 0 };
   }
 
   /** All is well: the next pause is the first again. */

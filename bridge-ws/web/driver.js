@@ -128,9 +128,10 @@ export class Driver {
     } else if (name === 'waiting') this.#wake();
     else if (name !== 'idle') {
       // Channels wait for who leaves without a goodbye.
-      this.#session?.part('the page asked for another session');
       const error = new CallboardError(0, 'renewed', 'the page asked for another session');
-      this.#over({ error, advice: Return.AtOnce, retryAfter: null });
+      this.#session?.part(error.sentence);
+      this.#pauses.renew(this.#livedMs);
+      this.#follow(error);
     }
   }
 
@@ -220,7 +221,7 @@ export class Driver {
    * @param {Suspended} suspended
    */
   #suspended({ sentence, retry_after: retryAfter }) {
-    if (this.#attempt !== null) this.#pauseAfter({ advice: Return.AtOnce, retryAfter: null });
+    if (this.#attempt !== null) this.#pauses.begin({ advice: Return.AtOnce, retryAfter: null, livedMs: this.#livedMs });
     this.#why = new CallboardError(0, 'away', sentence || 'the broker behind this bridge is away');
     this.#retry.stop();
     this.#liveness.begin(this.#promised ?? SUSPENDED_SILENCE_MS);
@@ -241,18 +242,26 @@ export class Driver {
 
   /** @param {End} end The session, or the attempt at one, is over. */
   #over({ error, advice, retryAfter }) {
-    this.#pauseAfter({ advice, retryAfter });
+    const isLast = !comesBack(advice, this.#who.isRenewable);
+    this.#pauses.begin({ advice, retryAfter, livedMs: this.#livedMs, isLast });
+    if (advice === Return.WithNewCredential) this.#who.refused = error;
+    if (!isLast) return this.#follow(error);
     this.#leave();
     this.#why = error;
-    if (advice === Return.WithNewCredential) this.#who.refused = error;
-    if (!comesBack(advice, this.#who.isRenewable)) this.#shut(error);
-    else if (this.#passenger.isNeeded()) this.#wait(this.#pauses.left);
+    return this.#shut(error);
+  }
+
+  /** @param {CallboardError} error How it ended; another one follows after the pause, if something needs one. */
+  #follow(error) {
+    this.#leave();
+    this.#why = error;
+    if (this.#passenger.isNeeded()) this.#wait(this.#pauses.left);
     else this.#tell(IDLE);
   }
 
-  /** @param {Pick<End, 'advice' | 'retryAfter'>} end */
-  #pauseAfter(end) {
-    this.#pauses.begin({ ...end, livedMs: this.#openedAt === null ? 0 : this.#clock.now() - this.#openedAt });
+  /** How long the session is open; 0 during an attempt. */
+  get #livedMs() {
+    return this.#openedAt === null ? 0 : this.#clock.now() - this.#openedAt;
   }
 
   /** @param {CallboardError} error There is nothing to show: a socket that waits for it waits in vain. */

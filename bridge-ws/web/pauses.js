@@ -36,13 +36,26 @@ export class Pauses {
    * @param {Ending} ending
    */
   begin(ending) {
-    this.#pause = this.#backoff.after(ending, this.#clock.random());
-    this.#since = this.#clock.now();
+    this.#start(this.#backoff.after(ending, this.#clock.random()));
+  }
+
+  /**
+   * The page ended one to have another.
+   * @param {number} livedMs How long the session was open, if it was.
+   */
+  renew(livedMs) {
+    this.#start(this.#backoff.renewed(livedMs, this.#clock.random()));
   }
 
   /** A session is open. */
   end() {
     this.#pause = NO_PAUSE;
+  }
+
+  /** @param {Pause} pause */
+  #start(pause) {
+    this.#pause = pause;
+    this.#since = this.#clock.now();
   }
 
   /** @param {number} ms */

@@ -89,10 +89,12 @@ test('that the connection closed for good is told once, also where nobody watche
   ]);
 });
 
-test('who asks whenever it is closed is slowed down as one who comes back by itself', async () => {
+test('however many ask whenever it is closed, they are slowed down as one who comes back by itself', async () => {
   const { client, broker, clock } = await setUpOnline({ backoffBaseMs: 100, backoffCapMs: 1000 });
   client.onError(() => {});
-  client.onState(({ name }) => { if (name === 'closed') client.reconnect(); });
+  for (let asker = 0; asker < 2; asker += 1) {
+    client.onState(({ name }) => { if (name === 'closed') client.reconnect(); });
+  }
   const pauses = [];
   for (let round = 0; round < 5; round += 1) {
     broker.goodbye(4001);
@@ -123,6 +125,23 @@ test('connect asks, too, and shows what it was given', async () => {
   await broker.subscribed();
   broker.message(11, 'x');
   assert.deepEqual([heard.payloads, first.state.name, broker.sockets.length], [['x'], 'online', 2]);
+});
+
+test('connect without a token or a credential asks for nothing, and keeps what the page shows', async () => {
+  const [broker, clock] = [new Broker(), new FakeClock()];
+  const options = { clock, page: fakePage(), WebSocket: broker.WebSocket };
+  const url = 'wss://kicked.test/v1/bus';
+  const first = connect(url, { ...options, getToken: () => 'ada.key' });
+  first.onError(() => {});
+  first.subscribe('a', () => {});
+  await broker.welcome();
+  broker.goodbye(4001);
+  const second = connect(url);
+  await clock.advance(600_000);
+  assert.deepEqual([second.state.name, broker.sockets.length], ['closed', 1]);
+  second.reconnect();
+  assert.equal((await broker.welcome()).credential.secret, 'ada.key');
+  assert.equal(first.state.name, 'online');
 });
 
 test('after a login the next session shows the new token, and nothing is lost or stored twice', async () => {
@@ -171,6 +190,49 @@ test('who asks during a pause waits no longer, unless the broker minds', async (
   assert.equal(broker.sockets.length, 2);
   await clock.advance(1);
   assert.equal(broker.sockets.length, 3);
+});
+
+/** A session that nine failed attempts have preceded. */
+async function setUpAfterOutage() {
+  const all = await setUpOnline();
+  for (let count = 0; count < 9; count += 1) {
+    await all.clock.advance((all.client.state.retryAt ?? all.clock.time) - all.clock.time);
+    all.broker.socket.drop();
+  }
+  return all;
+}
+
+test('who asks twice, or soon after an outage, has another session at once all the same', async () => {
+  const { client, broker, clock } = await setUpAfterOutage();
+  client.reconnect();
+  assert.equal(client.state.name, 'connecting');
+  client.reconnect();
+  const { name, retryAt, reason } = client.state;
+  assert.deepEqual([name, retryAt - clock.time, reason.class], ['waiting', 125, 'renewed']);
+  await clock.advance(125);
+  await broker.welcome();
+  await clock.advance(5000);
+  client.reconnect();
+  assert.equal(client.state.retryAt - clock.time, 125);
+});
+
+test('however often a page asks, that is no failure; those before it are forgotten as ever', async () => {
+  const { client, broker, clock } = await setUpAfterOutage();
+  await comeBack({ client, broker, clock });
+  for (let count = 0; count < 9; count += 1) {
+    await clock.advance(9000);
+    client.reconnect();
+    assert.equal(client.state.retryAt - clock.time, 125);
+    await comeBack({ client, broker, clock });
+  }
+  broker.socket.drop();
+  assert.equal(client.state.retryAt - clock.time, 15_000, 'none of these sessions was a long one');
+  await comeBack({ client, broker, clock });
+  await clock.advance(10_000);
+  client.reconnect();
+  await clock.advance(125);
+  broker.socket.drop();
+  assert.equal(client.state.retryAt - clock.time, 100);
 });
 
 test('what nothing needs is not opened for being asked for', async () => {
