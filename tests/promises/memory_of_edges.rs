@@ -88,7 +88,7 @@ fn channel(number: usize) -> String {
     format!("deaf/{number}")
 }
 
-/// Browsers that say much to a broker that has stopped, and leave.
+/// Browsers that say much to a broker that has stopped.
 async fn say_to_nobody(broker: &Process, door: &Visited) -> Vec<Peer> {
     let mut sayers = Vec::new();
     for _ in 0..SAYERS {

@@ -100,7 +100,7 @@ impl Afar {
     }
 
     /// What it counts.
-    pub(super) fn tally(&self) -> &Tally {
+    pub(super) fn tally(&self) -> &Arc<Tally> {
         &self.tally
     }
 

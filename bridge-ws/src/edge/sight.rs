@@ -1,6 +1,6 @@
 //! What can be seen of an edge from outside: its counts, and what is cheaper to ask for than to count. It changes nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use callboard_protocol::close::Code;
 
@@ -8,9 +8,12 @@ use super::afar::Afar;
 use super::state::Phase;
 use super::tally::{Lack, Tally};
 
-/// A view of an edge, while it runs and while it drains.
+/// A view of an edge, while it runs and while it drains. It keeps nothing of it going.
 #[derive(Debug, Clone)]
-pub struct Sight(pub(super) Arc<Afar>);
+pub struct Sight {
+    tally: Arc<Tally>,
+    afar: Weak<Afar>,
+}
 
 /// What an edge is doing, and what it has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,26 +77,29 @@ pub struct Refused {
 }
 
 impl Sight {
+    pub(super) fn of(afar: &Arc<Afar>) -> Self {
+        Self { tally: Arc::clone(afar.tally()), afar: Arc::downgrade(afar) }
+    }
+
     /// Whether newcomers are let in.
     #[must_use]
     pub fn is_accepting(&self) -> bool {
-        self.0.tally().is_accepting()
+        self.tally.is_accepting()
     }
 
     /// Actors that panicked.
     #[must_use]
     pub fn panics(&self) -> u64 {
-        self.0.tally().panics.value()
+        self.tally.panics.value()
     }
 
     /// What there is to be seen now. It takes each browser's lock for a moment, one after the other.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        let afar = &self.0;
-        let tally = afar.tally();
-        let (connections_up, connections_down) = afar.connections();
+        let (tally, afar) = (&self.tally, self.afar.upgrade());
+        let (connections_up, connections_down) = afar.as_ref().map_or((0, 0), |afar| afar.connections());
         Figures {
-            browsers: Browsers::of(afar, connections_up > 0),
+            browsers: afar.as_ref().map_or_else(Browsers::default, |afar| Browsers::of(afar, connections_up > 0)),
             connections_up,
             connections_down,
             outages: tally.outages.value(),
@@ -102,8 +108,8 @@ impl Sight {
             closes: tally.closes.read().collect(),
             http_publishes: tally.http_publishes.value(),
             http_published: tally.http_published.value(),
-            inbox_bytes: afar.inbox_bytes(),
-            outbox_bytes: afar.outbox_bytes(),
+            inbox_bytes: afar.as_ref().map_or(0, |afar| afar.inbox_bytes()),
+            outbox_bytes: afar.as_ref().map_or(0, |afar| afar.outbox_bytes()),
             bytes_read: tally.bytes_read.value(),
             bytes_written: tally.bytes_written.value(),
         }

@@ -55,10 +55,10 @@ impl Edge {
         self.door.address()
     }
 
-    /// A view of it for those who watch over it, which outlives it.
+    /// A view of it for those who watch over it.
     #[must_use]
     pub fn sight(&self) -> Sight {
-        Sight(Arc::clone(&self.afar))
+        Sight::of(&self.afar)
     }
 
     /// How many browsers are in.
