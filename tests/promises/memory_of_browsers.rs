@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use callboard::config::{Draft, MemoryBound};
 use callboard::identity::KeyStore;
 use callboard::tls::development_certificate;
 use callboard_bridge_ws::Dialect;
@@ -69,25 +70,31 @@ fn dialect(number: usize) -> Dialect {
 async fn whatever_browsers_fill_at_once_stays_below_the_bound() {
     let broker = Process::start_for_browsers(CONFIGURATION).await;
     let Some(empty) = broker.memory_bytes_peak() else { return };
-    let bound = bound(broker.data_dir());
+    let mut ledger = Ledger::of(&broker, empty);
     let door = Visited { addr: broker.ws_addr().await, trusted: development_certificate(broker.data_dir()) };
     let mut neighbour = Neighbour::of(broker.addr()).await;
     let mut publisher = Dialer::new().connect(broker.addr()).await;
     publisher.hello().await;
 
     let subscribers = subscribe_to_much(&door).await;
+    ledger.allows(&["connections", "channels", "subscriptions"]);
     fill_histories(&mut publisher, CHANNELS).await;
+    ledger.allows(&["larger windows", "waiting for channels", "histories", "their outboxes", "larger outboxes"]);
     let rewinders = rewind_and_stop_reading(&door).await;
     fill_histories(&mut publisher, CHANNELS).await;
+    ledger.allows(&["connections", "histories", "their outboxes", "larger outboxes"]);
     let mut deaf = Vec::new();
     for number in 0..DEAF {
         let mut peer = door.open(dialect(number)).await;
         peer.subscribe(&deaf_name(number)).await;
         deaf.push(peer);
     }
+    ledger.allows(&["connections", "channels"]);
     let beginners = begin_messages(&door).await;
+    ledger.allows(&["connections", "their frames begun", "larger frames begun"]);
     let key = KeyStore::open(broker.data_dir()).expect("a store").create("reporter").expect("a key").reveal();
     let requests = begin_requests(&door, &key).await;
+    ledger.allows(&["HTTP connections", "publishes over HTTP"]);
     // What is a byte in a frame is six in JSON.
     let payload = "\u{1}".repeat(60_000);
     for _ in 0..TOLD {
@@ -96,10 +103,34 @@ async fn whatever_browsers_fill_at_once_stays_below_the_bound() {
         }
         neighbour.hears_itself().await;
     }
-    let peak = broker.memory_bytes_peak().expect("the process lives and tells");
+    ledger.allows(&["waiting for channels", "histories", "their outboxes", "larger outboxes"]);
+    let (peak, bound) = (ledger.peak, bound(broker.data_dir()));
     drop((subscribers, rewinders, deaf, beginners, requests));
     assert!(peak <= bound, "the broker had {} KiB at once, and may have {}", peak >> 10, bound >> 10);
     assert!(peak - empty >= bound / 5, "{} KiB are no more than a start: nothing was filled", peak >> 10);
+}
+
+/// Holds each thing that is filled to its own part of the bound: most of that is for what browsers do not have.
+struct Ledger<'a> {
+    broker: &'a Process,
+    bound: MemoryBound,
+    peak: usize,
+}
+
+impl<'a> Ledger<'a> {
+    fn of(broker: &'a Process, empty: usize) -> Self {
+        let draft = Draft::read(&broker.data_dir().join("callboard.toml")).expect("the broker has read it too");
+        Self { broker, bound: draft.config().memory_bound(), peak: empty }
+    }
+
+    /// What was filled since the last time takes no more than these terms together, and the allocator's slack.
+    fn allows(&mut self, names: &[&str]) {
+        let of = |name: &&str| self.bound.terms.iter().find(|term| term.name == *name).expect("a term").bytes();
+        let allowed = names.iter().map(of).sum::<u64>() / 8 * 9;
+        let peak = self.broker.memory_bytes_peak().expect("the process lives and tells");
+        let grown = peak - std::mem::replace(&mut self.peak, peak);
+        assert!(grown as u64 <= allowed, "{names:?}: {} KiB, of {} that are allowed", grown >> 10, allowed >> 10);
+    }
 }
 
 fn deaf_name(number: usize) -> String {
