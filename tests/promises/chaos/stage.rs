@@ -9,7 +9,7 @@ use callboard_tests::process::{Disk, Ended};
 use callboard_tests::proxy::Dice;
 use callboard_tests::{Process, Proxy, Way};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::plan::{Blow, Step};
 
@@ -34,8 +34,12 @@ spread_ms = 300
 connections = 200
 handshakes = 100
 channels = 500
+subscriptions = 2000
 history_bytes = 4194304
+publish_id_bytes = 4194304
 outbox_bytes = 8388608
+inbox_bytes = 4194304
+window_bytes = 16777216
 [[history]]
 pattern = \"**\"
 messages = 256
@@ -165,6 +169,7 @@ impl Stage {
         self.heal();
         let logs = self.company.part(BACK_WITHIN).await?;
         self.look().await?;
+        self.settle().await?;
         Ok((logs, self.last_fault_ms, std::mem::take(&mut self.memory)))
     }
 
@@ -205,6 +210,33 @@ impl Stage {
         match metrics.value("callboard_panics_total") {
             0 => Ok(()),
             panics => Err(format!("{panics} actors panicked")),
+        }
+    }
+
+    /// Waits until the broker has nothing left of those who came and went, and nothing that waits for anybody.
+    async fn settle(&self) -> Result<(), String> {
+        let clients = self.company.clients().count() as u64;
+        let expected = [
+            ("callboard_connections", clients),
+            ("callboard_sessions", clients),
+            ("callboard_subscriptions", 0),
+            ("callboard_inbox_bytes", 0),
+            ("callboard_outbox_bytes", 0),
+        ];
+        let until = Instant::now() + BACK_WITHIN;
+        loop {
+            let metrics =
+                self.broker()?.metrics().await.map_err(|error| format!("the broker tells no metrics: {error}"))?;
+            let Some((name, value)) = expected.into_iter().find(|(name, value)| metrics.value(name) != *value) else {
+                return Ok(());
+            };
+            if Instant::now() > until {
+                let told = metrics.value(name);
+                return Err(format!(
+                    "{name} is {told} and should be {value}, {BACK_WITHIN:?} after everything was over"
+                ));
+            }
+            sleep(BACK_WITHIN / 100).await;
         }
     }
 
