@@ -16,7 +16,7 @@ use super::{escape, program};
 const AFTER_HELP: &str = "\
 A running broker with the same data directory follows every change: a key that is revoked opens no session from then on, \
 and a second later those that are open under it have ended, a bridge's with all its visitors. A client that can ask for \
-another key comes back with that.
+another key comes back with that. To delete the file of keys revokes none of a broker that runs.
 
 Examples:
   callboard token new reporter

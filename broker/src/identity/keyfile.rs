@@ -9,8 +9,13 @@ use super::who::Rights;
 const HEADER: &str = "\
 # Callboard's API keys. `callboard token new`, `list` and `revoke` change this file; a running broker follows it.
 # It has the SHA-256 of each secret, never the secret.
-
 ";
+
+/// A line that the header has in a file which must have [`END`] too: in those from before, nothing tells where they end.
+const ENDS: &str = "# Its last line says that it is whole.\n";
+
+/// How a file ends of which nothing was cut off, be it between two keys.
+const END: &str = "\n# These are all keys.\n";
 
 /// A key as it is stored and listed.
 #[derive(Debug, Clone)]
@@ -29,7 +34,7 @@ pub struct StoredKey {
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyFile {
-    #[serde(default)]
+    /// Never left out: a file without keys is told from one that is empty.
     key: Vec<KeyTable>,
 }
 
@@ -54,6 +59,9 @@ enum Right {
 
 /// The keys in a file's text; otherwise what is wrong with it.
 pub(super) fn parse(text: &str) -> Result<Vec<StoredKey>, String> {
+    if text.contains(ENDS) && !text.contains(END.trim_end()) {
+        return Err(format!("its end is missing, the line `{}`", END.trim()));
+    }
     let file: KeyFile = toml::from_str(text).map_err(|error| error.to_string())?;
     file.key.into_iter().map(StoredKey::try_from).collect()
 }
@@ -61,7 +69,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<StoredKey>, String> {
 /// The text of a file with these keys.
 pub(super) fn text(keys: &[StoredKey]) -> Result<String, toml::ser::Error> {
     let key = keys.iter().map(KeyTable::from).collect();
-    Ok(format!("{HEADER}{}", toml::to_string(&KeyFile { key })?))
+    Ok(format!("{HEADER}{ENDS}\n{}{END}", toml::to_string(&KeyFile { key })?))
 }
 
 impl TryFrom<KeyTable> for StoredKey {
@@ -100,7 +108,27 @@ mod tests {
     fn a_key_from_before_there_were_rights_has_none_and_is_written_as_it_was() {
         let keys = parse(&old()).expect("keys");
         assert_eq!((keys.len(), keys[0].rights), (1, Rights::default()));
-        assert_eq!(text(&keys).expect("text"), format!("{HEADER}{}", old()));
+        assert_eq!(text(&keys).expect("text"), format!("{HEADER}{ENDS}\n{}{END}", old()));
+    }
+
+    #[test]
+    fn a_file_without_keys_says_so_and_an_empty_one_is_none() {
+        let none = text(&[]).expect("text");
+        assert!(parse(&none).expect("no keys").is_empty(), "{none}");
+        assert!(parse(&format!("{HEADER}\nkey = []\n")).expect("as it was before").is_empty());
+        for emptied in ["", "\n", HEADER] {
+            assert!(parse(emptied).expect_err("an error").contains("key"), "{emptied}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_file_is_never_a_file_with_fewer_keys() {
+        let keys = parse(&old().repeat(3)).expect("keys");
+        let whole = text(&keys).expect("text");
+        for end in 0..whole.len() - 1 {
+            assert!(parse(&whole[..end]).is_err(), "{}", &whole[..end]);
+        }
+        assert_eq!(parse(&whole).expect("keys").len(), 3);
     }
 
     #[test]

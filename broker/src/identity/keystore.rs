@@ -25,8 +25,11 @@ const FILE: &str = "keys.toml";
 ///
 /// Every [`verify`](Self::verify) looks whether the file was replaced since it was read (one `stat`), so that a new key
 /// works, and a revoked one stops working, from the next authentication on. A running broker looks by itself as well, to
-/// end what stands on a revoked one. A file that turned unreadable or wrong leaves the keys as they were and is told in
-/// the log.
+/// end what stands on a revoked one.
+///
+/// Only a whole file changes the keys of a store that is open. One that is gone, emptied, cut, wrong or unreadable, if for
+/// a moment, leaves them as they were and is told in the log: whoever copies or mounts something must not end everybody's
+/// sessions.
 #[derive(Debug)]
 pub struct KeyStore {
     data_dir: PathBuf,
@@ -58,12 +61,13 @@ pub enum KeyError {
     },
 }
 
-/// What was read last, and from which state of the file.
+/// The keys, and which state of the file was looked into last.
 #[derive(Debug, Default)]
 struct Snapshot {
+    /// Of the file that the keys are from, or of a wrong one that came after it: that is not read again before it changes.
     stamp: Option<Stamp>,
     keys: Vec<StoredKey>,
-    /// Whether nobody has asked for [`news`](KeyStore::news) since it was read.
+    /// Whether nobody has asked for [`news`](KeyStore::news) since they were read.
     is_news: bool,
     /// What keeps the file from being read now; told once.
     trouble: Option<String>,
@@ -85,7 +89,10 @@ impl KeyStore {
     /// [`KeyError`] if there is a file that cannot be read.
     pub fn open(data_dir: impl Into<PathBuf>) -> Result<Self, KeyError> {
         let store = Self { data_dir: data_dir.into(), snapshot: Mutex::default() };
-        *store.snapshot.lock() = store.read()?;
+        // The stamp first: if the file is replaced in between, the next look reads it again.
+        let stamp = stamp(&store.file()).map_err(|error| store.failed(error))?;
+        let keys = store.read()?.unwrap_or_default();
+        *store.snapshot.lock() = Snapshot { stamp, keys, is_news: true, trouble: None };
         Ok(store)
     }
 
@@ -125,7 +132,7 @@ impl KeyStore {
     ///
     /// [`KeyError`] if the file cannot be read.
     pub fn list(&self) -> Result<Vec<StoredKey>, KeyError> {
-        Ok(self.read()?.keys)
+        Ok(self.read()?.unwrap_or_default())
     }
 
     /// Makes a key without particular rights and stores its digest. What is returned is the only copy of the secret.
@@ -149,7 +156,7 @@ impl KeyStore {
         let created = jiff::Timestamp::from_second(i64::try_from(Clock::start().now().value() / 1000).unwrap_or(0))
             .unwrap_or_default();
         let hold = self.hold()?;
-        let mut keys = self.read()?.keys;
+        let mut keys = self.list()?;
         let key = loop {
             let key = ApiKey::random().map_err(|error| self.failed(io::Error::other(error)))?;
             if keys.iter().all(|stored| stored.id != *key.id()) {
@@ -169,48 +176,53 @@ impl KeyStore {
     /// [`KeyError`].
     pub fn revoke(&self, id: &KeyId) -> Result<Option<String>, KeyError> {
         let hold = self.hold()?;
-        let mut keys = self.read()?.keys;
+        let mut keys = self.list()?;
         let Some(place) = keys.iter().position(|stored| stored.id == *id) else { return Ok(None) };
         let revoked = keys.remove(place);
         self.write(&hold, &keys)?;
         Ok(Some(revoked.name))
     }
 
-    /// Reads the file again if it is not the one that was read last.
+    /// Reads the file again if it is not the one that was looked into last.
     fn follow(&self, snapshot: &mut Snapshot) {
-        match self.newer(snapshot) {
-            Ok(None) => snapshot.trouble = None,
-            Ok(Some(newer)) => *snapshot = newer,
-            Err(error) => {
-                let trouble = Some(error.to_string());
-                // It may go well the next time, and is looked at every second.
-                if snapshot.trouble != trouble {
-                    tracing::error!("{error}; until then the keys stay as they were");
-                    snapshot.trouble = trouble;
-                }
+        // As when it was opened, the stamp first.
+        let error = match stamp(&self.file()) {
+            Ok(stamp) if stamp == snapshot.stamp => {
+                snapshot.trouble = None;
+                return;
             }
+            Ok(stamp) => match self.read() {
+                Ok(None) => self.failed(ErrorKind::NotFound.into()),
+                Ok(Some(keys)) => {
+                    *snapshot = Snapshot { stamp, keys, is_news: true, trouble: None };
+                    return;
+                }
+                Err(error) => {
+                    if matches!(error, KeyError::Malformed { .. }) {
+                        snapshot.stamp = stamp;
+                    }
+                    error
+                }
+            },
+            Err(error) => self.failed(error),
+        };
+        let trouble = Some(error.to_string());
+        // It may go well the next time, and is looked at every second.
+        if snapshot.trouble != trouble {
+            tracing::error!("{error}; until then the keys stay as they were");
+            snapshot.trouble = trouble;
         }
     }
 
-    /// What the file says now, unless it is the one that was read last.
-    fn newer(&self, snapshot: &Snapshot) -> Result<Option<Snapshot>, KeyError> {
-        let stamp = stamp(&self.file()).map_err(|error| self.failed(error))?;
-        if stamp == snapshot.stamp { Ok(None) } else { self.read().map(Some) }
-    }
-
-    fn read(&self) -> Result<Snapshot, KeyError> {
+    /// The keys in the file; none where there is no file.
+    fn read(&self) -> Result<Option<Vec<StoredKey>>, KeyError> {
         let path = self.file();
-        // The stamp first: if the file is replaced in between, the next look reads it again.
-        let stamp = stamp(&path).map_err(|error| self.failed(error))?;
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Ok(Snapshot { is_news: true, ..Snapshot::default() });
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(self.failed(error)),
         };
-        let keys = keyfile::parse(&text).map_err(|sentence| KeyError::Malformed { path, sentence })?;
-        Ok(Snapshot { stamp, keys, is_news: true, trouble: None })
+        keyfile::parse(&text).map(Some).map_err(|sentence| KeyError::Malformed { path, sentence })
     }
 
     fn write(&self, hold: &Hold, keys: &[StoredKey]) -> Result<(), KeyError> {
@@ -246,124 +258,5 @@ fn stamp(path: &Path) -> io::Result<Option<Stamp>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn open(home: &tempfile::TempDir) -> KeyStore {
-        KeyStore::open(home.path().join("data")).expect("a store")
-    }
-
-    #[test]
-    fn a_directory_without_keys_knows_nobody_and_is_not_made() {
-        let home = tempfile::tempdir().expect("a directory");
-        let store = open(&home);
-        assert!(store.list().expect("a list").is_empty());
-        assert_eq!(store.verify(&ApiKey::random().expect("randomness").reveal()), None);
-        assert!(!home.path().join("data").exists());
-    }
-
-    #[test]
-    fn a_running_store_follows_what_another_process_changes() {
-        let home = tempfile::tempdir().expect("a directory");
-        let (broker, command) = (open(&home), open(&home));
-        let first = command.create("reporter").expect("a key");
-        assert_eq!(broker.verify(&first.reveal()).expect("known").key, "reporter".into());
-        let second = command.create("reporter").expect("a key");
-        assert!(broker.verify(&second.reveal()).is_some());
-        assert_eq!(command.revoke(first.id()).expect("revoked"), Some("reporter".to_owned()));
-        assert_eq!(broker.verify(&first.reveal()), None);
-        assert!(broker.verify(&second.reveal()).is_some());
-        assert_eq!(command.revoke(first.id()).expect("no error"), None);
-        fs::remove_file(broker.file()).expect("removed");
-        assert_eq!(broker.verify(&second.reveal()), None);
-    }
-
-    #[test]
-    fn what_stood_on_a_key_does_not_outlast_it() {
-        let home = tempfile::tempdir().expect("a directory");
-        let (broker, command) = (open(&home), open(&home));
-        let plain = command.create("reporter").expect("a key");
-        let bridge = command.create_with("edge", Rights { bridge: true }).expect("a key");
-        let stand = |key: &ApiKey| {
-            let standing = Standing::default();
-            let identity = broker.verify_for(&key.reveal(), &standing).expect("known");
-            (standing, identity)
-        };
-        let ((on_plain, reporter), (on_bridge, edge)) = (stand(&plain), stand(&bridge));
-        assert_eq!((reporter.rights.bridge, edge.rights.bridge), (false, true));
-        let nobodys = Standing::default();
-        assert_eq!(broker.verify_for("cb_nothing", &nobodys), None);
-        let borne = |roll: Roll| [&on_plain, &on_bridge, &nobodys].map(|standing| roll.bears(standing));
-        assert_eq!(broker.news().map(borne), Some([true; 3]), "nobody has asked before");
-        assert!(broker.news().is_none(), "nothing has changed since");
-        command.revoke(plain.id()).expect("revoked");
-        assert_eq!(broker.verify(&plain.reveal()), None, "what sees the change first does not hide it");
-        assert_eq!(broker.news().map(borne), Some([false, true, true]));
-        let without_rights = fs::read_to_string(broker.file()).expect("read").replace("rights = [\"bridge\"]\n", "");
-        fs::write(broker.file(), without_rights).expect("written");
-        assert_eq!(broker.news().map(borne), Some([false, false, true]), "the right was taken back alone");
-        on_plain.note(None);
-        fs::remove_file(broker.file()).expect("removed");
-        assert_eq!(broker.news().map(borne), Some([true, false, true]), "who has logged out stands on nothing");
-    }
-
-    #[test]
-    fn the_right_id_with_another_secret_is_nobody() {
-        let home = tempfile::tempdir().expect("a directory");
-        let store = open(&home);
-        let key = store.create("reporter").expect("a key");
-        let other = ApiKey::random().expect("randomness").reveal();
-        let forged = format!("cb_{}_{}", key.id(), other.rsplit('_').next().expect("a secret"));
-        assert!(ApiKey::parse(&forged).is_some());
-        assert_eq!(store.verify(&forged), None);
-    }
-
-    #[test]
-    fn a_wrong_file_stops_the_start_and_leaves_a_running_store_as_it_was() {
-        let home = tempfile::tempdir().expect("a directory");
-        let store = open(&home);
-        let key = store.create("reporter").expect("a key").reveal();
-        assert!(store.verify(&key).is_some());
-        fs::write(store.file(), "[[key]]\nid = \"zz\"\n").expect("written");
-        assert!(store.verify(&key).is_some());
-        assert!(store.verify(&key).is_some());
-        let error = KeyStore::open(home.path().join("data")).expect_err("an error");
-        assert!(matches!(error, KeyError::Malformed { .. }), "{error}");
-    }
-
-    #[test]
-    fn the_file_has_no_secret_and_is_the_owners_alone() {
-        let home = tempfile::tempdir().expect("a directory");
-        let store = open(&home);
-        let key = store.create("reporter").expect("a key").reveal();
-        let text = fs::read_to_string(store.file()).expect("read");
-        assert!(!text.contains(key.rsplit('_').next().expect("a secret")));
-        assert!(text.contains("name = \"reporter\""));
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            assert_eq!(fs::metadata(store.file()).expect("metadata").permissions().mode() & 0o777, 0o600);
-        }
-    }
-
-    #[test]
-    fn keys_made_at_the_same_time_are_all_kept() {
-        let home = tempfile::tempdir().expect("a directory");
-        let store = open(&home);
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| (0..5).for_each(|_| assert!(store.create("many").is_ok())));
-            }
-        });
-        assert_eq!(store.list().expect("a list").len(), 20);
-    }
-
-    #[test]
-    fn names_that_no_identity_can_have_are_refused() {
-        let home = tempfile::tempdir().expect("a directory");
-        let store = open(&home);
-        for name in ["", "a\nb", &"a".repeat(limits::LABEL_BYTES_MAX + 1)] {
-            assert!(matches!(store.create(name), Err(KeyError::BadName)));
-        }
-    }
-}
+#[path = "keystore_tests.rs"]
+mod tests;
