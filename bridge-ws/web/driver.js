@@ -373,9 +373,11 @@ export class Driver {
 
   /** @param {CallboardError} error */
   #shut(error) {
-    this.#state = stateOf('closed', { reason: error });
+    const state = stateOf('closed', { reason: error });
+    this.#state = state;
     this.#passenger.shut(error);
-    this.#passenger.told(this.#state);
+    // Who was told may have asked for another session.
+    if (this.#state === state) this.#passenger.told(state);
   }
 
   /** @param {State} state */

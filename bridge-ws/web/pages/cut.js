@@ -43,9 +43,11 @@ export function hangCut(bus) {
   blank();
   const button = element('cut-now', HTMLButtonElement);
   button.onclick = () => {
-    button.disabled = true;
+    // A button that is disabled would drop the focus of whoever has just pressed it.
+    if (button.getAttribute('aria-disabled') === 'true') return;
+    button.setAttribute('aria-disabled', 'true');
     const enable = () => {
-      button.disabled = false;
+      button.setAttribute('aria-disabled', 'false');
     };
     const before = bus.state.name === 'online' ? '' : 'It begins when the line is up.';
     prove(bus, notes(before)).catch(showRefusal).then(enable);

@@ -39,14 +39,16 @@ promise('chromium', 'a line that is cut comes back, and everything that was miss
   const { broker, browser } = scene;
   const tab = await openBoard(browser, broker);
   const session = await reads(tab, '#line-session', /^\d+$/);
-  await tab.click('#cut-now');
+  await tab.focus('#cut-now');
+  await tab.keyboard.press('Enter');
   await says(tab, 'waiting');
+  await tab.waitForSelector('#cut-now[aria-disabled=true]:focus');
   await reads(tab, '#line-next', /^in \d+\.\d s$/);
   assert.equal(await reads(tab, '#cut-status', /came/), '20 of 20 notes came, in order.');
   await says(tab, 'online');
   assert.notEqual(await tab.$eval('#line-session', (element) => element.textContent), session);
   assert.equal(await tab.$eval('#line-gaps', (gaps) => gaps.textContent), '0');
-  await tab.waitForSelector('#cut-now:enabled');
+  await tab.waitForSelector('#cut-now[aria-disabled=false]');
 }, DEMO);
 
 promise('chromium', 'the board outlives its broker, and says where something may be missing', async (scene) => {
