@@ -91,12 +91,13 @@ export function useMessageBus(...given) {
   const { rewind, excludeOwn, onEnd } = /** @type {SubscribeOptions} */ (options);
   const hasOnEnd = onEnd !== undefined;
   useEffect(() => {
-    if (!channel) return undefined;
     const listener = (/** @type {any} */ _, /** @type {string} */ name, /** @type {Message} */ message) => {
       newest.current.callback(textOf(message), name, message);
     };
     try {
+      // Without one, a context and a channel look like a channel and a callback.
       if (typeof newest.current.callback !== 'function') throw badRequest('a callback is a function');
+      if (!channel) return undefined;
       return source.client.subscribe(channel, listener, {
         rewind,
         excludeOwn,

@@ -233,6 +233,9 @@ promise('a channel that cannot be subscribed is told, and the page stands', asyn
   const Silent = () => scene.hooks.useMessageBus('a');
   const [{ sentence }] = await reported(() => scene.render(h(Silent), h('b', null, 'stands')));
   assert.equal(sentence, 'a callback is a function');
+  const Mistaken = () => scene.hooks.useMessageBus(undefined, 'a', undefined);
+  const [mistake] = await reported(() => scene.render(h(Mistaken), h('b', null, 'stands')));
+  assert.equal(mistake.sentence, 'a callback is a function');
   assert.deepEqual([...ends], ['bad-channel-name']);
   assert.equal(scene.text, 'stands');
   await scene.render(h(Widget, { channel: 'c', options }));
