@@ -240,7 +240,8 @@ export class Channel {
         this.#admit(member, Math.max(this.#live - member.rewind, first), answer.position.epoch);
       }
       if (missing !== null && !(isNew && member.rewind === 0)) member.miss(missing);
-      member.live(true);
+      // Who heard of the gap may have ended the session.
+      if (this.phase === 'live') member.live(true);
     }
     return missing;
   }

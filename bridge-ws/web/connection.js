@@ -72,7 +72,7 @@ export class Connection {
       lost: () => this.#lost(),
       unable: (error) => this.#unable(error),
       shut: (error) => this.#shut(error),
-      told: (state) => this.states.tell(state),
+      told: (state) => this.#told(state),
     });
   }
 
@@ -243,13 +243,17 @@ export class Connection {
   #shut(error) {
     const why = closed(error);
     this.#publishes.clear(why);
-    if (!this.#isClosing) {
-      // Somebody may ask for another session: until then who listens waits.
-      this.#table.unready(why);
-      return this.#tellError(why);
-    }
+    // Somebody may ask for another session: until then who listens waits.
+    if (!this.#isClosing) return this.#table.unready(why);
+    this.#driver.stop(why);
     this.#table.end(why);
     return this.#finish();
+  }
+
+  /** @param {State} state */
+  #told(state) {
+    this.states.tell(state);
+    if (state.name === 'closed' && !this.#isClosing) this.#tellError(closed(state.reason));
   }
 
   /** @param {ServerFrame} frame */

@@ -25,7 +25,7 @@ import { Timer } from './timer.js';
  * @property {(frame: ServerFrame) => void} frame What came in it.
  * @property {() => void} lost It is over; another one may follow.
  * @property {(error: CallboardError) => void} unable What needs one is given up: none can be opened here.
- * @property {(error: CallboardError) => void} shut No other one will follow.
+ * @property {(error: CallboardError) => void} shut No other one will follow. The page is told behind it, by `told`.
  * @property {(state: State) => void} told The state has changed.
  */
 
@@ -53,7 +53,7 @@ export class Driver {
   #openedAt = null;
   /** How often the broker promised a sign of life on this socket, if it did. @type {number | null} */
   #promised = null;
-  /** How the last session or attempt ended, until one is open. @type {CallboardError | null} */
+  /** How the last session or attempt ended, if that may be why there is none. @type {CallboardError | null} */
   #why = null;
   #gaveUpAt = 0;
   #isHidden = false;
@@ -108,8 +108,10 @@ export class Driver {
     if (name === 'closed') return;
     if (this.#passenger.isNeeded()) {
       this.#linger.stop();
-      // A need that went away and came back makes no pause shorter.
-      if (name === 'idle' && !this.#isHidden) this.#begin(this.#pauses.left);
+      if (name !== 'idle' || this.#isHidden) return;
+      // A need that went away and came back makes no pause shorter. What ended before that is no reason any more.
+      if (this.#pauses.left <= 0) this.#why = null;
+      this.#begin(this.#pauses.left);
     } else if (name === 'online' || this.#session?.isSuspended) this.#linger.startOnce(this.#options.lingerMs);
     else if (name !== 'idle') this.#rest();
   }
@@ -124,7 +126,8 @@ export class Driver {
     const { name } = this.#state;
     if (name === 'closed') {
       this.#tell(IDLE);
-      this.look();
+      // Who was told may have brought about more.
+      if (this.#state === IDLE && this.#passenger.isNeeded() && !this.#isHidden) this.#begin(this.#pauses.left);
     } else if (name === 'waiting') this.#wake();
     else if (name !== 'idle') {
       // Channels wait for who leaves without a goodbye.
@@ -204,7 +207,7 @@ export class Driver {
     const limits = { payloadBytesMax: welcome.payload_bytes_max, subscriptionsMax: welcome.subscriptions_max };
     this.#deadline.stop();
     this.#openedAt = this.#clock.now();
-    this.#who.refused = this.#why = null;
+    this.#who.refused = null;
     this.#identity = identity;
     this.#promised = welcome.ping_interval;
     this.#liveness.begin(welcome.ping_interval);

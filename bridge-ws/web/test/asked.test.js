@@ -17,6 +17,7 @@ test('a connection that is closed for good comes back when the page asks, and ev
   await clock.advance(600_000);
   assert.deepEqual([client.state.name, broker.sockets.length, clock.running], ['closed', 1, 0]);
   client.reconnect();
+  assert.deepEqual([client.state.name, client.state.reason.class], ['connecting', 'kicked'], 'until there is a session');
   await broker.welcome();
   const { start } = await broker.subscribed({ number: 2 });
   assert.deepEqual(start, { kind: 'Recover', position: { epoch: EPOCH, offset: 10 } });
@@ -89,6 +90,29 @@ test('that the connection closed for good is told once, also where nobody watche
   ]);
 });
 
+test('who asks on hearing of the error has watchers told that it was closed, and each state once', async () => {
+  const { client, broker } = await setUpOnline();
+  const states = listener();
+  client.onState(states);
+  client.onError(() => client.reconnect());
+  broker.goodbye(4001);
+  assert.deepEqual(states.payloads.map(({ name }) => name), ['closed', 'idle', 'waiting']);
+});
+
+test('who asks on hearing of a gap is not told that messages come', async () => {
+  const { client, broker, clock } = await setUpOnline();
+  const live = listener();
+  client.subscribe('a', () => {}, { onLive: live, onGap: () => client.reconnect() });
+  await broker.subscribed();
+  broker.socket.drop();
+  await comeBack({ client, broker, clock });
+  await broker.subscribed({ offset: 50, recovered: false });
+  assert.deepEqual([client.state.name, live.payloads], ['waiting', [true, false]]);
+  await comeBack({ client, broker, clock });
+  await broker.subscribed({ offset: 50 });
+  assert.deepEqual(live.payloads, [true, false, true]);
+});
+
 test('however many ask whenever it is closed, they are slowed down as one who comes back by itself', async () => {
   const { client, broker, clock } = await setUpOnline({ backoffBaseMs: 100, backoffCapMs: 1000 });
   client.onError(() => {});
@@ -117,23 +141,38 @@ test('who asks while it is told hears each state once', async () => {
 });
 
 test('connect asks, too, and shows what it was given', async () => {
-  const [broker, clock] = [new Broker(), new FakeClock()];
-  const options = { clock, page: fakePage(), WebSocket: broker.WebSocket };
-  const url = 'wss://asked.test/v1/bus';
-  const heard = listener();
-  const first = connect(url, { ...options, credential: 'key.old' });
-  first.onError(() => {});
-  first.subscribe('a', heard);
-  await settled();
-  broker.socket.accept();
-  broker.goodbye(4300);
-  assert.equal(first.state.reason.class, 'bad-credential');
-  connect(url, { ...options, credential: 'key.new' });
+  for (const given of [{ credential: 'key.new' }, { getToken: () => 'key.new' }]) {
+    const [broker, clock] = [new Broker(), new FakeClock()];
+    const options = { clock, page: fakePage(), WebSocket: broker.WebSocket };
+    const url = `wss://asked.test/${Object.keys(given)}`;
+    const heard = listener();
+    const first = connect(url, { ...options, credential: 'key.old' });
+    first.onError(() => {});
+    first.subscribe('a', heard);
+    await settled();
+    broker.socket.accept();
+    broker.goodbye(4300);
+    assert.equal(first.state.reason.class, 'bad-credential');
+    connect(url, { ...options, ...given });
+    await clock.advance(1000);
+    assert.equal((await broker.welcome()).credential.secret, 'key.new');
+    await broker.subscribed();
+    broker.message(11, 'x');
+    assert.deepEqual([heard.payloads, first.state.name, broker.sockets.length], [['x'], 'online', 2]);
+  }
+});
+
+test('what watchers do when they hear that it comes back makes no second attempt', async () => {
+  let asked = 0;
+  const { client, broker, clock } = await setUpOnline({ getToken: () => { asked += 1; return null; } });
+  client.onError(() => {});
+  client.onState(({ name }) => { if (name === 'idle') client.subscribe('a', () => {}); });
+  broker.goodbye(4001);
   await clock.advance(1000);
-  assert.equal((await broker.welcome()).credential.secret, 'key.new');
-  await broker.subscribed();
-  broker.message(11, 'x');
-  assert.deepEqual([heard.payloads, first.state.name, broker.sockets.length], [['x'], 'online', 2]);
+  client.reconnect();
+  await broker.welcome();
+  await clock.advance(1000);
+  assert.deepEqual([asked, broker.sockets.length, client.state.name], [2, 2, 'online']);
 });
 
 test('connect without a token or a credential asks for nothing, and keeps what the page shows', async () => {

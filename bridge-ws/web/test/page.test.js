@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { EPOCH, listener, setUp, setUpOnline } from './support/broker.js';
+import { EPOCH, fakePage, listener, setUp, setUpOnline } from './support/broker.js';
 import { settled } from './support/clock.js';
 
 /** A client between two attempts, with a long pause before it. */
@@ -113,18 +113,41 @@ test('a page that was left during an attempt gives it up', async () => {
   assert.equal(clock.running, 0);
 });
 
-test('a closed connection watches the page no more', async () => {
-  const { client, page } = await setUpOnline();
-  const removed = [];
+/** A page, and the names of the events that are listened to there. */
+function watchedPage() {
+  const page = fakePage();
+  const watched = new Set();
   for (const target of [page.window, page.document]) {
-    const { removeEventListener } = target;
+    const { addEventListener, removeEventListener } = target;
+    target.addEventListener = (name, ...rest) => {
+      watched.add(name);
+      addEventListener.call(target, name, ...rest);
+    };
     target.removeEventListener = (name, ...rest) => {
-      removed.push(name);
+      watched.delete(name);
       removeEventListener.call(target, name, ...rest);
     };
   }
+  return { page, watched };
+}
+
+test('a closed connection watches the page no more', async () => {
+  const { page, watched } = watchedPage();
+  const { client } = await setUpOnline({ page });
+  assert.deepEqual([...watched].sort(), ['online', 'pagehide', 'pageshow', 'visibilitychange']);
   await client.close();
-  assert.deepEqual(removed.sort(), ['online', 'pagehide', 'pageshow', 'visibilitychange']);
+  assert.deepEqual([...watched], []);
+});
+
+test('a connection that the broker ends during its farewell watches the page no more either', async () => {
+  const { page, watched } = watchedPage();
+  const { client, broker, clock } = await setUpOnline({ page });
+  const position = client.publishAcked('a', 'x');
+  const closing = client.close();
+  broker.goodbye(4001);
+  await assert.rejects(position, { class: 'closed', code: 4001 });
+  await closing;
+  assert.deepEqual([[...watched], clock.running], [[], 0]);
 });
 
 test('where there is no page, as in Node, the client works without one', async () => {

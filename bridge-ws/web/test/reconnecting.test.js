@@ -259,6 +259,32 @@ test('why there is no session is told until there is one', async () => {
   ]);
 });
 
+test('why a session ended is no reason any more when nothing was needed since', async () => {
+  const ends = [
+    ({ broker, stop }) => { broker.socket.drop(); stop(); },
+    ({ client, stop }) => { client.reconnect(); stop(); },
+    ({ client, stop }) => { stop(); client.reconnect(); },
+    ({ client, broker, stop }) => { broker.goodbye(4001); stop(); client.reconnect(); },
+    // A session that came after it, and rested.
+    async ({ client, broker, clock, stop }) => {
+      broker.socket.drop();
+      await comeBack({ client, broker, clock });
+      stop();
+    },
+  ];
+  for (const end of ends) {
+    const { client, broker, clock } = setUp();
+    client.onError(() => {});
+    const stop = client.hold();
+    await broker.welcome();
+    await end({ client, broker, clock, stop });
+    await clock.advance(60_000);
+    assert.deepEqual([client.state.name, client.state.reason], ['idle', null], `${end}`);
+    client.hold();
+    assert.deepEqual([client.state.name, client.state.reason], ['connecting', null], `${end}`);
+  }
+});
+
 test('what a watcher brings about is told behind what brought it about, to everybody', async () => {
   const { client, broker, clock } = setUp();
   const states = listener();
