@@ -82,6 +82,9 @@ export class Client {
   /**
    * Whom the broker took this page for when it last said so: `null` is anonymous, `undefined` is not known yet. For
    * names of private channels, and nothing that must be safe: the broker decides who may do what.
+   *
+   * It stays while there is no session, so that private channels keep their places: while `closed`, too, as when the
+   * broker lets nobody in after a logout. Who is there now is told by `state.session`.
    * @returns {Identity | null | undefined}
    */
   get identity() {
@@ -183,6 +186,9 @@ export class Client {
    * Ends the session and opens another one, for which `getToken` is asked anew: after a login or a logout, or because
    * a visitor wants to try now. It is the way back, too, after the broker closed the connection for good. Every part of
    * the page goes on in it, each channel where it was. Nothing is opened that nothing needs.
+   *
+   * What was published and is not yet sent or acknowledged goes out in the next session, as whoever the page is then:
+   * await {@link Client.publishAcked} before a logout. {@link Client.identity} stays until the broker says another one.
    */
   reconnect() {
     this.#check();
@@ -243,7 +249,7 @@ export class Client {
   /**
    * Ends what this client subscribed and watches. The last client of a connection closes it: what is on its way is
    * given a while to be answered, then the broker is told goodbye, and the promise resolves. A second call does
-   * nothing.
+   * nothing. Its own listeners hear no more, not of this either.
    * @returns {Promise<void>}
    */
   async close() {

@@ -37,7 +37,8 @@ import { IDLE } from './state.js';
  * @typedef {object} ProviderProps
  * @property {string | URL} [url] As of `connect`.
  * @property {Options} [options] As of `connect`; the first ones hold, but another `credential` is another connection.
- * @property {Client} [client] A client of the page's own, in place of a URL; the page closes it.
+ * @property {Client} [client] A client of the page's own, in place of a URL; the page closes it, when nobody
+ *   below uses it any more: hooks hear nothing of that.
  * @property {ReactNode} [children]
  */
 
@@ -183,7 +184,8 @@ export function useConnectionState() {
 
 /**
  * Whom the broker takes this page for: `null` is anonymous, `undefined` not known yet, as on a server. It opens a
- * session to learn that, and keeps it open while the component is mounted.
+ * session to learn that, and keeps it open while the component is mounted. It stays while there is no session, as
+ * `identity` of a client does.
  * @returns {Identity | null | undefined}
  */
 export function useIdentity() {

@@ -183,7 +183,7 @@
  */
 
 /**
- * How a connection is doing. A new object at each change, never changed itself.
+ * How a connection is doing. It is never changed: each change is told as another object than the one before.
  * @typedef {object} State
  * @property {'idle' | 'connecting' | 'online' | 'waiting' | 'closed'} name Nothing needs a connection; an attempt is on
  *   its way; a session is open; there is none until `retryAt`, or until the bridge that this page is connected to finds
@@ -213,7 +213,8 @@
  */
 
 /**
- * What a page may choose. Of several calls for one URL, the first one's options hold, but for another `credential`.
+ * What a page may choose. Of several calls for one URL, the first one's options hold, but for another `credential`, and
+ * for the `getToken` or `credential` of a call that finds the connection closed by the broker: they hold from then on.
  * @typedef {object} Options
  * @property {GetToken} [getToken] Asked before each attempt, also on a connection that a bridge kept. If the broker
  *   refuses what it gave, it is asked again after a growing pause.

@@ -146,6 +146,7 @@ promise('a component tells how the connection is doing, and who is there', async
   const { broker, clock } = scene;
   const { Status } = await modules(scene, { 'snippet.js': onBroker(scene, snippet('docs/react.md', 'useIdentity();')) });
   await scene.render(scene.h(Status));
+  assert.equal(scene.text, 'Connecting');
   await scene.act(() => broker.welcome({ identity: { strategy: 'jwt', key: 'Ada' } }));
   assert.equal(scene.text, 'Ada');
   await scene.act(() => broker.suspend(1));
