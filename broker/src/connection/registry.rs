@@ -17,8 +17,8 @@ use super::session::Session;
 use crate::identity::{Roll, Standing};
 use crate::metrics::Metrics;
 
-/// Why a session ends whose key is gone. With the code's own sentence it fits the close of a WebSocket.
-const REVOKED: &str = "its API key was revoked meanwhile; `callboard token new` makes another";
+/// Why a session ends whose key is gone, or has less rights than it had. With the code's own sentence it fits the close of a WebSocket.
+const REVOKED: &str = "its key was revoked or lost a right; `callboard token new` makes another";
 
 /// Every open connection by its number.
 #[derive(Debug)]
@@ -88,12 +88,8 @@ impl Registry {
 
     /// Ends the sessions of those who stand on a key that is no longer there. How many they are.
     pub(crate) fn end_fallen(&self, roll: &Roll) -> usize {
-        let fallen = |open: &&Open| !roll.bears(&open.standing);
-        let fallen: Vec<_> = self.open.lock().values().filter(fallen).map(|open| Arc::clone(&open.outbox)).collect();
-        for outbox in &fallen {
-            outbox.end(Ending::because(Code::BadCredential, REVOKED));
-        }
-        fallen.len()
+        let end = |open: &Open| open.outbox.end(Ending::because(Code::BadCredential, REVOKED));
+        self.open.lock().values().filter(|open| open.standing.fall(roll, || end(open))).count()
     }
 
     /// How many connections are open, and every change of that.

@@ -45,10 +45,9 @@ impl Local {
 
     /// Looks whether keys were revoked, and ends the sessions that stand on them.
     pub(crate) fn follow_keys(&self) {
-        let Some(roll) = self.rules.keys.news() else { return };
-        let sessions = self.registry.end_fallen(&roll);
+        let sessions = self.rules.keys.news(|roll| self.registry.end_fallen(roll)).unwrap_or(0);
         if sessions > 0 {
-            tracing::info!(sessions, "API keys were revoked; the sessions that stood on them end");
+            tracing::info!(sessions, "API keys were revoked or lost a right; the sessions that stood on them end");
         }
     }
 

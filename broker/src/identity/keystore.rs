@@ -119,11 +119,12 @@ impl KeyStore {
         Some(identity)
     }
 
-    /// Looks at the file. The keys, if they may be others than when this was last asked.
-    pub(crate) fn news(&self) -> Option<Roll> {
+    /// Looks at the file, and tells the keys if they may be others than when they were told last. No key is looked up
+    /// meanwhile, so that nobody is judged by keys that are older than the one that he just came to stand on.
+    pub(crate) fn news<T>(&self, tell: impl FnOnce(&Roll) -> T) -> Option<T> {
         let mut snapshot = self.snapshot.lock();
         self.follow(&mut snapshot);
-        std::mem::take(&mut snapshot.is_news).then(|| Roll::of(&snapshot.keys))
+        std::mem::take(&mut snapshot.is_news).then(|| tell(&Roll::of(&snapshot.keys)))
     }
 
     /// The keys, in the order in which they were made.

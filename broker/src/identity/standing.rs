@@ -17,6 +17,17 @@ impl Standing {
     pub(crate) fn note(&self, identity: Option<&Identity>) {
         *self.0.lock() = identity.map(|identity| (identity.id, identity.rights));
     }
+
+    /// Ends what stands on a key that is no longer there, or no longer has every right that the peer has of it. Whether it
+    /// did: until then the peer comes to stand on nothing else.
+    pub(crate) fn fall(&self, roll: &Roll, end: impl FnOnce()) -> bool {
+        let key = self.0.lock();
+        let is_fallen = key.is_some_and(|(id, rights)| !roll.bears(id, rights));
+        if is_fallen {
+            end();
+        }
+        is_fallen
+    }
 }
 
 /// The keys that there are, for whoever ends what stands on others.
@@ -28,9 +39,20 @@ impl Roll {
         Self(keys.iter().map(|key| (key.id, key.rights)).collect())
     }
 
-    /// Whether the key that a peer stands on is there still, with every right that the peer has of it.
-    pub(crate) fn bears(&self, standing: &Standing) -> bool {
-        let Some((id, rights)) = *standing.0.lock() else { return true };
+    fn bears(&self, id: KeyId, rights: Rights) -> bool {
         self.0.get(&id).is_some_and(|left| left.bridge || !rights.bridge)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_comes_to_stand_elsewhere_while_a_session_ends() {
+        let standing = Standing(Mutex::new(KeyId::parse("0123abcd").map(|id| (id, Rights::default()))));
+        assert!(standing.fall(&Roll::of(&[]), || assert!(standing.0.try_lock().is_none())));
+        standing.note(None);
+        assert!(!standing.fall(&Roll::of(&[]), || panic!("it stands on nothing")));
     }
 }
