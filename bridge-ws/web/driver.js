@@ -376,11 +376,9 @@ export class Driver {
 
   /** @param {CallboardError} error */
   #shut(error) {
-    const state = stateOf('closed', { reason: error });
-    this.#state = state;
+    this.#state = stateOf('closed', { reason: error });
     this.#passenger.shut(error);
-    // Who was told may have asked for another session.
-    if (this.#state === state) this.#passenger.told(state);
+    this.#passenger.told(this.#state);
   }
 
   /** @param {State} state */

@@ -131,15 +131,6 @@ test('however many ask whenever it is closed, they are slowed down as one who co
   assert.deepEqual(pauses, [50, 100, 200, 400, 500]);
 });
 
-test('who asks while it is told hears each state once', async () => {
-  const { client, broker } = await setUpOnline();
-  const states = listener();
-  client.onState(({ name }) => states(name));
-  client.onError(() => client.reconnect());
-  broker.goodbye(4001);
-  assert.deepEqual(states.payloads, ['idle', 'waiting']);
-});
-
 test('connect asks, too, and shows what it was given', async () => {
   for (const given of [{ credential: 'key.new' }, { getToken: () => 'key.new' }]) {
     const [broker, clock] = [new Broker(), new FakeClock()];
