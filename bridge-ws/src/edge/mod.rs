@@ -3,6 +3,7 @@
 mod afar;
 mod budget;
 mod limits;
+mod line;
 mod pool;
 mod publishing;
 mod session;
@@ -12,6 +13,7 @@ mod state;
 mod state_tests;
 mod station;
 mod tally;
+mod told;
 mod visit;
 
 pub use afar::{Afar, Ticket};

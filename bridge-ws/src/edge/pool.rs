@@ -1,7 +1,6 @@
 //! The connections with the broker, and the sessions spread over them; whoever waits for the broker waits here.
 
 use std::future::Future;
-use std::mem::{Discriminant, discriminant};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +10,6 @@ use std::time::Duration;
 use callboard_client::defaults::SESSIONS_A_CONNECTION;
 use callboard_client::raw::{Opening, Session, Trunk};
 use callboard_client::{BuildError, Builder, Reason, State, States};
-use callboard_protocol::close::Code;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
@@ -21,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::limits::{DIAL_PAUSE, LANES_AT_FIRST, RESUMED_PER_SECOND};
 use super::tally::{Lack, Tally};
+use super::told::Told;
 
 /// All connections with one broker.
 #[derive(Debug)]
@@ -65,43 +64,6 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.0.sessions.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// What the log was told last.
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Told {
-    #[default]
-    Nothing,
-    Up,
-    /// It is away, as a broker is that restarts.
-    Away,
-    /// It is there and somebody has to mend something: the kind of the reason, and the code if the broker gave one.
-    Refused(Discriminant<Reason>, Option<u16>),
-}
-
-impl Told {
-    fn down(why: &Reason) -> Self {
-        match why {
-            Reason::Lost(_) | Reason::Unreachable(_) => Self::Away,
-            Reason::Ended { code, .. } if *code == Code::ShuttingDown.number() => Self::Away,
-            Reason::Ended { code, .. } => Self::Refused(discriminant(why), Some(*code)),
-            Reason::Asked
-            | Reason::Stopped
-            | Reason::Token(_)
-            | Reason::Untrusted(_)
-            | Reason::BrokerAtFault(_)
-            | _ => Self::Refused(discriminant(why), None),
-        }
-    }
-
-    /// Whether that is news. An outage is one, whatever was refused in it.
-    fn change(&mut self, to: Self) -> bool {
-        let is_old = *self == to || matches!((&*self, &to), (Self::Refused(..), Self::Away));
-        if !is_old {
-            *self = to;
-        }
-        !is_old
     }
 }
 
@@ -356,27 +318,5 @@ async fn watch(pool: Weak<Pool>, mut states: States) {
             Some(next) => state = next,
             None => return,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_log_is_told_of_an_outage_once_and_of_each_refusal() {
-        let ended = |code: Code| Told::down(&Reason::Ended { code: code.number(), sentence: "".into() });
-        let lost = || Told::down(&Reason::Lost("timed out".into()));
-        let mut told = Told::default();
-        assert!(told.change(lost()));
-        assert!(!told.change(ended(Code::ShuttingDown)), "away all the same");
-        assert!(told.change(ended(Code::BadCredential)), "it is back, and refuses");
-        assert!(!told.change(ended(Code::BadCredential)));
-        assert!(!told.change(lost()), "another connection is as it was");
-        assert!(told.change(ended(Code::Forbidden)), "for another reason");
-        assert!(told.change(Told::down(&Reason::Untrusted("".into()))));
-        assert!(told.change(Told::Up));
-        assert!(!told.change(Told::Up));
-        assert!(told.change(lost()));
     }
 }

@@ -13,7 +13,8 @@ use callboard_protocol::frame::{ClientFrame, Ping, Resumed, ServerFrame, Suspend
 
 use super::budget::Shares;
 use super::limits::{COPIED_BYTES_MAX, FILL_BYTES, WAITING_MAX};
-use super::pool::{Pool, Seat, Turn};
+use super::line::Line;
+use super::pool::Pool;
 use super::state::{Away, Beat, Effect, State};
 use super::tally::Lack;
 use crate::dialect::Dialect;
@@ -46,16 +47,6 @@ pub(super) struct Visit {
     begun: usize,
     /// Woken when something happens that no stream tells of.
     waker: Option<Waker>,
-}
-
-/// The stream to the broker.
-enum Line {
-    None,
-    /// There is none, and it is waited for.
-    Awaited(Turn),
-    /// It is for the next `Hello`.
-    Kept(Seat, Box<raw::Session>),
-    Open(Seat, Box<raw::Session>),
 }
 
 /// What waits here are browsers' secrets and messages, which nothing shows by accident.
@@ -129,7 +120,7 @@ impl Visit {
 
     fn say(&mut self, body: &Bytes) -> Result<(), Ending> {
         // Without one the stream broke, which is told in a moment.
-        if let Some(session) = self.session() {
+        if let Some(session) = self.line.session() {
             session.say_body(body).map_err(|error| Ending::because(Code::FrameTooLong, error))?;
         }
         Ok(())
@@ -145,44 +136,25 @@ impl Visit {
     }
 
     fn hold_inward(&mut self) -> bool {
-        let held = self.introduction.len() + self.begun + self.unwritten();
+        let held = self.introduction.len() + self.begun + self.line.unwritten();
         self.shares.inward.resize(held)
     }
 
     /// Holds what waits for the socket. Who has too much of it while there is no room is too slow, as at the broker.
     fn hold_outward(&mut self) {
-        let unread = match &self.line {
-            Line::Open(_, session) => session.unread(),
-            Line::None | Line::Awaited(_) | Line::Kept(..) => 0,
-        };
-        let held = self.given + self.next.as_ref().map_or(0, Bytes::len) + unread;
+        let held = self.given + self.next.as_ref().map_or(0, Bytes::len) + self.line.unread();
         if !self.shares.outward.resize(held) {
             self.end(Ending::plain(Code::TooSlow));
         }
     }
 
-    /// The stream, if the broker may know of it.
-    fn session(&mut self) -> Option<&mut raw::Session> {
-        match &mut self.line {
-            Line::Open(_, session) => Some(session),
-            Line::None | Line::Awaited(_) | Line::Kept(..) => None,
-        }
-    }
-
-    fn unwritten(&self) -> usize {
-        match &self.line {
-            Line::Open(_, session) => session.unwritten(),
-            Line::None | Line::Awaited(_) | Line::Kept(..) => 0,
-        }
-    }
-
     pub(super) fn is_clear(&self) -> bool {
-        self.unwritten() == 0
+        self.line.unwritten() == 0
     }
 
     /// Ready when everything that the browser said is with the transport.
     pub(super) fn poll_clear(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(session) = self.session() {
+        if let Some(session) = self.line.session() {
             // That the connection is lost is found by whoever waits for news.
             let _ = ready!(session.poll_write(cx));
         }
@@ -232,7 +204,7 @@ impl Visit {
     }
 
     fn look_ahead(&mut self) {
-        let Some(session) = self.session() else { return };
+        let Some(session) = self.line.session() else { return };
         match session.next_body() {
             Ok(next) => self.next = next,
             Err(end) => self.take_end(&end),

@@ -1,0 +1,66 @@
+//! What the log was told last of the broker, so that it is told of an outage once. It writes nothing itself.
+
+use std::mem::{Discriminant, discriminant};
+
+use callboard_client::Reason;
+use callboard_protocol::close::Code;
+
+/// What the log was told last.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Told {
+    #[default]
+    Nothing,
+    Up,
+    /// It is away, as a broker is that restarts.
+    Away,
+    /// It is there and somebody has to mend something: the kind of the reason, and the code if the broker gave one.
+    Refused(Discriminant<Reason>, Option<u16>),
+}
+
+impl Told {
+    /// What is told of an end for this reason.
+    pub(super) fn down(why: &Reason) -> Self {
+        match why {
+            Reason::Lost(_) | Reason::Unreachable(_) => Self::Away,
+            Reason::Ended { code, .. } if *code == Code::ShuttingDown.number() => Self::Away,
+            Reason::Ended { code, .. } => Self::Refused(discriminant(why), Some(*code)),
+            Reason::Asked
+            | Reason::Stopped
+            | Reason::Token(_)
+            | Reason::Untrusted(_)
+            | Reason::BrokerAtFault(_)
+            | _ => Self::Refused(discriminant(why), None),
+        }
+    }
+
+    /// Whether that is news. An outage is one, whatever was refused in it.
+    pub(super) fn change(&mut self, to: Self) -> bool {
+        let is_old = *self == to || matches!((&*self, &to), (Self::Refused(..), Self::Away));
+        if !is_old {
+            *self = to;
+        }
+        !is_old
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_told_of_an_outage_once_and_of_each_refusal() {
+        let ended = |code: Code| Told::down(&Reason::Ended { code: code.number(), sentence: "".into() });
+        let lost = || Told::down(&Reason::Lost("timed out".into()));
+        let mut told = Told::default();
+        assert!(told.change(lost()));
+        assert!(!told.change(ended(Code::ShuttingDown)), "away all the same");
+        assert!(told.change(ended(Code::BadCredential)), "it is back, and refuses");
+        assert!(!told.change(ended(Code::BadCredential)));
+        assert!(!told.change(lost()), "another connection is as it was");
+        assert!(told.change(ended(Code::Forbidden)), "for another reason");
+        assert!(told.change(Told::down(&Reason::Untrusted("".into()))));
+        assert!(told.change(Told::Up));
+        assert!(!told.change(Told::Up));
+        assert!(told.change(lost()));
+    }
+}
