@@ -321,3 +321,24 @@ test('a client that was closed asks for nothing, whoever closed it first', async
   await clock.advance(600_000);
   assert.deepEqual([client.state.name, broker.sockets.length, clock.running], ['closed', 1, 0]);
 });
+
+test('a page that closes the connection itself is not warned of that, also if the broker does so meanwhile', async () => {
+  const { warn } = console;
+  const warned = [];
+  console.warn = (line) => warned.push(line);
+  try {
+    for (const code of [null, 4001]) {
+      const { client, broker } = await setUpOnline();
+      const position = client.publishAcked('a', 'x');
+      const { request } = broker.hear('Publish');
+      const closing = client.close();
+      if (code === null) broker.published(request, 11);
+      else broker.goodbye(code);
+      await Promise.allSettled([position, closing]);
+      assert.equal(client.state.name, 'closed');
+    }
+  } finally {
+    console.warn = warn;
+  }
+  assert.deepEqual(warned, []);
+});
