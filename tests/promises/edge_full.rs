@@ -3,7 +3,8 @@
 use callboard_bridge_ws::Dialect;
 use callboard_bridge_ws::edge::{Limits, OUTBOX_BYTES_FREE};
 use callboard_protocol::close::Code;
-use callboard_tests::{Broker, Edge, Peer, eventually, http};
+use callboard_tests::{Broker, Edge, Peer, eventually, http, soon};
+use tokio::task::JoinSet;
 
 const CHANNEL: &str = "news";
 const ORDER: &str = r#"{"channel": "news", "payload": "x"}"#;
@@ -82,5 +83,31 @@ async fn who_finds_no_place_on_any_connection_is_told_to_wait_and_served_when_on
         }
         drop((inside, beyond));
         eventually("the door to be empty", async || (edge.browsers() == 0).then_some(())).await;
+    }
+}
+
+#[tokio::test]
+async fn several_who_wait_have_each_a_place_that_is_free() {
+    let broker = two_a_connection().await;
+    let edge = Edge::for_browsers(&broker, 1750).await;
+    let mut inside = Vec::new();
+    for _ in 0..4 {
+        inside.push(comes_in(&edge, Dialect::Binary).await);
+    }
+    let mut waiting = JoinSet::new();
+    for _ in 0..3 {
+        let mut browser = edge.peer(Dialect::Binary).await;
+        browser.send_hello().await;
+        let nonce = browser.suspended().await;
+        waiting.spawn(async move {
+            browser.back(nonce).await;
+            browser
+        });
+    }
+    for _ in 0..3 {
+        inside.pop();
+        let mut browser = soon("a browser's turn", waiting.join_next()).await.expect("one waits").expect("it is in");
+        is_served(&mut browser).await;
+        inside.insert(0, browser);
     }
 }

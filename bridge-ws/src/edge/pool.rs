@@ -182,9 +182,7 @@ impl Pool {
 
     /// Opens a session, when there is a place for one; `None` if there is no broker.
     async fn open_in_turn(self: &Arc<Self>) -> Option<(Seat, Session)> {
-        if let Ok(opened) = self.open() {
-            return Some(opened);
-        }
+        // Who was in before the broker went away does not overtake who has waited for longer.
         let _first = self.queue.lock().await;
         while self.is_up() {
             let changed = self.changed.notified();
@@ -194,11 +192,7 @@ impl Pool {
             }
             let dial_after = *self.dial_after.lock();
             tokio::select! {
-                Some(opened) = self.open_first() => {
-                    // Many places may come at once.
-                    sleep_until(self.take_turn()).await;
-                    return Some(opened);
-                }
+                Some(opened) = self.open_first() => return Some(opened),
                 () = changed => {}
                 () = sleep_until(dial_after), if Instant::now() < dial_after => {}
             }
