@@ -1,17 +1,21 @@
 //! A key that is revoked ends every session that stands on it, at whichever door, and no other.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use callboard::identity::{ApiKey, KeyId, KeyStore};
+use callboard::identity::{ApiKey, KeyId, KeyStore, Rights};
 use callboard_client::{Online, Reason, State, States};
 use callboard_protocol::close::Code;
 use callboard_protocol::frame::{Answer, Authenticate, ClientFrame, Credential, Logout};
-use callboard_tests::raw::{Bridge, Door};
+use callboard_tests::raw::{Bridge, Dialer, Door, Ending, introduction};
 use callboard_tests::{Broker, Edge, Peer, Reader, soon};
 use tokio::sync::watch;
 
 const CHANNEL: &str = "news";
+
+/// Of a peer that does not read: soon full.
+const WINDOW_BYTES: u32 = 1 << 10;
 
 /// Every way in: a door, and whether it is an edge's.
 const WAYS: [(Door, bool); 5] =
@@ -38,7 +42,10 @@ async fn peer(broker: &Broker, door: Door, key: Option<&ApiKey>) -> Peer {
 }
 
 async fn assert_sent_away(peer: &mut Peer) {
-    let (code, sentence) = peer.goodbye().await;
+    assert_tells(peer.goodbye().await);
+}
+
+fn assert_tells((code, sentence): (u16, String)) {
     assert_eq!(code, Code::BadCredential.number());
     assert!(sentence.contains("key was revoked") && sentence.contains("callboard token new"), "{sentence}");
 }
@@ -102,11 +109,40 @@ async fn a_bridge_ends_with_its_key_and_all_its_visitors_with_it() {
     let mut visitors = [bridge.visitor().await, bridge.visitor().await];
     let key = ApiKey::parse(&bridge.key).expect("a key");
     revoke(&broker, key.id());
-    assert_sent_away(&mut bridge.own).await;
-    assert_eq!(bridge.own.sent_away().await.0, Code::BadCredential.number());
+    assert_tells(bridge.own.sent_away().await);
     for visitor in &mut visitors {
         assert!(visitor.next().await.is_err(), "its connection is gone");
     }
+}
+
+#[tokio::test]
+async fn a_bridge_that_reads_nothing_is_not_waited_for_while_its_visitors_could_go_on() {
+    let broker = Broker::start().await;
+    let key = keys(&broker).create_with("both", Rights { bridge: true }).unwrap();
+    let dialer = Dialer::with(|options| options.stream_window_bytes = WINDOW_BYTES);
+    let plain = keys(&broker).create("plain").unwrap();
+    // It opens no session for anybody, and is waited for.
+    let mut other = dialer.connect(broker.addr()).await;
+    let mut bridge = dialer.connect(broker.addr()).await;
+    for (peer, key) in [(&mut other, &plain), (&mut bridge, &key)] {
+        peer.hello_as(Some(credential(&key.reveal()))).await;
+        peer.subscribe(CHANNEL).await;
+    }
+    let mut visitor = bridge.open_another().await.expect("a stream for a visitor");
+    visitor.send(&ClientFrame::Introduce(introduction(Ipv4Addr::new(192, 0, 2, 7)))).await;
+    visitor.hello().await;
+    visitor.publish(CHANNEL, "more than the window takes ".repeat(1 << 10).as_str()).await;
+    // Both are revoked by one change, so that they end from the same moment on.
+    std::fs::write(broker.data_dir().join("keys.toml"), "key = []\n").unwrap();
+    tokio::select! {
+        biased;
+        _ = other.connection().closed() => panic!("the visitor could go on for as long as anybody is waited for"),
+        ending = bridge.closed() => {
+            let Ending::Closed { code, reason } = ending else { panic!("{ending:?}") };
+            assert_tells((u16::try_from(code).unwrap(), reason));
+        }
+    }
+    assert!(visitor.next().await.is_err(), "its connection is gone");
 }
 
 #[tokio::test]

@@ -195,13 +195,19 @@ impl Actor {
         (self.reading, self.more) = (false, false);
         self.draining = None;
         self.socket.read_no_more(ending.code);
-        if ending.code == Code::TooSlow {
-            // It does not read what it has: only the close itself can reach it.
+        if self.cuts(ending) {
             self.drop_unwritten();
             self.outbox.abandon(ending.clone());
         }
         let patience = if ending.code == Code::ShuttingDown { self.patience.drain } else { LINGER };
         self.timer = Some(Box::pin(sleep(patience)));
+    }
+
+    /// Whether the connection is closed without waiting for the peer, who hears the code and its sentence all the same. Who is
+    /// too slow has no room for a goodbye. While a bridge whose key was revoked were waited for, its visitors would go on.
+    fn cuts(&self, ending: &Ending) -> bool {
+        let is_bridge = self.host.as_ref().is_some_and(|host| host.is_bridge());
+        ending.code == Code::TooSlow || ending.code == Code::BadCredential && is_bridge
     }
 
     /// Nothing that was read is left to hand over: a draining broker is told.
@@ -251,8 +257,7 @@ impl Actor {
     async fn close(&mut self, ending: &Ending) {
         // Behind a part of a frame a goodbye would be read as the rest of it.
         let torn = self.torn || self.writer.is_pending();
-        // A reader that is too slow has no room for a goodbye either; it hears the code all the same.
-        let linger = if ending.code == Code::TooSlow { Duration::ZERO } else { LINGER };
+        let linger = if self.cuts(ending) { Duration::ZERO } else { LINGER };
         if !torn {
             let _ = timeout(linger, self.socket.outward.finish(ending.last_words())).await;
         }

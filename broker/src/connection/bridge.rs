@@ -205,6 +205,11 @@ impl Host {
         Ok(true)
     }
 
+    /// Whether there may be visitors on the connection.
+    pub(super) fn is_bridge(&self) -> bool {
+        self.bridge.is_some()
+    }
+
     /// Waits until no visitor is left; the door receives none by then.
     pub(super) async fn visitors_gone(&mut self) {
         if let Some(visits) = &mut self.visits {
