@@ -1,9 +1,12 @@
 //! A broker that gives an edge few sessions a connection: the edge spreads its browsers, and none waits for a place unawares.
 
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
 use callboard_bridge_ws::Dialect;
 use callboard_bridge_ws::edge::{Limits, OUTBOX_BYTES_FREE};
 use callboard_protocol::close::Code;
-use callboard_tests::{Broker, Edge, Peer, eventually, http, soon};
+use callboard_tests::{Broker, Edge, Metrics, Peer, eventually, http, soon};
 use tokio::task::JoinSet;
 
 const CHANNEL: &str = "news";
@@ -110,4 +113,43 @@ async fn several_who_wait_have_each_a_place_that_is_free() {
         is_served(&mut browser).await;
         inside.insert(0, browser);
     }
+}
+
+#[tokio::test]
+async fn who_says_hello_after_the_broker_gave_up_its_place_gets_another_one() {
+    let broker = Broker::start_with(|config| {
+        config.limits.bridge_sessions = 2;
+        config.hello_timeout = Duration::from_secs(1);
+        config.metrics_listen = Some((Ipv4Addr::LOCALHOST, 0).into());
+    })
+    .await;
+    let metrics = broker.inner().metrics_addr().expect("it serves them");
+    let edge = Edge::for_browsers(&broker, 1750).await;
+    let mut inside = Vec::new();
+    for _ in 0..4 {
+        inside.push(comes_in(&edge, Dialect::Binary).await);
+    }
+    let mut late = edge.peer(Dialect::Binary).await;
+    late.send_hello().await;
+    let nonce = late.suspended().await;
+    drop(inside);
+    late.resumed(nonce).await;
+    // One of these has a later stream of the same connection: the broker opens all before it, and waits for their hello.
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        others.push(comes_in(&edge, Dialect::Json).await);
+    }
+    let (code, reason) = (Code::HandshakeTimeout.number(), Code::HandshakeTimeout.name());
+    let given_up = format!("callboard_closes_total{{code=\"{code}\",reason=\"{reason}\"}}");
+    eventually("the end of its place", async || {
+        let metrics = soon("the metrics", Metrics::read(metrics)).await.expect("metrics");
+        (metrics.value(&given_up) == 1).then_some(())
+    })
+    .await;
+    // The edge has been told by then, on whichever connection.
+    for other in &mut others {
+        other.publish(CHANNEL, "served").await;
+    }
+    late.comes_in().await;
+    is_served(&mut late).await;
 }

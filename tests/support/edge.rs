@@ -141,7 +141,7 @@ impl Peer {
     /// # Panics
     ///
     /// If anything else is said, but for pings.
-    async fn resumed(&mut self, nonce: Nonce) {
+    pub async fn resumed(&mut self, nonce: Nonce) {
         self.send(&ClientFrame::Pong(Pong { nonce })).await;
         let resumed = |frame: ServerFrame<'_>| {
             let ServerFrame::Resumed(resumed) = frame else { return None };

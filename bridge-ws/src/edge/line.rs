@@ -1,8 +1,10 @@
 //! The stream to the broker of one browser, while there is one. It reads and writes nothing by itself.
 
+use std::task::{Context, Waker};
+
 use callboard_client::raw;
 
-use super::pool::{Seat, Turn};
+use super::pool::{Opened, Seat, Turn};
 
 /// The stream to the broker.
 pub(super) enum Line {
@@ -15,7 +17,16 @@ pub(super) enum Line {
 }
 
 impl Line {
-    /// The stream, if the broker may know of it.
+    /// Takes the stream that was kept for `Hello`, if it still leads anywhere. The broker opens it with the next one that
+    /// is used, and then waits for nobody for long.
+    pub(super) fn take_kept(&mut self) -> Option<Opened> {
+        let Self::Kept(seat, mut session) = std::mem::replace(self, Self::None) else { return None };
+        // Whatever it says before it was said hello to is its end.
+        let is_fresh = session.poll_read(&mut Context::from_waker(Waker::noop())).is_pending();
+        is_fresh.then_some((seat, session))
+    }
+
+    /// The stream, if a session on it has begun.
     pub(super) fn session(&mut self) -> Option<&mut raw::Session> {
         match self {
             Self::Open(_, session) => Some(session),

@@ -75,8 +75,11 @@ struct Look {
     is_outage: bool,
 }
 
+/// A session with the broker, and its place.
+pub(super) type Opened = (Seat, Box<Session>);
+
 /// A wait for the broker, which ends with a session there.
-pub(super) type Turn = Pin<Box<dyn Future<Output = (Seat, Session)> + Send>>;
+pub(super) type Turn = Pin<Box<dyn Future<Output = Opened> + Send>>;
 
 impl Pool {
     /// A pool of connections like `builder`'s, at most so many.
@@ -126,7 +129,7 @@ impl Pool {
     }
 
     /// Opens a session where the fewest are; or says whether the broker lacks, or a place at it.
-    pub(super) fn open(self: &Arc<Self>) -> Result<(Seat, Session), Lack> {
+    pub(super) fn open(self: &Arc<Self>) -> Result<Opened, Lack> {
         let mut lanes = self.lanes.lock();
         let taken = |lane: &Arc<Lane>| lane.sessions.load(Ordering::Relaxed);
         let mut up: Vec<_> = lanes.iter().filter(|lane| lane.is_up()).cloned().collect();
@@ -135,7 +138,7 @@ impl Pool {
         let are_all_up = up.len() == lanes.len();
         let mut lack = Lack::Broker;
         let opened = up.into_iter().find_map(|lane| match lane.open() {
-            Ok(session) => Some((Seat::on(lane), session)),
+            Ok(session) => Some((Seat::on(lane), Box::new(session))),
             Err(Lack::Place) => {
                 lack = Lack::Place;
                 None
@@ -181,7 +184,7 @@ impl Pool {
     }
 
     /// Opens a session, when there is a place for one; `None` if there is no broker.
-    async fn open_in_turn(self: &Arc<Self>) -> Option<(Seat, Session)> {
+    async fn open_in_turn(self: &Arc<Self>) -> Option<Opened> {
         // Who was in before the broker went away does not overtake who has waited for longer.
         let _first = self.queue.lock().await;
         while self.is_up() {
@@ -201,11 +204,11 @@ impl Pool {
     }
 
     /// Opens a session on whichever connection has a place first; `None` if all of them are lost.
-    async fn open_first(&self) -> Option<(Seat, Session)> {
+    async fn open_first(&self) -> Option<Opened> {
         let lanes = self.lanes.lock().clone();
         let openings = lanes.into_iter().filter_map(|lane| Some((lane.trunk.open()?, lane)));
         let mut openings: FuturesUnordered<_> = openings
-            .map(|(opening, lane)| async move { opening.await.ok().map(|session| (Seat::on(lane), session)) })
+            .map(|(opening, lane)| async move { opening.await.ok().map(|session| (Seat::on(lane), Box::new(session))) })
             .collect();
         while let Some(opened) = openings.next().await {
             if opened.is_some() {

@@ -16,7 +16,7 @@ use callboard_protocol::{Position, RequestId, Sequence};
 use tokio::time::timeout;
 
 use super::limits::SAID_BYTES;
-use super::pool::{Pool, Seat};
+use super::pool::{Opened, Pool};
 use super::tally::Lack;
 use crate::config::COME_AGAIN;
 use crate::upstream::{Parcel, Refusal};
@@ -54,7 +54,7 @@ pub(super) async fn publish(
 }
 
 /// Opens a session, and says what stands before everything else.
-fn open(pool: &Arc<Pool>, introduction: &Bytes) -> Result<(Seat, Session), Refusal> {
+fn open(pool: &Arc<Pool>, introduction: &Bytes) -> Result<Opened, Refusal> {
     let (seat, mut session) = pool.open().map_err(lacking)?;
     let too_long = |error| Refusal::new(Class::PayloadTooLarge, format!("{error}"));
     session.say_body(introduction).map_err(too_long)?;

@@ -87,12 +87,7 @@ impl Visit {
             Effect::Pass => self.say(body)?,
             Effect::Drop => {}
             Effect::Open => {
-                let opened = match std::mem::replace(&mut self.line, Line::None) {
-                    Line::Kept(seat, session) => Ok((seat, session)),
-                    Line::None | Line::Awaited(_) | Line::Open(..) => {
-                        self.pool.open().map(|(seat, session)| (seat, Box::new(session)))
-                    }
-                };
+                let opened = self.line.take_kept().map_or_else(|| self.pool.open(), Ok);
                 match opened {
                     Ok((seat, session)) => {
                         self.pool.tally().opened.add(1);
@@ -176,7 +171,7 @@ impl Visit {
                 Line::None | Line::Kept(..) => return Poll::Pending,
                 Line::Awaited(turn) => {
                     let (seat, session) = ready!(turn.as_mut().poll(cx));
-                    self.line = Line::Kept(seat, Box::new(session));
+                    self.line = Line::Kept(seat, session);
                     self.resume();
                     continue;
                 }

@@ -113,7 +113,8 @@ impl Trunk {
         States::new(self.shared.state.subscribe())
     }
 
-    /// Opens a session; `None` while there is no connection. The broker knows nothing of it until something is said.
+    /// Opens a session; `None` while there is no connection. The broker knows nothing of it until something is said in it, or
+    /// in one that was opened later; from then on it waits for the first words no longer than for anybody's.
     #[must_use]
     pub fn open(&self) -> Option<Opening> {
         let line = self.shared.line.lock().clone()?;
