@@ -50,18 +50,22 @@ fn parse() -> Cli {
     let mut words = std::env::args_os();
     let program = words.next().unwrap_or_default();
     let words: Vec<OsString> = words.collect();
-    match Cli::try_parse_from(std::iter::once(&program).chain(&words)) {
+    let error = match Cli::try_parse_from(std::iter::once(&program).chain(&words)) {
         Ok(cli) if cli.command.is_some() => return cli,
-        Ok(_) => {}
-        // An option of `serve`, as far as can be told where no command is named.
-        Err(error) if error.kind() == ErrorKind::UnknownArgument && !name_a_command(&words) => {}
+        Ok(_) => None,
+        Err(error) if error.kind() == ErrorKind::UnknownArgument => Some(error),
         Err(error) => error.exit(),
+    };
+    match Cli::try_parse_from([program, "serve".into()].iter().chain(&words)) {
+        Ok(mut cli) => {
+            if let Some(Command::Serve(serve)) = &mut cli.command {
+                serve.is_unbidden = true;
+            }
+            cli
+        }
+        // What is said of `serve` helps only who meant it.
+        Err(of_serve) => error.filter(|_| name_a_command(&words)).unwrap_or(of_serve).exit(),
     }
-    let mut cli = Cli::parse_from([program, "serve".into()].iter().chain(&words));
-    if let Some(Command::Serve(serve)) = &mut cli.command {
-        serve.is_unbidden = true;
-    }
-    cli
 }
 
 fn name_a_command(words: &[OsString]) -> bool {

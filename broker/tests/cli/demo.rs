@@ -31,6 +31,11 @@ fn a_program_without_a_command_takes_the_options_of_serve() {
     assert!(said.contains("\n  demo ") && said.contains("Open http://localhost:"), "{said}");
     let said = summary(callboard(home.path()).args(["--listen", "127.0.0.1:0", "--demo=false"]));
     assert!(!said.contains("\n  demo "), "{said}");
+    // What a value is called is no command.
+    for value in ["token", "help"] {
+        let said = summary(callboard(home.path()).args(["--listen", "127.0.0.1:0", "--ws-cookie", value]));
+        assert!(said.contains("Open http://localhost:"), "{value}: {said}");
+    }
     let help = run(home.path(), &["--listen", "127.0.0.1:0", "--help"]);
     assert!(text(&help.stdout).contains("--subscriptions-max"), "{}", text(&help.stdout));
     for (words, wanted) in [
