@@ -58,7 +58,8 @@ pub struct Config {
     pub subscriptions_max: usize,
     /// Until the first frame of a session has come.
     pub hello_timeout: Duration,
-    /// Silence after which a peer is given up.
+    /// Silence after which a peer is given up. Halfway the broker asks whether it is there and counts from then: one that is
+    /// gone is given up within half as long again.
     pub idle_timeout: Duration,
     /// How long a channel that nothing happens to stays awake.
     pub channel_idle: Duration,

@@ -24,8 +24,8 @@ pub const SUBSCRIPTIONS_MAX: usize = 10_000;
 /// Until the first frame of a session has come: a handshake over a bad mobile link takes a few seconds.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Silence after which QUIC gives a peer up; halfway it is asked for a sign of life. Clients keep alive at a third of this, and
-/// are not asked.
+/// Silence after which QUIC gives a peer up; halfway it is asked for a sign of life, and the silence counts from then: one that
+/// is gone is given up within half as long again. Clients keep alive at a third of this, and are not asked.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a browser is asked for a sign of life: proxies between it and the broker forget what is silent for a minute,

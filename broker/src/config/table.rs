@@ -72,7 +72,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "idle_timeout_ms",
         Millis,
         idle_timeout,
-        "Silence after which a peer is given up; halfway the broker asks whether it is there"
+        "Silence after which a peer is given up; the broker asks halfway and counts \
+         anew, so that one that is gone is given up within half as long again"
     ),
     row!("channel_idle_ms", Millis, channel_idle, "How long a channel that nothing happens to stays awake"),
     row!(

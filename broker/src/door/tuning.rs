@@ -27,7 +27,7 @@ pub fn transport(idle_timeout: Duration) -> Result<TransportConfig, BindError> {
         .datagram_receive_buffer_size(None)
         .max_idle_timeout(Some(idle))
         // A client keeps its connection alive by its own idle timeout, and does not know of a shorter one here. One that
-        // does so sooner is not asked.
+        // does so sooner is not asked. QUIC counts the silence of one that is asked from the question on.
         .keep_alive_interval(Some(idle_timeout / 2));
     Ok(transport)
 }
