@@ -3,15 +3,13 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use callboard_protocol::Millis;
 use callboard_protocol::error::Class;
+use callboard_protocol::{Millis, Refusal};
 use http::header::{self, HeaderName, HeaderValue};
 use http::response::Parts;
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
-
-use crate::upstream::Refusal;
 
 /// What a request is answered that is not served.
 #[derive(Debug, Clone, PartialEq, Eq)]

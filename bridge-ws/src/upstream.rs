@@ -9,10 +9,9 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use callboard_protocol::close::Code;
-use callboard_protocol::error::Class;
 use callboard_protocol::frame::ClientFrame;
-use callboard_protocol::limits::SENTENCE_BYTES_MAX;
-use callboard_protocol::{Millis, Payload, Position};
+use callboard_protocol::sentence::capped;
+use callboard_protocol::{Millis, Payload, Position, Refusal};
 
 use crate::dialect::Dialect;
 
@@ -156,29 +155,8 @@ impl Ending {
     /// An ending with a more exact sentence.
     #[must_use]
     pub fn because(code: Code, reason: impl fmt::Display) -> Self {
-        let mut sentence = format!("{}: {reason}", code.sentence());
-        let end = (0..=SENTENCE_BYTES_MAX.min(sentence.len())).rev().find(|end| sentence.is_char_boundary(*end));
-        sentence.truncate(end.expect("the beginning is a boundary"));
+        let sentence = capped(format!("{}: {reason}", code.sentence()));
         Self { code, sentence: sentence.into(), retry_after: None }
-    }
-}
-
-/// Why something is not done: a row of PROTOCOL.md, "Failures", and a sentence that says what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The class; programs match it.
-    pub class: Class,
-    /// For people.
-    pub sentence: Cow<'static, str>,
-    /// How long to wait before the same may go well.
-    pub retry_after: Option<Millis>,
-}
-
-impl Refusal {
-    /// A refusal that says nothing of when to try again.
-    #[must_use]
-    pub fn new(class: Class, sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self { class, sentence: sentence.into(), retry_after: None }
     }
 }
 

@@ -4,10 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use callboard_protocol::Payload;
 use callboard_protocol::error::Class;
-
-use crate::identity::Refusal;
+use callboard_protocol::{Payload, Refusal};
 
 /// A message that a peer publishes and may publish, before a channel takes it.
 #[derive(Debug)]

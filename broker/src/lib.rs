@@ -26,7 +26,6 @@ mod interior;
 mod limit;
 mod metrics;
 mod observe;
-mod sentence;
 #[cfg(feature = "simulation")]
 #[doc(hidden)]
 pub mod simulation;

@@ -14,6 +14,8 @@ mod integer;
 pub mod limits;
 mod name;
 mod payload;
+mod refusal;
+pub mod sentence;
 pub mod session;
 pub mod version;
 
@@ -22,3 +24,4 @@ pub use integer::{
 };
 pub use name::{ChannelName, NameError};
 pub use payload::{Kind, Payload, PayloadRef};
+pub use refusal::Refusal;

@@ -13,7 +13,7 @@ use callboard_protocol::codec::encode;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{ClientFrame, Credential, Introduce};
 use callboard_protocol::limits::ORIGIN_BYTES_MAX;
-use callboard_protocol::{Millis, Position};
+use callboard_protocol::{Millis, Position, Refusal};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -28,7 +28,7 @@ use super::visit::Visit;
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::places::{Place, Places};
-use crate::upstream::{Ending, Parcel, Publisher, Refusal, Upstream, Visitor};
+use crate::upstream::{Ending, Parcel, Publisher, Upstream, Visitor};
 
 /// How a key is shown that came by HTTP.
 const APIKEY: &str = "apikey";

@@ -12,14 +12,14 @@ use callboard_protocol::close::{Code, Return};
 use callboard_protocol::codec::decode_server;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{Answer, ClientFrame, Goodbye, Hello, Publish, ServerFrame};
-use callboard_protocol::{Position, RequestId, Sequence};
+use callboard_protocol::{Position, Refusal, RequestId, Sequence};
 use tokio::time::timeout;
 
 use super::limits::SAID_BYTES;
 use super::pool::{Opened, Pool};
 use super::tally::Lack;
 use crate::config::COME_AGAIN;
-use crate::upstream::{Parcel, Refusal};
+use crate::upstream::Parcel;
 
 type Outcome = Result<Position, Refusal>;
 

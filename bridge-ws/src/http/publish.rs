@@ -2,8 +2,8 @@
 //! upstream judges every message.
 
 use bytes::Bytes;
-use callboard_protocol::Position;
 use callboard_protocol::error::Class;
+use callboard_protocol::{Position, Refusal};
 use http::request::Parts;
 use http::{Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
@@ -16,7 +16,7 @@ use super::room::{Room, Rooms};
 use crate::config::{BODY_BYTES_FIRST, COME_AGAIN, Limits, MESSAGE_BYTES};
 use crate::denial::{Denial, Failure, as_json, written};
 use crate::rules::{Caller, bearer};
-use crate::upstream::{Publisher, Refusal, Upstream};
+use crate::upstream::{Publisher, Upstream};
 
 #[derive(Serialize)]
 struct Results<'a> {

@@ -8,12 +8,12 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use callboard_bridge_ws::Dialect;
-use callboard_bridge_ws::upstream::{Ending, News, Parcel, Place, Publisher, Refusal, Session, Upstream, Visitor};
+use callboard_bridge_ws::upstream::{Ending, News, Parcel, Place, Publisher, Session, Upstream, Visitor};
 use callboard_protocol::close::Code;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{Answer, ClientFrame, Message, Ping, ServerFrame, Welcome};
 use callboard_protocol::session::FromClient;
-use callboard_protocol::{ChannelId, ConnectionId, Epoch, Millis, Nonce, Offset, Position};
+use callboard_protocol::{ChannelId, ConnectionId, Epoch, Millis, Nonce, Offset, Position, Refusal};
 
 /// What a session may have waiting, as at the broker.
 const OUTBOX_BYTES: usize = 1 << 20;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_bridge_ws::Dialect;
-use callboard_bridge_ws::upstream::{Place, Refusal};
+use callboard_bridge_ws::upstream::Place;
 use callboard_protocol::error::Class;
-use callboard_protocol::{Millis, PayloadRef};
+use callboard_protocol::{Millis, PayloadRef, Refusal};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::house::House;

@@ -9,7 +9,7 @@ use callboard_protocol::codec::encode_stream;
 use callboard_protocol::deframe::DeframeError;
 use callboard_protocol::frame::{Goodbye, ServerFrame};
 
-use crate::sentence::capped;
+use callboard_protocol::sentence::capped;
 
 /// Why and how a session ends.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,8 @@
 //! What is asked of the size of a publish, as it came and as it is after hooks; pure, and it knows no session.
 
+use callboard_protocol::Refusal;
 use callboard_protocol::error::Class;
 use callboard_protocol::limits::KEY_BYTES_MAX;
-
-use crate::identity::Refusal;
 
 /// Whether a payload and a key of so many bytes may be published where a payload has at most `max`.
 pub(super) fn check(payload_bytes: usize, key: Option<&str>, max: usize) -> Result<(), Refusal> {

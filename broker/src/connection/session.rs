@@ -8,7 +8,7 @@ use bytes::Bytes;
 use callboard_protocol::close::{Code, Return};
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{ClientFrame, Start};
-use callboard_protocol::{ChannelName, ConnectionId};
+use callboard_protocol::{ChannelName, ConnectionId, Refusal};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ use crate::channel::{Input, Replay, Slot};
 use crate::config::Limits;
 use crate::defaults::{COMMANDS_BYTES, FILL_BYTES, MEASURED_ONE_IN, REPLAYS_MAX, SLOTS_MAX, STRIKES_MAX};
 use crate::directory::{Directory, Full};
-use crate::identity::{Refusal, Standing};
+use crate::identity::Standing;
 use crate::limit::{Bucket, Inbox};
 
 mod counted;

@@ -11,7 +11,7 @@ use callboard_protocol::frame::{
 };
 use callboard_protocol::limits::LABEL_BYTES_MAX;
 use callboard_protocol::session::{FromClient, Violation, request_of};
-use callboard_protocol::{ChannelName, ConnectionId, Millis, PayloadRef, RequestId};
+use callboard_protocol::{ChannelName, ConnectionId, Millis, PayloadRef, Refusal, RequestId};
 
 use super::arrival::Arrival;
 use super::ending::Ending;
@@ -25,7 +25,7 @@ use crate::config::Limits;
 use crate::defaults::{BATCHES_SEARCHED, GRANTS_MAX, STRIKES_MAX};
 use crate::faults::{self, Place};
 use crate::hooks::{Hooks, Incoming};
-use crate::identity::{self, Anonymous, Identity, KeyStore, Refusal, Standing};
+use crate::identity::{self, Anonymous, Identity, KeyStore, Standing};
 use crate::limit::{Bucket, Budget};
 
 mod greeting;

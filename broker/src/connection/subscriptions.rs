@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use callboard_protocol::ChannelName;
 use callboard_protocol::error::Class;
+use callboard_protocol::{ChannelName, Refusal};
 use indexmap::IndexMap;
 
 use super::gate::Gate;
-use crate::identity::Refusal;
 use crate::limit::{Budget, Share};
 
 /// One session's subscriptions.

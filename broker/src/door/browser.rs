@@ -11,13 +11,13 @@ use callboard_bridge_ws::upstream::{self, Parcel, Publisher, Visitor};
 use callboard_protocol::close::Code;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{ClientFrame, Ping, ServerFrame};
-use callboard_protocol::{ConnectionId, Millis, Nonce, Position};
+use callboard_protocol::{ConnectionId, Millis, Nonce, Position, Refusal};
 
 use super::local::Local;
 use super::publishing::Publishing;
 use crate::connection::{Arrival, Ending, Outbox, Registry, Session, Shown, Writer};
 use crate::format::Format;
-use crate::identity::{APIKEY, Refusal};
+use crate::identity::APIKEY;
 use crate::limit::{Inbox, Ticket};
 use crate::metrics::Present;
 
@@ -41,10 +41,10 @@ impl upstream::Upstream for Inside {
     type Ticket = Ticket;
     type Session = Browser;
 
-    fn admit(&self, address: IpAddr) -> Result<Ticket, upstream::Refusal> {
+    fn admit(&self, address: IpAddr) -> Result<Ticket, Refusal> {
         self.local.admit(address).map_err(|refused| {
             self.local.registry.metrics().closed(Code::Overloaded);
-            upstream::Refusal::new(Class::Unavailable, format!("{}: {refused}", Code::Overloaded.sentence()))
+            Refusal::new(Class::Unavailable, format!("{}: {refused}", Code::Overloaded.sentence()))
         })
     }
 
@@ -58,7 +58,7 @@ impl upstream::Upstream for Inside {
         Browser::new(id, session, &self.local.registry)
     }
 
-    fn recognise(&self, publisher: &Publisher) -> Result<(), upstream::Refusal> {
+    fn recognise(&self, publisher: &Publisher) -> Result<(), Refusal> {
         self.publishing.recognise(publisher).map(drop)
     }
 
@@ -66,7 +66,7 @@ impl upstream::Upstream for Inside {
         &self,
         publisher: Publisher,
         messages: Vec<Parcel>,
-    ) -> Result<Vec<Result<Position, upstream::Refusal>>, upstream::Refusal> {
+    ) -> Result<Vec<Result<Position, Refusal>>, Refusal> {
         self.publishing.publish(publisher, messages).await
     }
 }
@@ -234,10 +234,4 @@ fn told(ending: Ending) -> upstream::Ending {
 fn heard(ending: upstream::Ending) -> Ending {
     let upstream::Ending { code, sentence, retry_after } = ending;
     Ending { code, sentence, retry_after }
-}
-
-/// A refusal, as the bridge tells it.
-pub(super) fn refused(refusal: Refusal) -> upstream::Refusal {
-    let Refusal { class, sentence, retry_after } = refusal;
-    upstream::Refusal { class, sentence, retry_after }
 }

@@ -4,17 +4,16 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use callboard_bridge_ws::upstream::{Parcel, Publisher, Refusal};
+use callboard_bridge_ws::upstream::{Parcel, Publisher};
 use callboard_protocol::close::Code;
 use callboard_protocol::codec::decode_server;
 use callboard_protocol::deframe::Deframer;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{Answer, ClientFrame, Credential, Failed, Hello, Publish, ServerFrame};
 use callboard_protocol::limits::BODY_BYTES_MAX;
-use callboard_protocol::{Position, RequestId, Sequence};
+use callboard_protocol::{Position, Refusal, RequestId, Sequence};
 use parking_lot::Mutex;
 
-use super::browser::refused;
 use super::local::Local;
 use crate::connection::{Arrival, Ending, Session, Writer};
 use crate::defaults::PUBLISHERS_KEPT;
@@ -46,7 +45,7 @@ impl Publishing {
     pub(crate) fn recognise(&self, publisher: &Publisher) -> Result<Identity, Refusal> {
         // Nothing outlasts the request.
         let standing = Standing::default();
-        identity::authenticate(&self.local.rules.keys, credential(publisher), &standing).map_err(refused)
+        identity::authenticate(&self.local.rules.keys, credential(publisher), &standing)
     }
 
     /// Publishes `messages`; those of one channel in their order. Each has an outcome.
@@ -86,7 +85,7 @@ impl Publishing {
         bucket.fill(rate, now);
         let mut left = *bucket;
         for _ in 0..messages {
-            left.take(rate).map_err(|wait| refused(identity::Refusal::too_fast("publishes", wait)))?;
+            left.take(rate).map_err(|wait| Refusal::too_fast("publishes", wait))?;
         }
         *bucket = left;
         Ok(())

@@ -1,9 +1,9 @@
 //! Who may do what with a channel when no rule says otherwise; pure, and the same for every door.
 
-use callboard_protocol::ChannelName;
 use callboard_protocol::error::Class;
+use callboard_protocol::{ChannelName, Refusal};
 
-use super::{Identity, Refusal};
+use super::Identity;
 
 /// Names that the server alone gives.
 const RESERVED: [&str; 3] = ["everyone", "anonymous", "authenticated"];

@@ -1,9 +1,10 @@
 //! From what a peer shows to who it is; one function for every door. The secret goes no further than this.
 
+use callboard_protocol::Refusal;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::Credential;
 
-use super::{Identity, KeyStore, Refusal, Standing, keystore};
+use super::{Identity, KeyStore, Standing, keystore};
 
 /// Tells who shows this credential, and notes it in `standing`.
 ///

@@ -5,7 +5,6 @@ mod apikey;
 mod credential;
 mod keyfile;
 mod keystore;
-mod refusal;
 mod standing;
 mod who;
 
@@ -16,6 +15,5 @@ pub(crate) use credential::authenticate;
 pub use keyfile::StoredKey;
 pub(crate) use keystore::STRATEGY as APIKEY;
 pub use keystore::{KeyError, KeyStore};
-pub use refusal::Refusal;
 pub(crate) use standing::{Roll, Standing};
 pub use who::{Identity, Rights};

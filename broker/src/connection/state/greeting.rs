@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use callboard_protocol::Refusal;
 use callboard_protocol::close::Code;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{Answer, Authenticate, Credential, Hello, Logout, ServerFrame, Welcome};
@@ -11,7 +12,7 @@ use crate::channel::{Instance, Party};
 use crate::connection::arrival::Shown;
 use crate::connection::ending::Ending;
 use crate::connection::hello::{NOT_PRIVATE, TOO_LONG_A_CREDENTIAL, check_hello, fits};
-use crate::identity::{self, Identity, Refusal};
+use crate::identity::{self, Identity};
 
 impl State {
     pub(super) fn hello(&mut self, hello: &Hello<'_>) -> Result<(), Ending> {

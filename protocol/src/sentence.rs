@@ -1,9 +1,10 @@
 //! Sentences for peers: never longer than the wire allows, whatever a peer gave to be repeated in them.
 
-use callboard_protocol::limits::SENTENCE_BYTES_MAX;
+use crate::limits::SENTENCE_BYTES_MAX;
 
 /// The sentence, cut at a character if it is too long.
-pub(crate) fn capped(mut sentence: String) -> String {
+#[must_use]
+pub fn capped(mut sentence: String) -> String {
     let mut end = sentence.len().min(SENTENCE_BYTES_MAX);
     while !sentence.is_char_boundary(end) {
         end -= 1;

@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use callboard_protocol::Millis;
-use callboard_protocol::error::Class;
-
+use crate::Millis;
+use crate::error::Class;
 use crate::sentence::capped;
 
 /// Why a request was refused, and what to do next. The peer is at fault.
