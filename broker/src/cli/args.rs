@@ -15,10 +15,10 @@ use super::token::Token;
 
 const AFTER_HELP: &str = "\
 Examples:
-  callboard                         run a broker here, with a page to see it
-  callboard --listen 127.0.0.1:5000 the same on another port
-  callboard sub demo/hello          print what is published to a channel
-  callboard pub demo/hello \"hi\"     publish to it, from another terminal
+  callboard                          run a broker here, with a page to see it
+  callboard --listen 127.0.0.1:5000  the same on another port
+  callboard sub demo/hello           print what is published to a channel
+  callboard pub demo/hello \"hi\"      publish to it, from another terminal
 
 Exit codes:
   0    done
