@@ -6,6 +6,7 @@ mod limits;
 mod line;
 mod pool;
 mod publishing;
+mod queue;
 mod session;
 mod sight;
 mod state;

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use callboard_client::defaults::SESSIONS_A_CONNECTION;
 use callboard_client::raw::{Opening, Session, Trunk};
@@ -17,7 +16,8 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::limits::{DIAL_PAUSE, LANES_AT_FIRST, RESUMED_PER_SECOND};
+use super::limits::{DIAL_PAUSE, LANES_AT_FIRST};
+use super::queue::Queue;
 use super::tally::{Lack, Tally};
 use super::told::Told;
 
@@ -29,16 +29,14 @@ pub(super) struct Pool {
     lanes_max: usize,
     /// Whether one of them is up.
     is_up: watch::Sender<bool>,
-    /// Held by the one who waits for a place on them, with the others behind it in their order.
-    queue: tokio::sync::Mutex<()>,
-    /// Tells that one that a connection came or went.
+    /// Those who wait for a place on them.
+    queue: Queue,
+    /// Tells the first of these that a connection came or went.
     changed: Notify,
     /// When a further connection may be tried again.
     dial_after: Mutex<Instant>,
     told: Mutex<Told>,
     tally: Arc<Tally>,
-    /// When the next browser may come back.
-    turn: Mutex<Instant>,
     /// Look at each connection's state; end with the pool.
     watchers: Mutex<JoinSet<()>>,
 }
@@ -89,12 +87,11 @@ impl Pool {
             lanes: Mutex::default(),
             lanes_max,
             is_up: watch::Sender::new(false),
-            queue: tokio::sync::Mutex::default(),
+            queue: Queue::new(),
             changed: Notify::new(),
             dial_after: Mutex::new(Instant::now()),
             told: Mutex::default(),
             tally,
-            turn: Mutex::new(Instant::now()),
             watchers: Mutex::default(),
         });
         for _ in 0..LANES_AT_FIRST {
@@ -167,40 +164,28 @@ impl Pool {
             .ok()
     }
 
-    /// Ready when there is a broker with a place and it is this browser's turn to come back to it: it has the place then.
+    /// Ready when it is this browser's turn to come back to the broker, and there is a place for it: it has that then.
     pub(super) fn turn(self: &Arc<Self>) -> Turn {
         let pool = Arc::clone(self);
         Box::pin(async move {
+            let _first = pool.queue.turn().await;
             let mut is_up = pool.is_up.subscribe();
             loop {
                 // The pool has the sender, so there is no error.
                 let _ = is_up.wait_for(|is_up| *is_up).await;
-                sleep_until(pool.take_turn()).await;
-                if let Some(opened) = pool.open_in_turn().await {
+                let changed = pool.changed.notified();
+                // It may dial a further connection.
+                if let Ok(opened) = pool.open() {
                     return opened;
+                }
+                let dial_after = *pool.dial_after.lock();
+                tokio::select! {
+                    Some(opened) = pool.open_first() => return opened,
+                    () = changed => {}
+                    () = sleep_until(dial_after), if Instant::now() < dial_after => {}
                 }
             }
         })
-    }
-
-    /// Opens a session, when there is a place for one; `None` if there is no broker.
-    async fn open_in_turn(self: &Arc<Self>) -> Option<Opened> {
-        // Who was in before the broker went away does not overtake who has waited for longer.
-        let _first = self.queue.lock().await;
-        while self.is_up() {
-            let changed = self.changed.notified();
-            // It may dial a further connection.
-            if let Ok(opened) = self.open() {
-                return Some(opened);
-            }
-            let dial_after = *self.dial_after.lock();
-            tokio::select! {
-                Some(opened) = self.open_first() => return Some(opened),
-                () = changed => {}
-                () = sleep_until(dial_after), if Instant::now() < dial_after => {}
-            }
-        }
-        None
     }
 
     /// Opens a session on whichever connection has a place first; `None` if all of them are lost.
@@ -216,13 +201,6 @@ impl Pool {
             }
         }
         None
-    }
-
-    fn take_turn(&self) -> Instant {
-        let mut next = self.turn.lock();
-        let turn = (*next).max(Instant::now());
-        *next = turn + Duration::from_secs(1) / RESUMED_PER_SECOND;
-        turn
     }
 
     /// Whether there is a broker now, or else why not. Waits for the first attempt.
