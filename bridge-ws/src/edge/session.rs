@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use callboard_protocol::close::Code;
@@ -70,8 +70,7 @@ impl upstream::Session for Session {
     }
 
     fn hand_over(&mut self) {
-        // What the transport does not take now, it takes in `room`.
-        let _ = self.visit.lock().poll_clear(&mut Context::from_waker(Waker::noop()));
+        self.visit.lock().hand_over();
     }
 
     fn is_clear(&self) -> bool {

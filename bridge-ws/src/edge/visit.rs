@@ -147,6 +147,27 @@ impl Visit {
         self.line.unwritten() == 0
     }
 
+    /// Does what does not wait, behind all that was read at once.
+    pub(super) fn hand_over(&mut self) {
+        // What the transport does not take now, it takes in `poll_clear`.
+        let _ = self.poll_clear(&mut Context::from_waker(Waker::noop()));
+        // Who owns the socket reads before it asks for news, and others wait behind one that says much.
+        if let Some(waker) = self.waker.clone() {
+            let _ = self.poll_turn(&mut Context::from_waker(&waker));
+        }
+    }
+
+    /// Ready when it is this browser's turn to come back to the broker.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Line::Awaited(turn) = &mut self.line else { return Poll::Pending };
+        let (seat, session) = ready!(turn.as_mut().poll(cx));
+        self.line = Line::Kept(seat, session);
+        if let Some(nonce) = self.state.resume() {
+            self.push(&ServerFrame::Resumed(Resumed { nonce }));
+        }
+        Poll::Ready(())
+    }
+
     /// Ready when everything that the browser said is with the transport.
     pub(super) fn poll_clear(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(session) = self.line.session() {
@@ -169,10 +190,8 @@ impl Visit {
             }
             let end = match &mut self.line {
                 Line::None | Line::Kept(..) => return Poll::Pending,
-                Line::Awaited(turn) => {
-                    let (seat, session) = ready!(turn.as_mut().poll(cx));
-                    self.line = Line::Kept(seat, session);
-                    self.resume();
+                Line::Awaited(_) => {
+                    ready!(self.poll_turn(cx));
                     continue;
                 }
                 Line::Open(_, session) if hungry => match ready!(session.poll_read(cx)) {
@@ -223,12 +242,6 @@ impl Visit {
         (self.line, self.next) = (Line::None, None);
         let _ = self.hold_inward();
         self.push(&ServerFrame::Suspended(Suspended { nonce, sentence, retry_after }));
-    }
-
-    fn resume(&mut self) {
-        if let Some(nonce) = self.state.resume() {
-            self.push(&ServerFrame::Resumed(Resumed { nonce }));
-        }
     }
 
     fn push(&mut self, frame: &ServerFrame<'_>) {
@@ -339,21 +352,5 @@ impl Visit {
 }
 
 #[cfg(test)]
-mod tests {
-    use callboard_client::Client;
-
-    use super::super::budget::{Budget, Share};
-    use super::super::state::Patience;
-    use super::*;
-
-    #[tokio::test]
-    async fn what_a_browser_showed_is_not_shown_by_accident() {
-        let pool = Pool::new(Client::builder("callboard://127.0.0.1:1").api_key("cb_a_b"), 1, Arc::default())
-            .expect("a broker that may be there");
-        let share = || Share::of(&Budget::new(1, 1));
-        let (state, shares) =
-            (State::new(Patience { hello: 1, answer: 1 }), Shares { inward: share(), outward: share() });
-        let visit = Visit::new(state, Dialect::Binary, Bytes::from_static(b"a secret"), pool, shares);
-        assert!(!format!("{visit:?}").contains("a secret"));
-    }
-}
+#[path = "visit_tests.rs"]
+mod tests;
