@@ -104,6 +104,15 @@ impl Deframer {
         self.buffered
     }
 
+    /// How long the next body is, as far as that is known; 0 without one.
+    #[must_use]
+    pub fn announced_bytes(&self) -> usize {
+        match self.peek_length() {
+            Ok(Some((_, length))) => length,
+            Ok(None) | Err(_) => 0,
+        }
+    }
+
     /// The bytes of the next length and what it says; `None` when its last byte has not come.
     fn peek_length(&self) -> Result<Option<(usize, usize)>, DeframeError> {
         let mut length = 0_usize;
@@ -201,6 +210,7 @@ mod tests {
         for announced in [&[0x80, 0x80, 0x40][..], &[0xff, 0xff, 0x3f], &[0xff, 0x7f]] {
             let mut deframer = fed(1 << 20, announced);
             assert_eq!(deframer.poll_body(), Ok(None));
+            assert!(deframer.announced_bytes() >= 0x3fff, "it is known all the same");
             assert!(deframer.partial.capacity() <= 16, "{} bytes for {announced:?}", deframer.partial.capacity());
             assert_eq!(deframer.chunks.capacity(), 0);
         }
@@ -244,6 +254,7 @@ mod tests {
     #[test]
     fn the_bodies_before_a_wrong_length_are_cut() {
         let mut deframer = fed(100, &[1, 5, 0]);
+        assert_eq!(deframer.announced_bytes(), 1);
         assert_eq!(deframer.poll_body().unwrap().unwrap(), [5][..]);
         assert_eq!(deframer.poll_body(), Err(DeframeError::Empty));
     }

@@ -1,12 +1,13 @@
-//! A broker that gives an edge few sessions a connection: the edge spreads its browsers, and none waits for a place unawares.
+//! An edge that has little: few sessions a connection, or little room. It spreads its browsers, none waits for a place unawares, and a large message comes to all of them.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use callboard_bridge_ws::Dialect;
-use callboard_bridge_ws::edge::{Limits, OUTBOX_BYTES_FREE};
+use callboard_bridge_ws::edge::Limits;
 use callboard_protocol::close::Code;
 use callboard_tests::{Broker, Edge, Metrics, Peer, eventually, http, soon};
+use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
 const CHANNEL: &str = "news";
@@ -41,22 +42,39 @@ async fn more_browsers_than_its_connections_carry_get_further_connections() {
     }
 }
 
-#[tokio::test]
-async fn who_is_behind_while_there_is_no_memory_for_it_is_too_slow_and_nobody_else_is() {
-    let broker = Broker::start().await;
-    let limits = Limits { outbox_bytes: 0, ..Limits::default() };
+/// What `edge` has room for at once does not decide who gets a message, however large that is.
+async fn everybody_gets_half_a_mebibyte(limits: Limits, readers: usize) {
+    let broker = Broker::start_with(|config| config.payload_bytes_max = 512 << 10).await;
     let edge = Edge::within(&broker, limits).await;
     let mut native = broker.peer().await;
     native.hello().await;
-    for dialect in [Dialect::Binary, Dialect::Json] {
-        let (mut behind, mut other) = (edge.visitor(dialect).await, edge.visitor(dialect).await);
-        behind.subscribe("much").await;
-        native.publish("much", "little").await;
-        assert_eq!(behind.message().await.payload.as_str(), Some("little"));
-        native.publish("much", "x".repeat(OUTBOX_BYTES_FREE + 1)).await;
-        assert_eq!(behind.goodbye().await.0, Code::TooSlow.number());
-        is_served(&mut other).await;
+    let mut browsers = Vec::new();
+    for number in 0..readers {
+        let dialect = if number % 4 == 0 { Dialect::Json } else { Dialect::Binary };
+        let mut browser = edge.visitor(dialect).await;
+        browser.subscribe("large").await;
+        browsers.push(browser);
     }
+    for round in ["x", "y"] {
+        let large = round.repeat(500_000);
+        native.publish("large", large.as_str()).await;
+        native.publish("large", "small").await;
+        let read = browsers.iter_mut().map(async |browser| {
+            assert_eq!(browser.message().await.payload.as_str(), Some(large.as_str()));
+            assert_eq!(browser.message().await.payload.as_str(), Some("small"));
+        });
+        join_all(read).await;
+    }
+}
+
+#[tokio::test]
+async fn who_keeps_up_gets_a_large_message_however_many_get_it_at_once() {
+    everybody_gets_half_a_mebibyte(Limits { outbox_bytes: 4 << 20, ..Limits::default() }, 40).await;
+}
+
+#[tokio::test]
+async fn a_message_for_which_there_is_no_room_at_all_comes_to_one_after_the_other() {
+    everybody_gets_half_a_mebibyte(Limits { outbox_bytes: 0, ..Limits::default() }, 8).await;
 }
 
 #[tokio::test]

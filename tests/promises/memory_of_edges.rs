@@ -37,7 +37,7 @@ const SAYERS: usize = 24;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_browsers_fill_at_an_edge_stays_below_the_bound() {
-    // It has room for all that is said to those who hear nothing, so that it is the edge that has to end them.
+    // It has room for all that is said to those who hear nothing, so that it is the edge that has to leave some of it there.
     let broker = Process::start_with(&["--payload-bytes-max", "524288", "--outbox-bytes", "8388608"]).await;
     let file = broker.data_dir().join("edge.toml");
     std::fs::write(&file, CONFIGURATION).expect("a temporary directory takes a file");
@@ -61,7 +61,13 @@ async fn whatever_browsers_fill_at_an_edge_stays_below_the_bound() {
     let peak = bridge.memory_bytes_peak().expect("the process lives and tells");
     drop((deaf, beginners, requests, sayers));
     assert!(peak <= bound, "the bridge had {} KiB at once, and may have {}", peak >> 10, bound >> 10);
-    assert!(peak - empty >= bound / 6, "{} KiB are no more than a start: nothing was filled", peak >> 10);
+    let filled = peak - empty;
+    assert!(
+        filled >= bound / 8,
+        "{} KiB of {} are no more than a start: nothing was filled",
+        filled >> 10,
+        bound >> 10
+    );
 }
 
 /// Browsers that are told much and read nothing of it.

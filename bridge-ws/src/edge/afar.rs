@@ -68,7 +68,8 @@ impl Afar {
             pool: Pool::new(builder, limits.connections_with_broker(), Arc::clone(&tally))?,
             guests: Arc::default(),
             inbox: Budget::new(limits.inbox_bytes, INBOX_BYTES_FREE),
-            outbox: Budget::new(limits.outbox_bytes, OUTBOX_BYTES_FREE),
+            // Without any there would be nothing to wait for.
+            outbox: Budget::new(limits.outbox_bytes.max(1), OUTBOX_BYTES_FREE),
             seats: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
             places: Places::new(limits.connections_per_address),
             tally,

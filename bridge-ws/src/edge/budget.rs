@@ -1,12 +1,15 @@
-//! A number of bytes that all browsers share. Nobody waits for it: who does not get any decides what to give up.
+//! A number of bytes that all browsers share. Who gets none decides whether to wait; those who wait are served in their
+//! order.
 
+use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Semaphore;
 
 /// The bytes that may be held in all.
 #[derive(Debug)]
 pub(super) struct Budget {
-    held: AtomicUsize,
+    left: Arc<Semaphore>,
     max: usize,
     /// What each holder has beside.
     free: usize,
@@ -31,12 +34,13 @@ pub(super) struct Shares {
 impl Budget {
     /// A budget of `max` bytes, and `free` for each holder beside.
     pub(super) fn new(max: usize, free: usize) -> Arc<Self> {
-        Arc::new(Self { held: AtomicUsize::new(0), max, free })
+        let max = max.min(Semaphore::MAX_PERMITS);
+        Arc::new(Self { left: Arc::new(Semaphore::new(max)), max, free })
     }
 
     /// How many of them are held, beside what is free.
     pub(super) fn held(&self) -> usize {
-        self.held.load(Ordering::Relaxed)
+        self.max - self.left.available_permits()
     }
 }
 
@@ -52,31 +56,56 @@ impl Share {
         Self { budget: Arc::clone(budget), bytes: 0 }
     }
 
+    /// Whether the share is enough for `bytes`.
+    pub(super) fn is_enough(&self, bytes: usize) -> bool {
+        self.beyond_free(bytes) <= self.bytes
+    }
+
     /// Makes the share enough for `bytes`. Whether that is within the budget; a share can always be made smaller.
     pub(super) fn resize(&mut self, bytes: usize) -> bool {
-        let (bytes, held) = (bytes.saturating_sub(self.budget.free), &self.budget.held);
-        if bytes == self.bytes {
-            // As nearly always: nobody else is met.
-            return true;
-        }
+        let (bytes, left) = (self.beyond_free(bytes), &self.budget.left);
+        // As nearly always, it is neither: nobody else is met.
         if bytes < self.bytes {
-            held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
-            self.bytes = bytes;
-            return true;
+            left.add_permits(self.bytes - bytes);
         }
-        let more = bytes - self.bytes;
-        if held.fetch_add(more, Ordering::Relaxed).saturating_add(more) > self.budget.max {
-            held.fetch_sub(more, Ordering::Relaxed);
-            return false;
+        if bytes > self.bytes {
+            let more = u32::try_from(bytes - self.bytes).ok().and_then(|more| left.try_acquire_many(more).ok());
+            let Some(more) = more else { return false };
+            more.forget();
         }
         self.bytes = bytes;
         true
+    }
+
+    /// The largest that a share can be enough for.
+    pub(super) fn max(&self) -> usize {
+        self.budget.free.saturating_add(self.budget.max)
+    }
+
+    /// A share that is enough for `bytes`, once those who asked before have theirs.
+    pub(super) fn enough(&self, bytes: usize) -> impl Future<Output = Self> + Send + use<> {
+        let budget = Arc::clone(&self.budget);
+        let bytes = u32::try_from(self.beyond_free(bytes)).expect("a body is shorter");
+        async move {
+            budget.left.acquire_many(bytes).await.expect("nobody closes this semaphore").forget();
+            Self { budget, bytes: bytes as usize }
+        }
+    }
+
+    /// Whether it has anything that another one could have.
+    pub(super) fn is_missed(&self) -> bool {
+        // Whoever waits has all that is left put by for it.
+        self.bytes > 0 && self.budget.left.available_permits() == 0
+    }
+
+    fn beyond_free(&self, bytes: usize) -> usize {
+        bytes.saturating_sub(self.budget.free)
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.left.add_permits(self.bytes);
     }
 }
 

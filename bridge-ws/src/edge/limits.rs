@@ -13,8 +13,8 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Bytes of what browsers began and did not end, or said and the broker has not taken, beyond 16 KiB of each.
     pub inbox_bytes: usize,
-    /// Bytes of what the broker said and browsers have not taken, beyond 32 KiB of each. Past it a browser that is behind is
-    /// ended as too slow.
+    /// Bytes of what the broker said and browsers have not taken, beyond 32 KiB of each. Past it a large message waits, and
+    /// who takes nothing of one is ended as too slow.
     pub outbox_bytes: usize,
 }
 
@@ -37,7 +37,7 @@ impl Default for Limits {
 /// Of [`Limits::inbox_bytes`] each browser has this much beside: what is read at once.
 pub const INBOX_BYTES_FREE: usize = 16 << 10;
 
-/// Of [`Limits::outbox_bytes`] the same: no reader keeps up at every moment.
+/// Of [`Limits::outbox_bytes`] the same: no reader keeps up at every moment. Beside it each may have what one read brought.
 pub const OUTBOX_BYTES_FREE: usize = 32 << 10;
 
 /// Connections with the broker from the start: one core of the broker's encrypts one of them.

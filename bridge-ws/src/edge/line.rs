@@ -42,10 +42,10 @@ impl Line {
         }
     }
 
-    /// How much was read and is not taken.
-    pub(super) fn unread(&self) -> usize {
+    /// How long the body is that has begun to come; 0 without one.
+    pub(super) fn announced(&self) -> usize {
         match self {
-            Self::Open(_, session) => session.unread(),
+            Self::Open(_, session) => session.announced(),
             Self::None | Self::Awaited(_) | Self::Kept(..) => 0,
         }
     }

@@ -2,11 +2,15 @@
 
 mod afar;
 mod budget;
+mod dressing;
 mod limits;
 mod line;
 mod pool;
 mod publishing;
 mod queue;
+mod room;
+#[cfg(test)]
+mod room_tests;
 mod session;
 mod sight;
 mod state;

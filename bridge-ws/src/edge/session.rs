@@ -22,6 +22,8 @@ pub struct Session {
     visit: Arc<Mutex<Visit>>,
     guests: Arc<Guests>,
     tally: Arc<Tally>,
+    /// Whether its socket took something since the last turn of the heartbeat.
+    has_written: bool,
     _ticket: Ticket,
 }
 
@@ -33,7 +35,7 @@ pub struct News(Arc<Mutex<Visit>>);
 impl Session {
     pub(super) fn new(visit: Visit, guests: Arc<Guests>, tally: Arc<Tally>, ticket: Ticket) -> Self {
         let visit = Arc::new(Mutex::new(visit));
-        Self { number: guests.enter(&visit), visit, guests, tally, _ticket: ticket }
+        Self { number: guests.enter(&visit), visit, guests, tally, has_written: false, _ticket: ticket }
     }
 }
 
@@ -99,10 +101,11 @@ impl upstream::Session for Session {
 
     fn note_written(&mut self, bytes: usize) {
         self.tally.bytes_written.add(bytes as u64);
+        self.has_written |= bytes > 0;
     }
 
     fn ping(&mut self) {
-        self.visit.lock().ring();
+        self.visit.lock().ring(std::mem::take(&mut self.has_written));
     }
 
     fn ending(&self) -> Option<(Ending, bool)> {

@@ -8,17 +8,17 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Bytes, BytesMut};
 use callboard_client::raw;
 use callboard_protocol::close::Code;
-use callboard_protocol::codec::decode_server;
 use callboard_protocol::frame::{ClientFrame, Ping, Resumed, ServerFrame, Suspended};
 
-use super::budget::Shares;
-use super::limits::{COPIED_BYTES_MAX, FILL_BYTES, WAITING_MAX};
+use super::budget::{Share, Shares};
+use super::dressing::{dress, dressed_max};
+use super::limits::{FILL_BYTES, WAITING_MAX};
 use super::line::Line;
 use super::pool::Pool;
+use super::room::Room;
 use super::state::{Away, Beat, Effect, State};
 use super::tally::Lack;
 use crate::dialect::Dialect;
-use crate::dress::{Opcode, header};
 use crate::upstream::Ending;
 
 /// What a browser is told that waits for the broker.
@@ -40,7 +40,10 @@ pub(super) struct Visit {
     /// Whole messages for the socket.
     out: VecDeque<Bytes>,
     ending: Option<Ending>,
-    shares: Shares,
+    /// Of what it says, and of what its handshake showed.
+    inward: Share,
+    /// For what it is told.
+    room: Room,
     /// Bytes that the socket was given last, and may not have written.
     given: usize,
     /// Bytes of a message that has not come whole.
@@ -67,7 +70,8 @@ impl Visit {
             next: None,
             out: VecDeque::new(),
             ending: None,
-            shares,
+            inward: shares.inward,
+            room: Room::new(shares.outward),
             given: 0,
             begun: 0,
             waker: None,
@@ -132,14 +136,27 @@ impl Visit {
 
     fn hold_inward(&mut self) -> bool {
         let held = self.introduction.len() + self.begun + self.line.unwritten();
-        self.shares.inward.resize(held)
+        self.inward.resize(held)
     }
 
-    /// Holds what waits for the socket. Who has too much of it while there is no room is too slow, as at the broker.
-    fn hold_outward(&mut self) {
-        let held = self.given + self.next.as_ref().map_or(0, Bytes::len) + self.line.unread();
-        if !self.shares.outward.resize(held) {
-            self.end(Ending::plain(Code::TooSlow));
+    /// The room that is needed to read on, or to hand over what was read.
+    fn wanted(&self) -> usize {
+        match self.next.as_ref().map_or_else(|| self.line.announced(), Bytes::len) {
+            0 => 0,
+            bytes => self.room.wanted(self.dialect, bytes),
+        }
+    }
+
+    /// Whether there is room for the next body beside so many bytes, which the socket gets before it.
+    fn has_room(&mut self, dressed: usize) -> bool {
+        if dressed > 0 {
+            let next = self.next.as_ref().map_or(0, |next| dressed_max(self.dialect, next.len()));
+            return self.room.fits(dressed + next);
+        }
+        let wanted = self.wanted();
+        self.room.fits(wanted) || {
+            self.room.wait(wanted);
+            false
         }
     }
 
@@ -183,9 +200,15 @@ impl Visit {
         if self.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
         }
+        if !hungry {
+            self.room.note_busy();
+        }
         loop {
-            let has_something = !self.out.is_empty() || self.next.is_some();
-            if hungry && has_something || unaware && self.ending.is_some() {
+            if hungry && !self.out.is_empty() || unaware && self.ending.is_some() {
+                return Poll::Ready(());
+            }
+            let has_room = hungry && self.room.poll(cx, self.wanted()).is_ready();
+            if has_room && self.next.is_some() {
                 return Poll::Ready(());
             }
             let end = match &mut self.line {
@@ -194,10 +217,9 @@ impl Visit {
                     ready!(self.poll_turn(cx));
                     continue;
                 }
-                Line::Open(_, session) if hungry => match ready!(session.poll_read(cx)) {
+                Line::Open(_, session) if has_room => match ready!(session.poll_read(cx)) {
                     Ok(()) => {
                         self.look_ahead();
-                        self.hold_outward();
                         continue;
                     }
                     Err(end) => end,
@@ -231,6 +253,7 @@ impl Visit {
             Effect::Suspend(away) => self.suspend(away, AWAY),
             Effect::End(ending) => {
                 (self.line, self.next) = (Line::None, None);
+                self.room.settle(self.given);
                 self.ending.get_or_insert(ending);
             }
             Effect::Pass | Effect::Drop | Effect::Open | Effect::Await => {}
@@ -240,6 +263,7 @@ impl Visit {
     /// Tells the browser that it waits, and drops what the session had.
     fn suspend(&mut self, Away { nonce, retry_after }: Away, sentence: &'static str) {
         (self.line, self.next) = (Line::None, None);
+        self.room.settle(self.given);
         let _ = self.hold_inward();
         self.push(&ServerFrame::Suspended(Suspended { nonce, sentence, retry_after }));
     }
@@ -252,17 +276,22 @@ impl Visit {
 
     /// Moves what the socket is to have next behind `pieces`.
     pub(super) fn fill(&mut self, pieces: &mut VecDeque<Bytes>) {
-        let (mut batch, mut moved) = (BytesMut::new(), 0);
+        let (mut batch, mut moved, mut dressed) = (BytesMut::new(), 0, 0);
         pieces.extend(self.out.drain(..));
         let before = pieces.len();
-        while moved < FILL_BYTES {
+        // All that it was given before is written by now.
+        self.given = 0;
+        while moved < FILL_BYTES && self.next.is_some() && self.has_room(dressed) {
             let Some(body) = self.next.take() else { break };
             match self.state.tell(&body) {
                 Effect::Pass => {
                     moved += body.len();
-                    if let Err(end) = self.dress(body, &mut batch, pieces) {
-                        let effect = self.state.fail(&end);
-                        self.take(effect);
+                    match dress(self.dialect, body, &mut batch, pieces) {
+                        Ok(bytes) => dressed += bytes,
+                        Err(end) => {
+                            let effect = self.state.fail(&end);
+                            self.take(effect);
+                        }
                     }
                 }
                 effect @ (Effect::Suspend(_) | Effect::End(_) | Effect::Drop | Effect::Open | Effect::Await) => {
@@ -274,35 +303,18 @@ impl Visit {
         if !batch.is_empty() {
             pieces.push_back(batch.freeze());
         }
-        // All that it was given before is written by now.
         self.given = pieces.iter().skip(before).map(Bytes::len).sum();
-        self.hold_outward();
+        if self.given > 0 {
+            self.room.settle(self.given);
+        }
         pieces.extend(self.out.drain(..));
         if self.out.capacity() > WAITING_MAX {
             self.out = VecDeque::new();
         }
     }
 
-    fn dress(&self, body: Bytes, batch: &mut BytesMut, pieces: &mut VecDeque<Bytes>) -> Result<(), String> {
-        match self.dialect {
-            Dialect::Json => {
-                let frame = decode_server(&body).map_err(|error| error.to_string())?;
-                self.dialect.encode(&frame, batch).map_err(|error| error.to_string())?;
-            }
-            Dialect::Binary => {
-                header(Opcode::Binary, body.len(), batch);
-                if body.len() < COPIED_BYTES_MAX {
-                    batch.extend_from_slice(&body);
-                } else {
-                    pieces.extend([batch.split().freeze(), body]);
-                }
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn has_more(&self) -> bool {
-        self.next.is_some()
+        self.next.is_some() && !self.room.is_awaited()
     }
 
     pub(super) fn ending(&self) -> Option<(Ending, bool)> {
@@ -310,7 +322,10 @@ impl Visit {
     }
 
     /// The heartbeat's turn.
-    pub(super) fn ring(&mut self) {
+    pub(super) fn ring(&mut self, has_written: bool) {
+        if self.room.ring(has_written) {
+            return self.end(Ending::plain(Code::TooSlow));
+        }
         match self.state.ring() {
             Beat::Ping(nonce) if self.out.len() < WAITING_MAX => self.push(&ServerFrame::Ping(Ping { nonce })),
             Beat::Ping(_) | Beat::Nothing => {}
@@ -322,9 +337,10 @@ impl Visit {
     pub(super) fn end(&mut self, ending: Ending) {
         self.state.close();
         self.next = None;
+        self.room.settle(self.given);
         if let Line::Open(_seat, mut session) = std::mem::replace(&mut self.line, Line::None) {
             // Until it is written it takes what it took.
-            session.keep(self.shares.inward.take());
+            session.keep(self.inward.take());
             // PROTOCOL.md, "Recovery": channels wait for a browser that is gone without a goodbye. One that said it has
             // had it passed on.
             if ending.code == Code::Finished {

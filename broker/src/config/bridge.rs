@@ -48,7 +48,9 @@ impl Config {
         let term = |name, count, each_bytes, settings| Term { name, count, each_bytes, settings };
         let browser = BROWSER_BYTES + if self.ws_has_tls() { TLS_BYTES } else { 0 };
         // Whatever grows piece by piece lies in a buffer with room for as much again.
-        let (inbox_free, outbox_free) = (2 * size(INBOX_BYTES_FREE), 2 * size(OUTBOX_BYTES_FREE));
+        let inbox_free = 2 * size(INBOX_BYTES_FREE);
+        // Behind what a browser waits for lies what one read brought: a stream's window at most.
+        let outbox_free = 2 * size(OUTBOX_BYTES_FREE) + u64::from(STREAM_WINDOW_BYTES);
         let sending = UPSTREAM_BYTES + SMALL_PIECES * SHARED_SEND_WINDOW_BYTES;
         let leaving = upstream.saturating_mul(size(SESSIONS_A_CONNECTION));
         let terms = vec![

@@ -115,10 +115,10 @@ impl Session {
         if self.is_unheard { 0 } else { self.writing.len() + self.gathering.len() }
     }
 
-    /// How many bytes were read and not asked for.
+    /// How long the body is of which a part was read; 0 without one. Behind it lies what one read brings, at most.
     #[must_use]
-    pub fn unread(&self) -> usize {
-        self.deframer.buffered_bytes()
+    pub fn announced(&self) -> usize {
+        self.deframer.announced_bytes()
     }
 
     /// Keeps `what` until the session is over, be it behind its last words: a share of the memory that these take, say.
