@@ -165,11 +165,7 @@ impl Session {
         if self.is_dismissed {
             return Poll::Ready(Err(End::Finished));
         }
-        if self.is_watched {
-            // Should the next read find an end that no goodbye stands before, nothing takes the waker back before the
-            // connection ends: so it is to be one that keeps nothing alive.
-            let _ = self.poll_reset(&mut Context::from_waker(Waker::noop()));
-        }
+        self.let_go();
         if let Some(code) = self.broken {
             return Poll::Ready(Err(End::Code(code)));
         }
@@ -219,6 +215,14 @@ impl Session {
         }
     }
 
+    /// Should the next read find an end that no goodbye stands before, nothing takes the waker back before the connection
+    /// ends: so it is to be one that keeps nothing alive.
+    fn let_go(&mut self) {
+        if self.is_watched {
+            let _ = self.poll_reset(&mut Context::from_waker(Waker::noop()));
+        }
+    }
+
     fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let Poll::Ready(reset) = pin!(self.recv.received_reset()).poll(cx) else {
             self.is_watched = true;
@@ -247,7 +251,8 @@ impl Session {
     }
 
     /// The same without a goodbye of its own: unless one was said, the broker waits for whose session it was.
-    pub fn part(self) {
+    pub fn part(mut self) {
+        self.deframer = Deframer::new(BODY_BYTES_MAX);
         let leaving = self.leaving.clone();
         leaving.depart(self);
     }
@@ -261,17 +266,12 @@ impl Session {
     }
 
     /// Writes what was said, and reads until the broker has ended its half too: a stream that is dropped before tells it
-    /// to stop, and it would throw away what it did not read.
+    /// to stop, and it would throw away what it did not read. Nothing of what comes is kept, whatever it is.
     pub(super) async fn finish(mut self) {
         if std::future::poll_fn(|cx| self.poll_write(cx)).await.is_err() || self.send.finish().is_err() {
             return;
         }
-        loop {
-            match self.next_body() {
-                Ok(Some(_)) => {}
-                Ok(None) if std::future::poll_fn(|cx| self.poll_read(cx)).await.is_ok() => {}
-                Ok(None) | Err(_) => return,
-            }
-        }
+        self.let_go();
+        while let Ok(Some(_)) = self.recv.read_chunk(usize::MAX, true).await {}
     }
 }

@@ -195,6 +195,23 @@ async fn who_leaves_is_heard_to_the_end() {
 }
 
 #[tokio::test]
+async fn what_comes_to_who_leaves_is_thrown_away_and_makes_no_bodies() {
+    let broker = Broker::start();
+    let (trunk, own) = trunk(&broker).await;
+    let mut all_taken = false;
+    // It is seen off for a second, which a busy machine may need for something else.
+    for number in 1..=5 {
+        let (session, mut of_session) = visitor(&trunk, &own, number).await;
+        session.leave(Code::Idle);
+        assert_eq!(of_session.hear().await, Heard::Goodbye(Code::Idle.number()));
+        // No frames, and more than a window: who looked for frames in it would not take it.
+        all_taken |= of_session.send.write_all(&[0; 256 << 10]).await.is_ok();
+        let _ = of_session.send.finish();
+    }
+    assert!(all_taken);
+}
+
+#[tokio::test]
 async fn who_was_busy_when_the_broker_said_goodbye_hears_it_and_leaves_nothing_behind() {
     let broker = Broker::start();
     let (trunk, own) = trunk(&broker).await;
