@@ -130,6 +130,19 @@ fn a_key_is_printed_once_listed_without_its_secret_and_revoked() {
 }
 
 #[test]
+fn a_bridge_without_a_door_is_refused_by_who_checks_and_by_who_starts() {
+    let home = tempfile::tempdir().expect("a directory");
+    let bridge: &[&str] = &["bridge", "--upstream", "localhost", "--api-key", "cb_a_b"];
+    for command in [&["check", "--bridge"], bridge] {
+        let output = run(home.path(), &[command, &["--ws-listen", "false"]].concat());
+        assert_eq!(output.status.code(), Some(2), "{command:?}");
+        assert!(text(&output.stderr).contains("ws_listen is false"), "{}", text(&output.stderr));
+    }
+    assert_eq!(run(home.path(), &["check", "--bridge"]).status.code(), Some(0));
+    assert_eq!(run(home.path(), &["check", "--ws-listen", "false"]).status.code(), Some(0));
+}
+
+#[test]
 fn an_address_in_use_says_what_to_do_next() {
     let home = tempfile::tempdir().expect("a directory");
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");

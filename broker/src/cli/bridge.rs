@@ -77,6 +77,16 @@ pub(super) struct Bridge {
     settings: DoorSettings,
 }
 
+/// What a configuration means for a bridge, if one can start with it.
+pub(super) fn judge(config: &Config) -> anyhow::Result<Config> {
+    let config = config.clone().for_bridge();
+    config.check().map_err(exit::usage)?;
+    if config.ws_address().is_none() {
+        return Err(exit::usage("ws_listen is false, and a bridge is nothing but a door for browsers"));
+    }
+    Ok(config)
+}
+
 /// Runs the command.
 pub(super) async fn run(command: Bridge) -> anyhow::Result<Exit> {
     let config = command.config()?;
@@ -117,9 +127,7 @@ pub(super) async fn run(command: Bridge) -> anyhow::Result<Exit> {
 impl Bridge {
     /// What the flags, the variables and the configuration file say together of the browser's door.
     fn config(&self) -> anyhow::Result<Config> {
-        let config = self.settings.draft()?.config().clone().for_bridge();
-        config.check().map_err(exit::usage)?;
-        Ok(config)
+        judge(self.settings.draft()?.config())
     }
 
     /// The broker's address as clients are told it.
@@ -143,8 +151,7 @@ impl Bridge {
             .agent(concat!("callboard-bridge/", env!("CARGO_PKG_VERSION")));
         let door =
             config.door(|| tls::server_config(&tls::identity(config)?).map(Arc::new)).map_err(StartError::from)?;
-        let mut door =
-            door.ok_or_else(|| exit::usage("ws_listen is false, and a bridge is nothing but a door for browsers"))?;
+        let mut door = door.expect("a bridge without a door was refused");
         door.resources = vec![Stage::empty().resource()];
         Edge::open(door, config.bridge_limits(), broker).await.map_err(|error| match error {
             OpenError::Bind(error) => explain(error.into(), "bridge"),

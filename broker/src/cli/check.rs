@@ -6,12 +6,12 @@ use callboard::config::{self, MemoryBound, Term};
 use clap::Args;
 
 use super::exit::{self, Exit};
-use super::logging;
 use super::output::print;
 use super::settings::Settings;
+use super::{bridge, logging};
 
 const AFTER_HELP: &str = "\
-It takes the same flags, variables and file as `callboard serve`, so put `check` in its place; with --bridge it judges them as `callboard bridge` does. Files that the configuration names are not opened.
+It takes the same flags, variables and file as `callboard serve`, so put `check` in its place; with --bridge it judges them as `callboard bridge` does, so leave out what says where the broker is and who asks (--upstream, --api-key, --api-key-file, --pin, --ca, --insecure). Files that the configuration names are not opened.
 
 Examples:
   callboard check --config callboard.toml
@@ -58,9 +58,7 @@ pub(super) fn run(command: Check) -> anyhow::Result<Exit> {
     }
     logging::filter(config.log.as_deref(), logging::SERVE)?;
     let bound = if command.bridge {
-        let config = config.clone().for_bridge();
-        config.check().map_err(exit::usage)?;
-        config.bridge_memory_bound()
+        bridge::judge(config)?.bridge_memory_bound()
     } else {
         config.check().map_err(exit::usage)?;
         config.memory_bound()
