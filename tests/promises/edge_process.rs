@@ -4,7 +4,7 @@ use callboard::identity::KeyStore;
 use callboard_bridge_ws::Dialect;
 use callboard_protocol::close::Code;
 use callboard_tests::process::{Disk, Outpost, command};
-use callboard_tests::{Peer, Process, eventually, http};
+use callboard_tests::{Peer, Process, SOON, eventually, eventually_within, http};
 
 const CHANNEL: &str = "news";
 const DIALECTS: [Dialect; 2] = [Dialect::Binary, Dialect::Json];
@@ -96,8 +96,10 @@ async fn a_broker_that_is_gone_without_a_word_is_noticed_within_seconds() {
     }
     stopped.pause();
     killed.kill().await;
-    // A client's own patience is thirty seconds, and a test's ten.
-    for (_, browser) in &mut browsers {
+    for (bridge, browser) in &mut browsers {
+        // A client's own patience is thirty seconds.
+        let told = async || bridge.printed().contains("the broker is away").then_some(());
+        eventually_within(2 * SOON, "the outage", told).await;
         browser.suspended().await;
     }
 }

@@ -44,7 +44,21 @@ async fn expected<F: Future>(limit: Duration, what: &str, future: F, at: &Locati
 /// When it has found nothing within [`SOON`].
 #[track_caller]
 pub fn eventually<T>(what: &str, probe: impl AsyncFnMut() -> Option<T>) -> impl Future<Output = T> {
-    soon(what, found(probe))
+    eventually_within(SOON, what, probe)
+}
+
+/// The same for what takes longer by its nature.
+///
+/// # Panics
+///
+/// When it has found nothing within `limit`.
+#[track_caller]
+pub fn eventually_within<T>(
+    limit: Duration,
+    what: &str,
+    probe: impl AsyncFnMut() -> Option<T>,
+) -> impl Future<Output = T> {
+    expected(limit, what, found(probe), Location::caller())
 }
 
 async fn found<T>(mut probe: impl AsyncFnMut() -> Option<T>) -> T {

@@ -21,7 +21,7 @@ pub mod vectors;
 
 pub use broker::Broker;
 pub use checker::Seen;
-pub use deadline::{SOON, eventually, soon, within};
+pub use deadline::{SOON, eventually, eventually_within, soon, within};
 pub use edge::Edge;
 pub use listener::{Farewell, Listener};
 pub use memory::Growth;
