@@ -112,7 +112,12 @@ async fn who_waits_for_a_place_at_the_broker_is_counted_apart() {
     tells(&bridge, &browsers("waiting"), 1).await;
     let told = bridge.metrics().await;
     assert_eq!((told.value(&browsers("suspended")), told.value(&browsers("open"))), (0, 2));
-    assert!(told.value(&refused("full")) > 0);
+    let full = told.value(&refused("full"));
+    assert!(full > 0);
+    let body = r#"{"channel": "news", "payload": "x"}"#;
+    let post = http::post(bridge.addr(), "/v1/publish", "Authorization: Bearer cb_x\r\n", body).await;
+    assert_eq!(post.status, 503, "{post:?}");
+    assert_eq!(bridge.metrics().await.value(&refused("full")), full + 1);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::limits::SAID_BYTES;
 use super::pool::{Opened, Pool};
-use super::tally::Lack;
+use super::tally::{Lack, Tally};
 use crate::config::COME_AGAIN;
 use crate::upstream::Parcel;
 
@@ -36,7 +36,7 @@ pub(super) async fn publish(
     messages: Vec<Parcel>,
     patience: Duration,
 ) -> Result<Vec<Outcome>, Refusal> {
-    let mut order = Order::new(messages);
+    let mut order = Order::new(messages, pool.tally());
     let opening = async {
         let (seat, mut session) = open(pool, introduction)?;
         while !order.is_welcome {
@@ -55,7 +55,10 @@ pub(super) async fn publish(
 
 /// Opens a session, and says what stands before everything else.
 fn open(pool: &Arc<Pool>, introduction: &Bytes) -> Result<Opened, Refusal> {
-    let (seat, mut session) = pool.open().map_err(lacking)?;
+    let (seat, mut session) = pool.open().map_err(|lack| {
+        pool.tally().refused(lack).add(1);
+        lacking(lack)
+    })?;
     let too_long = |error| Refusal::new(Class::PayloadTooLarge, format!("{error}"));
     session.say_body(introduction).map_err(too_long)?;
     session.say(&hello()).map_err(too_long)?;
@@ -69,7 +72,9 @@ fn hello() -> ClientFrame<'static> {
 }
 
 /// One request on its way: what is to be said, and what the broker answered so far.
-struct Order {
+struct Order<'a> {
+    /// Counts each answer as it comes, for whoever asked may leave before the last one.
+    tally: &'a Tally,
     messages: Vec<Parcel>,
     /// How many of them were said.
     said: usize,
@@ -78,10 +83,10 @@ struct Order {
     outcomes: Vec<Option<Outcome>>,
 }
 
-impl Order {
-    fn new(messages: Vec<Parcel>) -> Self {
+impl<'a> Order<'a> {
+    fn new(messages: Vec<Parcel>, tally: &'a Tally) -> Self {
         let outcomes = vec![None; messages.len()];
-        Self { messages, said: 0, is_welcome: false, outcomes }
+        Self { tally, messages, said: 0, is_welcome: false, outcomes }
     }
 
     /// Hears what has come, or else says more, or waits for either.
@@ -133,7 +138,10 @@ impl Order {
                 self.is_welcome = true;
                 return Ok(());
             }
-            Ok(ServerFrame::Ok { request, answer: Answer::Published(position) }) => (request, Ok(position)),
+            Ok(ServerFrame::Ok { request, answer: Answer::Published(position) }) => {
+                self.tally.http_published.add(1);
+                (request, Ok(position))
+            }
             Ok(ServerFrame::Failed(failed)) => {
                 let class = Class::from_name(failed.class).unwrap_or(Class::GeneralError);
                 (failed.request, Err(Refusal::new(class, failed.sentence.to_owned())))
@@ -204,23 +212,23 @@ fn poll_both(session: &mut Session, cx: &mut Context<'_>, has_more: bool) -> Pol
 
 #[cfg(test)]
 mod tests {
-    use callboard_protocol::Payload;
     use callboard_protocol::codec::encode;
     use callboard_protocol::frame::Failed;
+    use callboard_protocol::{Epoch, Offset, Payload};
 
     use super::*;
 
-    fn order(messages: usize, payload: &Payload) -> Order {
+    fn order<'a>(messages: usize, payload: &Payload, tally: &'a Tally) -> Order<'a> {
         let parcel = |number| Parcel { channel: format!("c/{number}"), key: None, payload: payload.clone() };
-        Order::new((0..messages).map(parcel).collect())
+        Order::new((0..messages).map(parcel).collect(), tally)
     }
 
-    fn welcomed(messages: usize) -> Order {
-        Order { is_welcome: true, ..order(messages, &Payload::text("x")) }
+    fn welcomed(messages: usize, tally: &Tally) -> Order<'_> {
+        Order { is_welcome: true, ..order(messages, &Payload::text("x"), tally) }
     }
 
     /// Says once; the requests' numbers, and how many bytes they took.
-    fn say_once(order: &mut Order) -> (Vec<u64>, usize) {
+    fn say_once(order: &mut Order<'_>) -> (Vec<u64>, usize) {
         let (mut numbers, mut bytes) = (Vec::new(), 0);
         order.say_some(|frame| {
             let ClientFrame::Publish(publish) = frame else { panic!("only publishes are said: {frame:?}") };
@@ -234,7 +242,8 @@ mod tests {
     #[test]
     fn a_payload_for_many_channels_is_copied_for_a_few_of_them_at_a_time() {
         let payload = Payload::text("x".repeat(50_000));
-        let mut order = order(1000, &payload);
+        let tally = Tally::default();
+        let mut order = order(1000, &payload, &tally);
         let mut all = Vec::new();
         while order.said < 1000 {
             let (numbers, bytes) = say_once(&mut order);
@@ -247,7 +256,8 @@ mod tests {
 
     #[test]
     fn what_no_broker_would_read_fails_alone() {
-        let mut order = welcomed(2);
+        let tally = Tally::default();
+        let mut order = welcomed(2, &tally);
         let mut is_first = true;
         order.say_some(|_| if std::mem::take(&mut is_first) { Err("too long".to_owned()) } else { Ok(()) });
         let classes: Vec<_> = order.outcomes.iter().map(|outcome| outcome.as_ref().map(class)).collect();
@@ -266,14 +276,17 @@ mod tests {
             (Code::Overloaded, Class::Unavailable),
         ];
         for (code, class) in codes {
-            let refused = order(1, &Payload::text("x")).give_up(refusal(code)).expect_err("nothing was let in");
+            let refused = order(1, &Payload::text("x"), &Tally::default())
+                .give_up(refusal(code))
+                .expect_err("nothing was let in");
             assert_eq!((refused.class, &*refused.sentence), (class, code.sentence()));
         }
     }
 
     #[test]
     fn only_what_was_said_and_not_answered_is_in_doubt() {
-        let mut order = Order { said: 2, ..welcomed(3) };
+        let tally = Tally::default();
+        let mut order = Order { said: 2, ..welcomed(3, &tally) };
         let (request, class) = (RequestId::saturating(1), Class::Forbidden);
         let failed = Failed { request, code: class.code(), class: class.name(), sentence: "no", data: None };
         let mut body = bytes::BytesMut::new();
@@ -286,5 +299,18 @@ mod tests {
             ["no", IN_DOUBT, Code::RateExceeded.sentence()]
         );
         assert_eq!(told[2].class, Class::TooManyRequests);
+    }
+
+    #[test]
+    fn what_was_published_counts_though_nobody_waits_for_the_rest() {
+        let tally = Tally::default();
+        let mut order = Order { said: 2, ..welcomed(3, &tally) };
+        let position = Position { epoch: Epoch::saturating(1), offset: Offset::saturating(1) };
+        let request = RequestId::saturating(1);
+        let mut body = bytes::BytesMut::new();
+        encode(&ServerFrame::Ok { request, answer: Answer::Published(position) }, &mut body).expect("it is short");
+        order.hear(&body).expect("the session goes on");
+        drop(order);
+        assert_eq!(tally.http_published.value(), 1);
     }
 }

@@ -28,7 +28,7 @@ pub struct Figures {
     pub outages: u64,
     /// Sessions that were opened with the broker for browsers.
     pub sessions_opened: u64,
-    /// Sessions that were not.
+    /// Sessions that were not, for browsers and for publishes over HTTP.
     pub refused: Refused,
     /// Browsers' connections that were closed, by code.
     pub closes: Vec<(Code, u64)>,
@@ -63,16 +63,16 @@ pub struct Browsers {
     pub leaving: u64,
 }
 
-/// Browsers that got no session, by what there was none of.
+/// Who got no session, by what there was none of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Refused {
     /// Room for one more browser here.
     pub connections: u64,
     /// The same for its address.
     pub address: u64,
-    /// A broker; they wait.
+    /// A broker; browsers wait, and publishes over HTTP are refused.
     pub broker: u64,
-    /// A place at the broker; they wait too.
+    /// A place at the broker; the same.
     pub place: u64,
 }
 

@@ -1,19 +1,19 @@
-//! What an edge counts of itself. Who counts comes here once a read, a write or a session, never once a message.
+//! What an edge counts of itself. Who counts comes here once a read, a write or a session, never once a message of a browser.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::counter::{Closes, Counter};
 
-/// What there was none of for a browser that got no session.
+/// What there was none of for a browser, or a publish over HTTP, that got no session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lack {
     /// [`Limits::connections`](super::Limits::connections): it was told so before its socket opened.
     Connections,
     /// [`Limits::connections_per_address`](super::Limits::connections_per_address): the same.
     Address,
-    /// The broker: it waits.
+    /// The broker: a browser waits, and a publish is refused.
     Broker,
-    /// A place at the broker: it waits too.
+    /// A place at the broker: the same.
     Place,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// How many browsers got no session for this reason.
+    /// How many got no session for this reason.
     pub(super) fn refused(&self, lack: Lack) -> &Counter {
         let [connections, address, broker, place] = &self.refused;
         match lack {

@@ -68,7 +68,8 @@ fn browsers(encoder: &mut DescriptorEncoder<'_>, figures: &Figures) -> fmt::Resu
         ("away", refused.broker),
         ("full", refused.place),
     ];
-    let help = "Sessions that were not: past a limit here, or while the broker was away or full and the browser waits";
+    let help = "Sessions that were not: past a limit here, or while the broker was away or full, when browsers wait and \
+                publishes over HTTP are refused";
     counters(encoder, ("sessions_refused", "reason"), help, &reasons)?;
     closes(encoder, figures.closes.iter().copied())
 }
