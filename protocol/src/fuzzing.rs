@@ -157,13 +157,16 @@ fn cut(stream: &[u8], mut chunk_bytes: impl FnMut() -> usize) -> Cut {
     while !rest.is_empty() {
         deframer.handle_bytes(rest.split_to(chunk_bytes().min(rest.len())));
         loop {
+            let announced = deframer.announced_bytes();
             match deframer.poll_body() {
                 Ok(Some(body)) => {
+                    assert_eq!(body.len(), announced, "a body is as long as it was announced");
                     taken += body.len() + if body.len() < 0x80 { 1 } else { 2 };
                     bodies.push(body.to_vec());
                 }
                 Ok(None) => break,
                 Err(error) => {
+                    assert_eq!(announced, 0, "what is wrong announces nothing");
                     assert_eq!(deframer.poll_body(), Err(error), "a stream that failed stays so");
                     assert_eq!(deframer.buffered_bytes(), 0, "and holds nothing");
                     return (bodies, Some(error), 0);
