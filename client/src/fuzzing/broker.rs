@@ -21,6 +21,8 @@ pub(super) struct Broker {
     judge: FromClient,
     asked: VecDeque<Question>,
     channels: BTreeMap<String, Channel>,
+    /// The largest number that a channel has. No two have the same, whatever became of a subscription.
+    numbers: u64,
 }
 
 /// A request that waits for its answer.
@@ -119,12 +121,12 @@ impl Broker {
                 [(403, "forbidden"), (503, "unavailable"), (429, "too-many-requests")][usize::from(how / 5) % 3];
             return Some(encoded(&ServerFrame::Failed(Failed { request, code, class, sentence: "no", data: None })));
         }
-        let number = self.channels.len() as u64 + 1;
         let answer = match about {
             About::Subscribe(name, start) => {
                 let channel = self.channels.entry(name).or_default();
                 if channel.number == 0 {
-                    (channel.number, channel.epoch) = (number, 1);
+                    self.numbers += 1;
+                    (channel.number, channel.epoch) = (self.numbers, 1);
                 }
                 let next = match start {
                     Start::Live => channel.head + 1,
