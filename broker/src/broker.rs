@@ -16,7 +16,7 @@ use crate::builder::Builder;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Drain as DrainConfig};
-use crate::door::{BindError, Inside, Local, Quic, ResetSecret};
+use crate::door::{BindError, InProcess, Local, Quic, ResetSecret};
 use crate::hooks::Hooks;
 use crate::identity::{KeyError, KeyStore};
 use crate::interior::Interior;
@@ -70,7 +70,7 @@ pub struct Broker {
     // First, so that every session has ended before its socket is gone.
     interior: Interior,
     quic: Quic,
-    browsers: Option<Door<Inside>>,
+    browsers: Option<Door<InProcess>>,
     fingerprint: Fingerprint,
     drain: DrainConfig,
     metrics: Arc<Metrics>,
@@ -198,14 +198,14 @@ async fn open_to_browsers(
     tls: &rustls::ServerConfig,
     local: &Arc<Local>,
     resources: Vec<Resource>,
-) -> Result<Option<Door<Inside>>, callboard_bridge_ws::BindError> {
+) -> Result<Option<Door<InProcess>>, callboard_bridge_ws::BindError> {
     let Some(door) = config.door(|| Ok::<_, Infallible>(Arc::new(tls.clone()))).expect("it cannot fail") else {
         return Ok(None);
     };
     let ping_interval = config.ws.ping_interval.as_millis();
     let ping_interval = Millis::saturating(u64::try_from(ping_interval).unwrap_or(u64::MAX));
     let door = callboard_bridge_ws::Config { resources, ..door };
-    let door = Door::open(door, Arc::new(Inside::new(Arc::clone(local), ping_interval))).await?;
+    let door = Door::open(door, Arc::new(InProcess::new(Arc::clone(local), ping_interval))).await?;
     tracing::info!(address = %door.address(), tls = config.ws_has_tls(), "serving browsers");
     Ok(Some(door))
 }

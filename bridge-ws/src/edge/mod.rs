@@ -1,6 +1,5 @@
 //! The browser's door alone, where browsers are and the broker is not: sessions go to it over a few QUIC connections.
 
-mod afar;
 mod budget;
 mod dressing;
 mod limits;
@@ -8,6 +7,7 @@ mod line;
 mod pool;
 mod publishing;
 mod queue;
+mod remote;
 mod room;
 #[cfg(test)]
 mod room_tests;
@@ -21,8 +21,8 @@ mod tally;
 mod told;
 mod visit;
 
-pub use afar::{Afar, Ticket};
 pub use limits::{INBOX_BYTES_FREE, Limits, OUTBOX_BYTES_FREE};
+pub use remote::{Remote, Ticket};
 pub use session::{News, Session};
 pub use sight::{Browsers, Figures, Refused, Sight};
 pub use station::{Edge, OpenError};

@@ -10,7 +10,7 @@ use callboard_protocol::close::Code;
 use callboard_protocol::frame::ClientFrame;
 use parking_lot::Mutex;
 
-use super::afar::{Guests, Ticket};
+use super::remote::{Guests, Ticket};
 use super::tally::Tally;
 use super::visit::Visit;
 use crate::upstream::{self, Ending};

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use callboard_protocol::close::Code;
 
-use super::afar::Afar;
+use super::remote::Remote;
 use super::state::Phase;
 use super::tally::{Lack, Tally};
 
@@ -12,7 +12,7 @@ use super::tally::{Lack, Tally};
 #[derive(Debug, Clone)]
 pub struct Sight {
     tally: Arc<Tally>,
-    afar: Weak<Afar>,
+    remote: Weak<Remote>,
 }
 
 /// What an edge is doing, and what it has done.
@@ -77,8 +77,8 @@ pub struct Refused {
 }
 
 impl Sight {
-    pub(super) fn of(afar: &Arc<Afar>) -> Self {
-        Self { tally: Arc::clone(afar.tally()), afar: Arc::downgrade(afar) }
+    pub(super) fn of(remote: &Arc<Remote>) -> Self {
+        Self { tally: Arc::clone(remote.tally()), remote: Arc::downgrade(remote) }
     }
 
     /// Whether newcomers are let in.
@@ -96,10 +96,10 @@ impl Sight {
     /// What there is to be seen now. It takes each browser's lock for a moment, one after the other.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        let (tally, afar) = (&self.tally, self.afar.upgrade());
-        let (connections_up, connections_down) = afar.as_ref().map_or((0, 0), |afar| afar.connections());
+        let (tally, remote) = (&self.tally, self.remote.upgrade());
+        let (connections_up, connections_down) = remote.as_ref().map_or((0, 0), |remote| remote.connections());
         Figures {
-            browsers: afar.as_ref().map_or_else(Browsers::default, |afar| Browsers::of(afar, connections_up > 0)),
+            browsers: remote.as_ref().map_or_else(Browsers::default, |remote| Browsers::of(remote, connections_up > 0)),
             connections_up,
             connections_down,
             outages: tally.outages.value(),
@@ -108,8 +108,8 @@ impl Sight {
             closes: tally.closes.read().collect(),
             http_publishes: tally.http_publishes.value(),
             http_published: tally.http_published.value(),
-            inbox_bytes: afar.as_ref().map_or(0, |afar| afar.inbox_bytes()),
-            outbox_bytes: afar.as_ref().map_or(0, |afar| afar.outbox_bytes()),
+            inbox_bytes: remote.as_ref().map_or(0, |remote| remote.inbox_bytes()),
+            outbox_bytes: remote.as_ref().map_or(0, |remote| remote.outbox_bytes()),
             bytes_read: tally.bytes_read.value(),
             bytes_written: tally.bytes_written.value(),
         }
@@ -117,9 +117,9 @@ impl Sight {
 }
 
 impl Browsers {
-    fn of(afar: &Afar, is_up: bool) -> Self {
+    fn of(remote: &Remote, is_up: bool) -> Self {
         let mut browsers = Self::default();
-        for visit in afar.visits() {
+        for visit in remote.visits() {
             let visit = visit.lock();
             let place = match visit.state().phase() {
                 Phase::New { .. } => &mut browsers.new,

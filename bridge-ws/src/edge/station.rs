@@ -7,8 +7,8 @@ use std::time::Duration;
 use callboard_client::{BuildError, Builder, Reason};
 use tokio::time::{Instant, timeout_at};
 
-use super::afar::Afar;
 use super::limits::Limits;
+use super::remote::Remote;
 use super::sight::Sight;
 use crate::config::Config;
 use crate::door::{BindError, Door};
@@ -28,8 +28,8 @@ pub enum OpenError {
 /// A running edge. Dropping it ends it at once; [`Edge::drain`] ends it well.
 #[derive(Debug)]
 pub struct Edge {
-    door: Door<Afar>,
-    afar: Arc<Afar>,
+    door: Door<Remote>,
+    remote: Arc<Remote>,
     drain_deadline: Duration,
 }
 
@@ -42,11 +42,11 @@ impl Edge {
     /// [`OpenError`]; nothing is left running then.
     pub async fn open(config: Config, limits: Limits, broker: Builder) -> Result<Self, OpenError> {
         let drain_deadline = config.drain_deadline;
-        let afar = Arc::new(Afar::new(broker, limits, &config)?);
-        let door = Door::open(config, Arc::clone(&afar)).await?;
-        afar.tally().set_accepting(true);
+        let remote = Arc::new(Remote::new(broker, limits, &config)?);
+        let door = Door::open(config, Arc::clone(&remote)).await?;
+        remote.tally().set_accepting(true);
         tracing::info!(address = %door.address(), "serving browsers");
-        Ok(Self { door, afar, drain_deadline })
+        Ok(Self { door, remote, drain_deadline })
     }
 
     /// Where the door listens.
@@ -58,7 +58,7 @@ impl Edge {
     /// A view of it for those who watch over it.
     #[must_use]
     pub fn sight(&self) -> Sight {
-        Sight::of(&self.afar)
+        Sight::of(&self.remote)
     }
 
     /// How many browsers are in.
@@ -73,7 +73,7 @@ impl Edge {
     ///
     /// Why it was not reached, as far as that is known. The edge goes on trying.
     pub async fn reached(&self) -> Result<(), Option<Reason>> {
-        self.afar.reached().await
+        self.remote.reached().await
     }
 
     /// Ends the edge well: takes nobody more, reads nothing more, hands over what was read, tells each browser when to
@@ -81,14 +81,14 @@ impl Edge {
     /// all within the drain deadline and a few seconds.
     pub async fn drain(self, spread: Duration) {
         let deadline = Instant::now() + self.drain_deadline;
-        self.afar.tally().set_accepting(false);
+        self.remote.tally().set_accepting(false);
         self.door.stop_accepting();
         tracing::info!(browsers = self.browsers(), "draining");
         // Half of the time, so that a browser that is stuck does not cost everybody else the goodbye.
         let _ = timeout_at(deadline - self.drain_deadline / 2, self.door.drain()).await;
-        self.afar.say_goodbye(spread);
+        self.remote.say_goodbye(spread);
         let _ = timeout_at(deadline, self.door.wait_idle()).await;
-        self.afar.close().await;
+        self.remote.close().await;
         tracing::info!("ended");
     }
 }

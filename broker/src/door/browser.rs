@@ -21,23 +21,23 @@ use crate::identity::APIKEY;
 use crate::limit::{Inbox, Ticket};
 use crate::metrics::Present;
 
-/// The bus, for bridges in this process.
+/// The upstream in the broker's own process.
 #[derive(Debug)]
-pub(crate) struct Inside {
+pub(crate) struct InProcess {
     local: Arc<Local>,
     /// What `Welcome` promises.
     ping_interval: Millis,
     publishing: Publishing,
 }
 
-impl Inside {
+impl InProcess {
     /// The bus behind `local`.
     pub(crate) fn new(local: Arc<Local>, ping_interval: Millis) -> Self {
         Self { publishing: Publishing::new(Arc::clone(&local)), local, ping_interval }
     }
 }
 
-impl upstream::Upstream for Inside {
+impl upstream::Upstream for InProcess {
     type Ticket = Ticket;
     type Session = Browser;
 

@@ -8,7 +8,7 @@ mod reset;
 pub mod tuning;
 mod visitors;
 
-pub(crate) use browser::Inside;
+pub(crate) use browser::InProcess;
 pub(crate) use local::Local;
 pub use quic::BindError;
 pub(crate) use quic::Quic;

@@ -33,9 +33,9 @@ use crate::upstream::{Ending, Parcel, Publisher, Upstream, Visitor};
 /// How a key is shown that came by HTTP.
 const APIKEY: &str = "apikey";
 
-/// The bus, far away.
+/// The upstream over QUIC, for a bridge at the edge.
 #[derive(Debug)]
-pub struct Afar {
+pub struct Remote {
     pool: Arc<Pool>,
     guests: Arc<Guests>,
     /// What browsers said and the broker has not taken.
@@ -58,7 +58,7 @@ pub struct Ticket {
     _place: Place,
 }
 
-impl Afar {
+impl Remote {
     /// The bus that `builder` reaches, for a door of this configuration.
     pub(super) fn new(builder: Builder, limits: Limits, door: &Config) -> Result<Self, BuildError> {
         let interval = door.heartbeat.interval.as_millis().max(1);
@@ -131,7 +131,7 @@ impl Afar {
     }
 }
 
-impl Upstream for Afar {
+impl Upstream for Remote {
     type Ticket = Ticket;
     type Session = Session;
 
