@@ -58,6 +58,7 @@ fn a_command_line_that_cannot_be_meant_ends_with_2() {
         vec!["token", "revoke", "nonsense"],
         vec!["bench"],
         vec!["bench", "fanout", "--payload", "8"],
+        vec!["bench", "fanout", "--payload", "47", "--door", "json"],
         vec!["bench", "fanout", "--duration", "0s"],
         vec!["bench", "fanout", "--pid", "1"],
         vec!["bench", "fanout", "--url", "https://example.org"],

@@ -7,7 +7,7 @@ use callboard_protocol::limits::PAYLOAD_BYTES_DEFAULT;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::child::BARE;
-use super::stamp::STAMP_BYTES;
+use super::stamp::{Form, STAMP_BYTES};
 use super::target::Target;
 
 const AFTER_HELP: &str = "\
@@ -55,7 +55,7 @@ pub(in crate::cli) struct Bench {
 
     /// Be the bare writer that `--limit` starts.
     #[arg(long = BARE, hide = true, exclusive = true)]
-    pub(super) bare_writer: Option<Limit>,
+    pub(super) bare_writer: Option<Door>,
 }
 
 /// What is measured.
@@ -169,16 +169,16 @@ pub(super) struct Common {
 pub(super) enum Limit {
     /// A writer on bare QUIC, tuned as the broker's door is
     Quic,
-    /// A writer on bare WebSockets, which says the same bytes in binary messages
+    /// A writer on bare WebSockets, which says the same messages as the door
     Ws,
 }
 
 impl Limit {
-    /// The door whose bytes it writes.
-    pub(super) fn door(self) -> Door {
+    /// Whether it says what a broker says at this door.
+    pub(super) fn is_of(self, door: Door) -> bool {
         match self {
-            Self::Quic => Door::Quic,
-            Self::Ws => Door::Ws,
+            Self::Quic => door == Door::Quic,
+            Self::Ws => door != Door::Quic,
         }
     }
 
@@ -206,7 +206,7 @@ pub(super) enum Door {
     Quic,
     /// The browser's door, in binary messages
     Ws,
-    /// The browser's door, in JSON
+    /// The browser's door, in JSON, with payloads of text
     Json,
 }
 
@@ -227,6 +227,13 @@ impl Door {
             Self::Ws => "ws",
             Self::Json => "json",
         }
+    }
+}
+
+impl Common {
+    /// What its payloads look like.
+    pub(super) fn form(&self) -> Form {
+        Form { bytes: self.payload, is_text: self.door == Door::Json }
     }
 }
 

@@ -20,6 +20,8 @@ use quinn::{Connection, Endpoint, EndpointConfig, TokioRuntime};
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 
+use super::line::TEXT_CLOSED;
+
 /// Chunks that may wait for a connection. A load that waits for its deliveries never has so many on their way.
 pub(super) const WAITING: usize = 1024;
 
@@ -109,15 +111,16 @@ pub(super) struct Desk {
     outbox: mpsc::Sender<Bytes>,
     /// How everything is dressed: for a stream, or for a WebSocket.
     dialect: Option<Dialect>,
-    /// The channel that it published to last, with those who listen and a frame that only lacks its payload.
+    /// The channel that it published to last, with those who listen and a message that only lacks its payload.
     last: Option<Last>,
 }
 
 struct Last {
     channel: String,
     listeners: Listeners,
-    frame: Vec<u8>,
     payload_bytes: usize,
+    /// What stands before a payload, and behind it.
+    around: (Vec<u8>, Vec<u8>),
 }
 
 impl Desk {
@@ -137,7 +140,7 @@ impl Desk {
                 if self.last.as_ref().is_none_or(|last| last.channel != publish.channel) {
                     self.hand_out(&mut chunk)?;
                 }
-                self.copy(publish.channel, publish.payload.bytes(), &mut chunk)?;
+                self.copy(publish.channel, publish.payload, &mut chunk)?;
             } else if let ClientFrame::Subscribe(subscribe) = &frame {
                 listeners(&self.channels, subscribe.channel).lock().push(self.outbox.clone());
                 self.encode(&subscribed(subscribe.request), &mut answers)?;
@@ -167,25 +170,26 @@ impl Desk {
         Ok(())
     }
 
-    fn copy(&mut self, channel: &str, payload: &[u8], chunk: &mut BytesMut) -> anyhow::Result<()> {
-        let fits = |last: &Last| last.channel == channel && last.payload_bytes == payload.len();
+    fn copy(&mut self, channel: &str, payload: PayloadRef<'_>, chunk: &mut BytesMut) -> anyhow::Result<()> {
+        let bytes = payload.bytes();
+        let fits = |last: &Last| last.channel == channel && last.payload_bytes == bytes.len();
         if !self.last.as_ref().is_some_and(fits) {
             self.last = Some(Last {
                 channel: channel.to_owned(),
                 listeners: listeners(&self.channels, channel),
-                frame: self.message(payload)?,
-                payload_bytes: payload.len(),
+                payload_bytes: bytes.len(),
+                around: self.message_around(payload)?,
             });
         }
-        if let Some(last) = &self.last {
-            // The payload is the last field.
-            chunk.extend_from_slice(&last.frame[..last.frame.len() - payload.len()]);
-            chunk.extend_from_slice(payload);
+        if let Some(Last { around: (before, behind), .. }) = &self.last {
+            chunk.extend_from_slice(before);
+            chunk.extend_from_slice(bytes);
+            chunk.extend_from_slice(behind);
         }
         Ok(())
     }
 
-    fn message(&self, payload: &[u8]) -> anyhow::Result<Vec<u8>> {
+    fn message_around(&self, payload: PayloadRef<'_>) -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
         let mut bytes = BytesMut::new();
         let message = Message {
             channel: ChannelId::saturating(1),
@@ -193,10 +197,14 @@ impl Desk {
             published: PUBLISHED,
             publisher: None,
             key: None,
-            payload: PayloadRef::binary(payload),
+            payload,
         };
         self.encode(&ServerFrame::Message(message), &mut bytes)?;
-        Ok(bytes.to_vec())
+        // The payload is the last field. A load's is written as it is, whatever the dialect.
+        let closed = if self.dialect == Some(Dialect::Json) { TEXT_CLOSED.len() } else { 0 };
+        let behind = bytes.split_off(bytes.len() - closed);
+        bytes.truncate(bytes.len() - payload.bytes().len());
+        Ok((bytes.to_vec(), behind.to_vec()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use anyhow::{Context, bail};
 use bytes::{Buf, Bytes, BytesMut};
-use callboard_bridge_ws::Dialect;
+use callboard_bridge_ws::{Dialect, Incoming};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
@@ -20,14 +20,14 @@ const BYTES_A_READ: usize = 16 << 10;
 const HEAD_BYTES_MAX: usize = 4096;
 
 /// Runs it until standard input ends.
-pub(super) async fn run() -> anyhow::Result<()> {
+pub(super) async fn run(dialect: Dialect) -> anyhow::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     // Standard output is read by the measurement that started this.
     writeln!(std::io::stdout(), "{}", listener.local_addr()?).context("nobody waits for the bare writer")?;
     let channels = Channels::default();
     let accept = async {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream, Channels::clone(&channels)));
+            tokio::spawn(serve(stream, Channels::clone(&channels), dialect));
         }
     };
     let mut stdin = tokio::io::stdin();
@@ -38,12 +38,12 @@ pub(super) async fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serve(mut stream: TcpStream, channels: Channels) -> anyhow::Result<()> {
+async fn serve(mut stream: TcpStream, channels: Channels, dialect: Dialect) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
-    upgrade(&mut stream).await?;
+    upgrade(&mut stream, dialect).await?;
     let (read, mut write) = stream.into_split();
     let (outbox, mut inbox) = mpsc::channel(WAITING);
-    let mut desk = Desk::new(channels, outbox, Some(Dialect::Binary));
+    let mut desk = Desk::new(channels, outbox, Some(dialect));
     let (mut taken, mut unread) = (Vec::new(), BytesMut::new());
     loop {
         tokio::select! {
@@ -63,7 +63,7 @@ async fn serve(mut stream: TcpStream, channels: Channels) -> anyhow::Result<()> 
                     Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                     Err(error) => return Err(error.into()),
                 }
-                let answers = desk.take(|| Ok(next_body(&mut unread)))?;
+                let answers = desk.take(|| next_content(&mut unread).map(|content| body_of(content, dialect)).transpose())?;
                 if !answers.is_empty() {
                     write.write_all(&answers).await?;
                 }
@@ -91,7 +91,7 @@ async fn write_all(write: &mut OwnedWriteHalf, chunks: &mut [Bytes]) -> anyhow::
 }
 
 /// Answers the one handshake that a load sends.
-async fn upgrade(stream: &mut TcpStream) -> anyhow::Result<()> {
+async fn upgrade(stream: &mut TcpStream, dialect: Dialect) -> anyhow::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if head.len() > HEAD_BYTES_MAX {
@@ -102,13 +102,21 @@ async fn upgrade(stream: &mut TcpStream) -> anyhow::Result<()> {
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\
          Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: {}\r\n\r\n",
-        Dialect::Binary.subprotocol()
+        dialect.subprotocol()
     );
     Ok(stream.write_all(answer.as_bytes()).await?)
 }
 
-/// The next body that came whole. A load masks with zeros, which is as good as not at all.
-fn next_body(unread: &mut BytesMut) -> Option<Bytes> {
+/// What a message of a load says. Every `Hello` of a load names its instance.
+fn body_of(content: Bytes, dialect: Dialect) -> anyhow::Result<Bytes> {
+    Ok(match dialect {
+        Dialect::Binary => content,
+        Dialect::Json => dialect.decode(Incoming::Text(std::str::from_utf8(&content)?), [0; 16])?,
+    })
+}
+
+/// The content of the next message that came whole. A load masks with zeros, which is as good as not at all.
+fn next_content(unread: &mut BytesMut) -> Option<Bytes> {
     let (header, bytes) = match *unread.get(1)? & 0x7f {
         126 => (8, usize::from(u16::from_be_bytes(unread.get(2..4)?.try_into().ok()?))),
         127 => (14, usize::try_from(u64::from_be_bytes(unread.get(2..10)?.try_into().ok()?)).ok()?),

@@ -13,7 +13,7 @@ use callboard_client::Trust;
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-use super::args::Limit;
+use super::args::Door;
 use super::dialer::Peer;
 use crate::cli::serve::UNTIL_INPUT_ENDS;
 
@@ -95,12 +95,12 @@ impl Child {
     }
 
     /// Starts the bare writer.
-    pub(super) async fn bare(kind: Limit) -> anyhow::Result<Self> {
+    pub(super) async fn bare(door: Door) -> anyhow::Result<Self> {
         let mut command = command()?;
-        command.args(["bench", &format!("--{BARE}={}", kind.door().name())]);
+        command.args(["bench", &format!("--{BARE}={}", door.name())]);
         let (process, address) =
             start(command, |line| line.trim().parse().ok()).await.context("the bare writer did not start")?;
-        Ok(Self { process, peer: peer(address, kind.door().dialect(), Trust::insecure()), _home: None })
+        Ok(Self { process, peer: peer(address, door.dialect(), Trust::insecure()), _home: None })
     }
 
     pub(super) fn pid(&self) -> u32 {

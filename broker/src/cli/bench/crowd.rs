@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use super::dialer::{Session, unexpected};
 use super::line::{Inward, Outward};
+use super::stamp::Form;
 use super::verify::{Tally, Verifier};
 
 /// Without a delivery for this long, those that are missing will not come.
@@ -27,6 +28,9 @@ const LATENCY_NS_MAX: u64 = 60_000_000_000;
 const PING: u8 = 2;
 const OK: u8 = 3;
 const MESSAGE: u8 = 6;
+
+/// The first byte of a message that was left as JSON; no body begins with it.
+const MESSAGE_AS_JSON: u8 = b'{';
 
 /// The clock that a run's stamps are of.
 #[derive(Debug, Clone, Copy)]
@@ -141,7 +145,7 @@ impl Heard {
 pub(super) struct Ear {
     pub(super) verifier: Mutex<Verifier>,
     pub(super) heard: Arc<Heard>,
-    pub(super) payload_bytes: usize,
+    pub(super) form: Form,
     /// Where it records how long each delivery took, and by which clock.
     pub(super) latencies: Option<(Arc<Latencies>, Clock)>,
 }
@@ -177,10 +181,8 @@ impl Ear {
     /// Whether it was a message in its place.
     fn hear(&self, body: &[u8]) -> anyhow::Result<bool> {
         match body[0] {
-            MESSAGE => {
-                // The payload is the last field; one of another length has no stamp of this run where it is looked for.
-                let payload = &body[body.len().saturating_sub(self.payload_bytes)..];
-                let stamp = self.verifier.lock().handle(payload);
+            MESSAGE | MESSAGE_AS_JSON => {
+                let stamp = self.verifier.lock().handle(self.form.stamp_of(body));
                 if let (Some(stamp), Some((latencies, clock))) = (stamp, &self.latencies) {
                     latencies.record(clock.now_ns().saturating_sub(stamp.time_ns));
                 }
@@ -262,12 +264,31 @@ mod tests {
 
     #[test]
     fn a_message_is_known_by_its_end() {
-        let verifier = Mutex::new(Verifier::new(1, 0, 1));
-        let ear = Ear { verifier, heard: Arc::default(), payload_bytes: 24, latencies: None };
+        let ear = ear(Form { bytes: 24, is_text: false });
         let mut body = vec![MESSAGE, 12, 1, 0, 0, 2, 24];
         body.extend(Stamp { time_ns: 0, run: 1, publisher: 0, sequence: 0 }.encode());
         assert!(ear.hear(&body).expect("a frame"));
         assert!(!ear.hear(&body).expect("a frame"), "it came before");
         assert!(ear.hear(&[1, 0]).is_err());
+    }
+
+    #[test]
+    fn a_message_in_json_is_known_by_its_end_too() {
+        let ear = ear(Form { bytes: 50, is_text: true });
+        let mut json = br#"{"kind":"Message","payload":{"kind":"text","text":""#.to_vec();
+        let first = json.len();
+        json.extend([b'a'; 48]);
+        json.extend(b"..");
+        // Sequence 0 of publisher 0 in run 1.
+        json[first + 17] = b'b';
+        assert!(ear.hear(&json).expect("a frame"));
+        json[first + 17] = b'c';
+        assert!(!ear.hear(&json).expect("a frame"), "of another run");
+        json[first + 17] = b'.';
+        assert!(!ear.hear(&json).expect("a frame"), "no stamp");
+    }
+
+    fn ear(form: Form) -> Ear {
+        Ear { verifier: Mutex::new(Verifier::new(1, 0, 1)), heard: Arc::default(), form, latencies: None }
     }
 }

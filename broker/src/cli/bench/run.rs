@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 use tokio::runtime::{Builder, Runtime};
 
-use super::args::{Bench, Case, Common, Door, Limit};
+use super::args::{Bench, Case, Common, Door};
 use super::case::{self, Stage};
 use super::child::Child;
 use super::crowd::Clock;
@@ -26,10 +26,14 @@ const PROCESS_UNKNOWN: &str =
 /// Runs the command.
 pub(in crate::cli) fn run(command: Bench) -> anyhow::Result<Exit> {
     // As many threads as a broker would have.
-    match command.bare_writer {
-        Some(Limit::Quic) => return runtime(None)?.block_on(bare::run()).map(|()| Exit::Done),
-        Some(Limit::Ws) => return runtime(None)?.block_on(bare_socket::run()).map(|()| Exit::Done),
-        None => {}
+    if let Some(door) = command.bare_writer {
+        let served = async {
+            match door.dialect() {
+                None => bare::run().await,
+                Some(dialect) => bare_socket::run(dialect).await,
+            }
+        };
+        return runtime(None)?.block_on(served).map(|()| Exit::Done);
     }
     let case = command.case.ok_or_else(|| exit::usage("name a case, as `bench fanout`; `bench --help` lists them"))?;
     let common = case.common();
@@ -40,10 +44,15 @@ pub(in crate::cli) fn run(command: Bench) -> anyhow::Result<Exit> {
         return Err(exit::usage(format!("there is nothing to measure. {PROCESS_UNKNOWN}")));
     }
     if let Some(limit) = common.limit
-        && (limit.door() == Door::Quic) != (common.door == Door::Quic)
+        && !limit.is_of(common.door)
     {
-        let (limit, door) = (limit.door().name(), common.door.name());
-        return Err(exit::usage(format!("--limit {limit} says nothing about --door {door}")));
+        let (limit, door) = (limit.name(), common.door.name());
+        return Err(exit::usage(format!("--limit: {limit} says nothing about --door {door}")));
+    }
+    let shortest = common.form().bytes_min();
+    if common.payload < shortest {
+        let why = format!("--payload: at --door json a message has at least {shortest} bytes: its stamp is text there");
+        return Err(exit::usage(why));
     }
     runtime(Some(common.threads))?.block_on(measure(&case, common))
 }
@@ -103,7 +112,7 @@ async fn all_runs(case: &Case, common: &Common) -> anyhow::Result<Outcome> {
         outcome.runs.push(one_run(case, common, server, &progress).await?);
         if let Some(kind) = common.limit {
             progress.run(format!("run {number} of {runs}, {}", kind.name()));
-            let server = Child::bare(kind).await?.into();
+            let server = Child::bare(common.door).await?.into();
             let limit = one_run(case, common, server, &progress).await.context(kind.name())?;
             if !limit.tally.is_clean() {
                 bail!("the bare writer lost deliveries: {:?}; there is nothing to compare with", limit.tally);
@@ -123,7 +132,7 @@ async fn one_run(case: &Case, common: &Common, server: Server, progress: &Progre
         pid: server.pid,
         run: u32::from_le_bytes(run),
         clock: Clock::start(),
-        payload_bytes: common.payload,
+        form: common.form(),
         duration: common.duration,
         progress,
     };

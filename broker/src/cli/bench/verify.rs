@@ -49,10 +49,9 @@ impl Verifier {
         Self { run, first, next: vec![0; count], tally: Tally::default() }
     }
 
-    /// Takes the payload of a delivery. Gives its stamp if it came in its place.
-    pub(super) fn handle(&mut self, payload: &[u8]) -> Option<Stamp> {
-        let stamp = Stamp::decode(payload).filter(|stamp| stamp.run == self.run);
-        let Some((stamp, next)) = stamp.and_then(|stamp| {
+    /// Takes the stamp of a delivery, if it has one. Gives it back if the delivery came in its place.
+    pub(super) fn handle(&mut self, stamp: Option<Stamp>) -> Option<Stamp> {
+        let Some((stamp, next)) = stamp.filter(|stamp| stamp.run == self.run).and_then(|stamp| {
             let index = stamp.publisher.checked_sub(self.first)?;
             Some((stamp, self.next.get_mut(index as usize)?))
         }) else {
@@ -85,7 +84,7 @@ mod tests {
         let mut verifier = Verifier::new(7, 10, 2);
         for (publisher, sequence) in stamps {
             let stamp = Stamp { time_ns: 0, run: 7, publisher: *publisher, sequence: *sequence };
-            verifier.handle(&stamp.encode());
+            verifier.handle(Some(stamp));
         }
         verifier
     }
@@ -112,8 +111,8 @@ mod tests {
     #[test]
     fn what_nobody_published_here_is_strange() {
         let mut verifier = heard(&[(9, 0), (12, 0)]);
-        verifier.handle(b"short");
-        verifier.handle(&Stamp { time_ns: 0, run: 8, publisher: 10, sequence: 0 }.encode());
+        verifier.handle(None);
+        verifier.handle(Some(Stamp { time_ns: 0, run: 8, publisher: 10, sequence: 0 }));
         let tally = verifier.finish(|_| 0);
         assert_eq!(tally, Tally { strange: 4, ..Tally::default() });
         assert!(!tally.is_clean());

@@ -41,7 +41,7 @@ pub(in crate::cli::bench) async fn channels(
         let ear = Ear {
             verifier: Mutex::new(Verifier::new(stage.run, index(first(number)), first(number + 1) - first(number))),
             heard: Arc::clone(&heard),
-            payload_bytes: stage.payload_bytes,
+            form: stage.form,
             latencies: None,
         };
         let silent = cast.crowd.seat(session, ear);
@@ -90,7 +90,7 @@ async fn subscribe(
 async fn sample(stage: &Stage<'_>, send: &mut Outward, channels: usize, step: usize) -> anyhow::Result<u64> {
     let (mut frames, mut published) = (BytesMut::new(), 0);
     for channel in (0..channels).step_by(step) {
-        let mut pen = Pen::new(&name(stage, channel), stage.payload_bytes, stage.run, index(channel));
+        let mut pen = Pen::new(&name(stage, channel), stage.form, stage.run, index(channel));
         pen.write(stage.clock.now_ns(), &mut frames);
         send.write(frames.split().freeze()).await?;
         published += 1;

@@ -25,7 +25,7 @@ pub(in crate::cli::bench) async fn idle(stage: &Stage<'_>, connections: u32) -> 
         let ear = Ear {
             verifier: Mutex::new(Verifier::new(stage.run, 0, 1)),
             heard: Arc::clone(&heard),
-            payload_bytes: stage.payload_bytes,
+            form: stage.form,
             latencies: None,
         };
         let silent = cast.crowd.seat(session, ear);
@@ -38,7 +38,7 @@ pub(in crate::cli::bench) async fn idle(stage: &Stage<'_>, connections: u32) -> 
     let after = machine::usage(stage.pid);
 
     stage.progress.phase("checking that all listen");
-    let mut pen = Pen::new(&channel, stage.payload_bytes, stage.run, 0);
+    let mut pen = Pen::new(&channel, stage.form, stage.run, 0);
     let mut frame = BytesMut::new();
     pen.write(stage.clock.now_ns(), &mut frame);
     speaker.send.write(frame.freeze()).await?;

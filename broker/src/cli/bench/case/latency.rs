@@ -36,7 +36,7 @@ pub(in crate::cli::bench) async fn latency(stage: &Stage<'_>, subscribers: u32, 
     let ear = |count: usize| Ear {
         verifier: Mutex::new(Verifier::new(stage.run, 0, count)),
         heard: Arc::clone(&heard),
-        payload_bytes: stage.payload_bytes,
+        form: stage.form,
         latencies: Some((Arc::clone(&latencies), stage.clock)),
     };
     for session in listeners {
@@ -44,7 +44,7 @@ pub(in crate::cli::bench) async fn latency(stage: &Stage<'_>, subscribers: u32, 
         cast.silent.push(silent);
     }
     let mut send = cast.crowd.seat(speaker, ear(0));
-    let mut pen = Pen::new(&channel, stage.payload_bytes, stage.run, 0);
+    let mut pen = Pen::new(&channel, stage.form, stage.run, 0);
     let mut pacer = Pacer::start(f64::from(rate), stage.clock)?;
     let stop = Arc::clone(&cast.stop);
     cast.players.spawn(async move {

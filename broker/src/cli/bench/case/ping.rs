@@ -41,10 +41,10 @@ pub(in crate::cli::bench) async fn ping(stage: &Stage<'_>) -> anyhow::Result<Fig
         let ear = cast.crowd.watch(Ear {
             verifier: Mutex::new(Verifier::new(stage.run, 1 - publisher, 1)),
             heard: Arc::clone(&heard),
-            payload_bytes: stage.payload_bytes,
+            form: stage.form,
             latencies: None,
         });
-        let pen = Pen::new(channel, stage.payload_bytes, stage.run, publisher);
+        let pen = Pen::new(channel, stage.form, stage.run, publisher);
         let session = sessions.next().context("a session for each")?;
         anyhow::Ok(Half { session, ear, pen, clock: stage.clock, frame: BytesMut::new() })
     };

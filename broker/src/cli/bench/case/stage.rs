@@ -15,6 +15,7 @@ use super::super::figures::{Figures, Percentile};
 use super::super::line::Outward;
 use super::super::machine;
 use super::super::progress::{Progress, TICK};
+use super::super::stamp::Form;
 
 /// Sessions that are opened at once: no broker takes that for a flood.
 const OPENING: usize = 32;
@@ -28,7 +29,7 @@ pub(in crate::cli::bench) struct Stage<'a> {
     /// The run's number, drawn at random.
     pub(in crate::cli::bench) run: u32,
     pub(in crate::cli::bench) clock: Clock,
-    pub(in crate::cli::bench) payload_bytes: usize,
+    pub(in crate::cli::bench) form: Form,
     pub(in crate::cli::bench) duration: Duration,
     pub(in crate::cli::bench) progress: &'a Progress,
 }

@@ -32,7 +32,7 @@ pub(in crate::cli::bench) async fn windowed(
     let ear = |publisher: u32, count: usize, heard: &Arc<Heard>| Ear {
         verifier: Mutex::new(Verifier::new(stage.run, publisher, count)),
         heard: Arc::clone(heard),
-        payload_bytes: stage.payload_bytes,
+        form: stage.form,
         latencies: None,
     };
     for (number, session) in listeners.into_iter().enumerate() {
@@ -44,7 +44,7 @@ pub(in crate::cli::bench) async fn windowed(
         let heard = Arc::clone(&cast.heard[publisher as usize]);
         let player = Player {
             send: cast.crowd.seat(session, ear(publisher, 0, &heard)),
-            pen: Pen::new(&channel(publisher), stage.payload_bytes, stage.run, publisher),
+            pen: Pen::new(&channel(publisher), stage.form, stage.run, publisher),
             heard,
             clock: stage.clock,
             stop: Arc::clone(&cast.stop),
