@@ -73,7 +73,7 @@ impl Interior {
         &self.local.registry
     }
 
-    /// Forgets, for as long as it is polled, what is too old, and ends what stands on a key that was revoked.
+    /// Forgets, for as long as it is polled, what is too old, and ends the sessions whose key was revoked.
     pub(crate) fn sweep(&self) -> impl Future<Output = ()> + use<> {
         let local = Arc::clone(&self.local);
         async move {

@@ -1,4 +1,4 @@
-//! A key that is revoked ends every session that stands on it, at whichever door, and no other.
+//! A key that is revoked ends every session that relies on it, at whichever door, and no other.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ fn credential(secret: &str) -> Credential<'_> {
     Credential { strategy: "apikey", secret }
 }
 
-/// A peer that stands on a key, or on none.
+/// A peer that relies on a key, or on none.
 async fn peer(broker: &Broker, door: Door, key: Option<&ApiKey>) -> Peer {
     let mut peer = broker.peer_at(door).await;
     let secret = key.map(ApiKey::reveal);

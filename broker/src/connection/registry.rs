@@ -14,7 +14,7 @@ use super::actor::Actor;
 use super::ending::Ending;
 use super::outbox::Outbox;
 use super::session::Session;
-use crate::identity::{Roll, Standing};
+use crate::identity::{KeyBinding, LiveKeys};
 use crate::metrics::Metrics;
 
 /// Why a session ends whose key is gone, or has less rights than it had. With the code's own sentence it fits the close of a WebSocket.
@@ -35,7 +35,7 @@ struct Open {
     /// Its actor, if the broker itself has it read no more and ends it; a door that does that has its own.
     actor: Option<ActorRef<Box<Actor>>>,
     outbox: Arc<Outbox>,
-    standing: Arc<Standing>,
+    binding: Arc<KeyBinding>,
 }
 
 impl Registry {
@@ -57,9 +57,9 @@ impl Registry {
     /// Notes that a connection is open, before its session takes a frame.
     pub(crate) fn insert(&self, id: ConnectionId, actor: Option<ActorRef<Box<Actor>>>, session: &Session) {
         self.metrics.connections_opened.add(1);
-        let (outbox, standing) = (Arc::clone(session.outbox()), Arc::clone(session.standing()));
+        let (outbox, binding) = (Arc::clone(session.outbox()), Arc::clone(session.key_binding()));
         let mut open = self.open.lock();
-        open.insert(id, Open { actor, outbox, standing });
+        open.insert(id, Open { actor, outbox, binding });
         self.count.send_replace(open.len());
     }
 
@@ -86,10 +86,10 @@ impl Registry {
         self.open.lock().iter().map(|(id, open)| (*id, Arc::clone(&open.outbox))).collect()
     }
 
-    /// Ends the sessions of those who stand on a key that is no longer there. How many they are.
-    pub(crate) fn end_fallen(&self, roll: &Roll) -> usize {
+    /// Ends the sessions whose key was revoked, or lost a right that they have of it. How many they are.
+    pub(crate) fn end_revoked(&self, live: &LiveKeys) -> usize {
         let end = |open: &Open| open.outbox.end(Ending::because(Code::BadCredential, REVOKED));
-        self.open.lock().values().filter(|open| open.standing.fall(roll, || end(open))).count()
+        self.open.lock().values().filter(|open| open.binding.end_if_revoked(live, || end(open))).count()
     }
 
     /// How many connections are open, and every change of that.

@@ -21,7 +21,7 @@ use crate::channel::{Input, Replay, Slot};
 use crate::config::Limits;
 use crate::defaults::{COMMANDS_BYTES, FILL_BYTES, MEASURED_ONE_IN, REPLAYS_MAX, SLOTS_MAX, STRIKES_MAX};
 use crate::directory::{Directory, Full};
-use crate::identity::Standing;
+use crate::identity::KeyBinding;
 use crate::limit::{Bucket, Inbox};
 
 mod counted;
@@ -122,9 +122,9 @@ impl Session {
         self.state.is_open()
     }
 
-    /// What its peer stands on.
-    pub(crate) fn standing(&self) -> &Arc<Standing> {
-        self.state.standing()
+    /// The key that its peer relies on.
+    pub(crate) fn key_binding(&self) -> &Arc<KeyBinding> {
+        self.state.key_binding()
     }
 
     /// Whether its peer may open sessions for others.

@@ -25,7 +25,7 @@ use crate::config::Limits;
 use crate::defaults::{BATCHES_SEARCHED, GRANTS_MAX, STRIKES_MAX};
 use crate::faults::{self, Place};
 use crate::hooks::{Hooks, Incoming};
-use crate::identity::{self, Anonymous, Identity, KeyStore, Standing};
+use crate::identity::{self, Anonymous, Identity, KeyBinding, KeyStore};
 use crate::limit::{Bucket, Budget};
 
 mod greeting;
@@ -57,8 +57,8 @@ pub(crate) struct State {
     gatekeeper: FromClient,
     party: Arc<Party>,
     identity: Option<Identity>,
-    /// The key that the identity stands on, for whoever ends what stands on a revoked one.
-    standing: Arc<Standing>,
+    /// The key that the identity relies on, for whoever ends the sessions of a revoked one.
+    key_binding: Arc<KeyBinding>,
     subscriptions: Subscriptions,
     /// Channels that this identity was found to be allowed to publish to.
     grants: HashSet<ChannelName>,
@@ -91,7 +91,7 @@ impl State {
             gatekeeper: FromClient::default(),
             party: Arc::new(Party { connection, instance: Instance([0; 16]), key: None, outbox }),
             identity: None,
-            standing: Arc::default(),
+            key_binding: Arc::default(),
             grants: HashSet::new(),
             open: false,
         }
@@ -102,9 +102,9 @@ impl State {
         self.open
     }
 
-    /// What the peer stands on.
-    pub(crate) fn standing(&self) -> &Arc<Standing> {
-        &self.standing
+    /// The key that the peer relies on.
+    pub(crate) fn key_binding(&self) -> &Arc<KeyBinding> {
+        &self.key_binding
     }
 
     /// Whether the peer may open sessions for others.

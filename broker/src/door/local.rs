@@ -43,11 +43,11 @@ impl Local {
         (id, Session::open(id, Arc::clone(&self.rules), Arc::clone(&self.directory), outbox, arrival, inlet))
     }
 
-    /// Looks whether keys were revoked, and ends the sessions that stand on them.
+    /// Looks whether keys were revoked, and ends the sessions that rely on them.
     pub(crate) fn follow_keys(&self) {
-        let sessions = self.rules.keys.news(|roll| self.registry.end_fallen(roll)).unwrap_or(0);
+        let sessions = self.rules.keys.news(|live| self.registry.end_revoked(live)).unwrap_or(0);
         if sessions > 0 {
-            tracing::info!(sessions, "API keys were revoked or lost a right; the sessions that stood on them end");
+            tracing::info!(sessions, "API keys were revoked or lost a right; the sessions that relied on them end");
         }
     }
 

@@ -18,7 +18,7 @@ use super::local::Local;
 use crate::connection::{Arrival, Ending, Session, Writer};
 use crate::defaults::PUBLISHERS_KEPT;
 use crate::format::Format;
-use crate::identity::{self, Identity, Standing};
+use crate::identity::{self, Identity, KeyBinding};
 use crate::limit::Bucket;
 
 type Outcome = Result<Position, Refusal>;
@@ -44,8 +44,8 @@ impl Publishing {
     /// That nobody knows.
     pub(crate) fn recognise(&self, publisher: &Publisher) -> Result<Identity, Refusal> {
         // Nothing outlasts the request.
-        let standing = Standing::default();
-        identity::authenticate(&self.local.rules.keys, credential(publisher), &standing)
+        let binding = KeyBinding::default();
+        identity::authenticate(&self.local.rules.keys, credential(publisher), &binding)
     }
 
     /// Publishes `messages`; those of one channel in their order. Each has an outcome.

@@ -4,9 +4,9 @@ use callboard_protocol::Refusal;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::Credential;
 
-use super::{Identity, KeyStore, Standing, keystore};
+use super::{Identity, KeyBinding, KeyStore, keystore};
 
-/// Tells who shows this credential, and notes it in `standing`.
+/// Tells who shows this credential, and notes it in `binding`.
 ///
 /// # Errors
 ///
@@ -14,10 +14,10 @@ use super::{Identity, KeyStore, Standing, keystore};
 pub(crate) fn authenticate(
     keys: &KeyStore,
     credential: Credential<'_>,
-    standing: &Standing,
+    binding: &KeyBinding,
 ) -> Result<Identity, Refusal> {
     match credential.strategy {
-        keystore::STRATEGY => keys.verify_for(credential.secret, standing).ok_or_else(|| {
+        keystore::STRATEGY => keys.verify_for(credential.secret, binding).ok_or_else(|| {
             Refusal::new(
                 Class::NotAuthenticated,
                 "the API key is not known here: it is mistyped, revoked, or another broker's; \
@@ -41,7 +41,7 @@ mod tests {
         let keys = KeyStore::open(home.path()).expect("a store");
         let key = keys.create("reporter").expect("a key").reveal();
         let credential = Credential { strategy: "apikey", secret: &key };
-        let identity = authenticate(&keys, credential, &Standing::default()).expect("an identity");
+        let identity = authenticate(&keys, credential, &KeyBinding::default()).expect("an identity");
         assert_eq!((identity.strategy, &*identity.key), ("apikey", "reporter"));
     }
 
@@ -51,7 +51,7 @@ mod tests {
         let keys = KeyStore::open(home.path()).expect("a store");
         for strategy in ["jwt", "", "APIKEY", "apikey"] {
             let credential = Credential { strategy, secret: "hunter2" };
-            let refusal = authenticate(&keys, credential, &Standing::default()).expect_err("a refusal");
+            let refusal = authenticate(&keys, credential, &KeyBinding::default()).expect_err("a refusal");
             assert_eq!(refusal.class, Class::NotAuthenticated);
             assert!(!refusal.sentence.contains("hunter2"));
             assert!(refusal.sentence.contains("apikey") || refusal.sentence.contains("token list"));

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::apikey::{ApiKey, KeyId};
 use super::keyfile::{self, StoredKey};
-use super::standing::{Roll, Standing};
+use super::revocation::{KeyBinding, LiveKeys};
 use super::who::{Identity, Rights};
 use crate::clock::Clock;
 use crate::data_dir::{self, Hold, Mode};
@@ -25,7 +25,7 @@ const FILE: &str = "keys.toml";
 ///
 /// Every [`verify`](Self::verify) looks whether the file was replaced since it was read (one `stat`), so that a new key
 /// works, and a revoked one stops working, from the next authentication on. A running broker looks by itself as well, to
-/// end what stands on a revoked one.
+/// end the sessions that rely on a revoked one.
 ///
 /// Only a whole file changes the keys of a store that is open. One that is gone, emptied, cut, wrong or unreadable, if for
 /// a moment, leaves them as they were and is told in the log: whoever copies or mounts something must not end everybody's
@@ -99,12 +99,12 @@ impl KeyStore {
     /// Whom this key's text belongs to; `None` for a key that is not known, or is none.
     #[must_use]
     pub fn verify(&self, text: &str) -> Option<Identity> {
-        self.verify_for(text, &Standing::default())
+        self.verify_for(text, &KeyBinding::default())
     }
 
-    /// The same for a session, whose peer stands on the key from then on. That is noted before the key can be revoked, so
-    /// that nobody who looks for those who stand on it overlooks one who is just coming.
-    pub(super) fn verify_for(&self, text: &str, standing: &Standing) -> Option<Identity> {
+    /// As [`verify`](Self::verify) for a session, which relies on the key from then on. That is noted before the key can be
+    /// revoked, so that whoever ends the sessions of a key overlooks none that just begins.
+    pub(super) fn verify_for(&self, text: &str, binding: &KeyBinding) -> Option<Identity> {
         let key = ApiKey::parse(text)?;
         let digest = key.digest();
         let mut snapshot = self.snapshot.lock();
@@ -115,16 +115,16 @@ impl KeyStore {
         }
         let StoredKey { id, rights, .. } = *stored;
         let identity = Identity { strategy: STRATEGY, key: stored.name.as_str().into(), id, rights };
-        standing.note(Some(&identity));
+        binding.note(Some(&identity));
         Some(identity)
     }
 
     /// Looks at the file, and tells the keys if they may be others than when they were told last. No key is looked up
-    /// meanwhile, so that nobody is judged by keys that are older than the one that he just came to stand on.
-    pub(crate) fn news<T>(&self, tell: impl FnOnce(&Roll) -> T) -> Option<T> {
+    /// meanwhile, so that no session is judged by keys that are older than the one it has just come to rely on.
+    pub(crate) fn news<T>(&self, tell: impl FnOnce(&LiveKeys) -> T) -> Option<T> {
         let mut snapshot = self.snapshot.lock();
         self.follow(&mut snapshot);
-        std::mem::take(&mut snapshot.is_news).then(|| tell(&Roll::of(&snapshot.keys)))
+        std::mem::take(&mut snapshot.is_news).then(|| tell(&LiveKeys::of(&snapshot.keys)))
     }
 
     /// The keys, in the order in which they were made.

@@ -37,27 +37,28 @@ fn what_stood_on_a_key_does_not_outlast_it() {
     let (broker, command) = (open(&home), open(&home));
     let plain = command.create("reporter").expect("a key");
     let bridge = command.create_with("edge", Rights { bridge: true }).expect("a key");
-    let stand = |key: &ApiKey| {
-        let standing = Standing::default();
-        let identity = broker.verify_for(&key.reveal(), &standing).expect("known");
-        (standing, identity)
+    let bind = |key: &ApiKey| {
+        let binding = KeyBinding::default();
+        let identity = broker.verify_for(&key.reveal(), &binding).expect("known");
+        (binding, identity)
     };
-    let ((on_plain, reporter), (on_bridge, edge)) = (stand(&plain), stand(&bridge));
+    let ((on_plain, reporter), (on_bridge, edge)) = (bind(&plain), bind(&bridge));
     assert_eq!((reporter.rights.bridge, edge.rights.bridge), (false, true));
-    let nobodys = Standing::default();
+    let nobodys = KeyBinding::default();
     assert_eq!(broker.verify_for("cb_nothing", &nobodys), None);
-    let borne = |roll: &Roll| [&on_plain, &on_bridge, &nobodys].map(|standing| !standing.fall(roll, || ()));
-    assert_eq!(broker.news(borne), Some([true; 3]), "nobody has asked before");
+    let granted =
+        |live: &LiveKeys| [&on_plain, &on_bridge, &nobodys].map(|binding| !binding.end_if_revoked(live, || ()));
+    assert_eq!(broker.news(granted), Some([true; 3]), "nobody has asked before");
     assert!(broker.news(|_| ()).is_none(), "nothing has changed since");
     command.revoke(plain.id()).expect("revoked");
     assert_eq!(broker.verify(&plain.reveal()), None, "what sees the change first does not hide it");
-    assert_eq!(broker.news(borne), Some([false, true, true]));
+    assert_eq!(broker.news(granted), Some([false, true, true]));
     let without_rights = fs::read_to_string(broker.file()).expect("read").replace("rights = [\"bridge\"]\n", "");
     fs::write(broker.file(), without_rights).expect("written");
-    assert_eq!(broker.news(borne), Some([false, false, true]), "the right was taken back alone");
+    assert_eq!(broker.news(granted), Some([false, false, true]), "the right was taken back alone");
     on_plain.note(None);
     command.revoke(bridge.id()).expect("revoked");
-    assert_eq!(broker.news(borne), Some([true, false, true]), "who has logged out stands on nothing");
+    assert_eq!(broker.news(granted), Some([true, false, true]), "after its logout a session relies on no key");
 }
 
 #[test]
@@ -95,10 +96,10 @@ fn only_a_whole_file_changes_the_keys_of_an_open_store() {
     let home = tempfile::tempdir().expect("a directory");
     let (broker, command) = (open(&home), open(&home));
     let keys = ["one", "two"].map(|name| command.create(name).expect("a key"));
-    let standing = Standing::default();
-    assert!(broker.verify_for(&keys[1].reveal(), &standing).is_some());
+    let binding = KeyBinding::default();
+    assert!(broker.verify_for(&keys[1].reveal(), &binding).is_some());
     broker.news(|_| ());
-    let fallen = |roll: &Roll| standing.fall(roll, || ());
+    let is_revoked = |live: &LiveKeys| binding.end_if_revoked(live, || ());
     let (file, whole) = (broker.file(), fs::read_to_string(broker.file()).expect("read"));
     let away = home.path().join("away");
     let damages: [&dyn Fn() -> io::Result<()>; 5] = [
@@ -116,10 +117,10 @@ fn only_a_whole_file_changes_the_keys_of_an_open_store() {
         }
         let _ = fs::remove_file(&file);
         fs::write(&file, &whole).expect("mended");
-        assert!(!broker.news(fallen).unwrap_or(false), "damage {number}");
+        assert!(!broker.news(is_revoked).unwrap_or(false), "damage {number}");
     }
     command.revoke(keys[1].id()).expect("revoked");
-    assert!(broker.news(fallen).unwrap_or(false));
+    assert!(broker.news(is_revoked).unwrap_or(false));
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod apikey;
 mod credential;
 mod keyfile;
 mod keystore;
-mod standing;
+mod revocation;
 mod who;
 
 pub(crate) use access::Anonymous;
@@ -15,5 +15,5 @@ pub(crate) use credential::authenticate;
 pub use keyfile::StoredKey;
 pub(crate) use keystore::STRATEGY as APIKEY;
 pub use keystore::{KeyError, KeyStore};
-pub(crate) use standing::{Roll, Standing};
+pub(crate) use revocation::{KeyBinding, LiveKeys};
 pub use who::{Identity, Rights};

@@ -13,7 +13,7 @@ pub struct Identity {
     pub strategy: &'static str,
     /// The peer's key under that strategy: an API key's name.
     pub key: Arc<str>,
-    /// The API key that the identity stands on: revoked, it ends every session of this identity.
+    /// The API key that the identity relies on: revoked, it ends every session of this identity.
     pub id: KeyId,
     /// What that key allows. It is the peer's alone: no session that it opens for others has any of it.
     pub rights: Rights,

@@ -65,14 +65,14 @@ impl State {
     }
 
     pub(super) fn log_out(&mut self, frame: Logout) {
-        self.standing.note(None);
+        self.key_binding.note(None);
         self.become_known_as(None);
         self.answer(frame.request, Answer::Identity(None));
     }
 
-    /// Who shows this credential. Whoever it is stands on it from here on.
+    /// Who shows this credential. The session relies on its key from here on.
     fn verify(&self, credential: &Credential<'_>) -> Result<Identity, Refusal> {
-        identity::authenticate(&self.rules.keys, *credential, &self.standing)
+        identity::authenticate(&self.rules.keys, *credential, &self.key_binding)
     }
 
     fn become_known_as(&mut self, identity: Option<Identity>) {
