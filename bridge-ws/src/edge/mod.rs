@@ -1,5 +1,6 @@
 //! The browser's door alone, where browsers are and the broker is not: sessions go to it over a few QUIC connections.
 
+mod browser;
 mod budget;
 mod dressing;
 mod limits;
@@ -19,7 +20,6 @@ mod state_tests;
 mod station;
 mod tally;
 mod told;
-mod visit;
 
 pub use limits::{INBOX_BYTES_FREE, Limits, OUTBOX_BYTES_FREE};
 pub use remote::{Remote, Ticket};

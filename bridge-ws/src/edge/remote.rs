@@ -17,6 +17,7 @@ use callboard_protocol::{Millis, Position, Refusal};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::browser::Browser;
 use super::budget::{Budget, Share, Shares};
 use super::limits::{INBOX_BYTES_FREE, Limits, OUTBOX_BYTES_FREE};
 use super::pool::Pool;
@@ -24,7 +25,6 @@ use super::publishing;
 use super::session::Session;
 use super::state::{Patience, State};
 use super::tally::{Lack, Tally};
-use super::visit::Visit;
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::places::{Place, Places};
@@ -37,7 +37,7 @@ const APIKEY: &str = "apikey";
 #[derive(Debug)]
 pub struct Remote {
     pool: Arc<Pool>,
-    guests: Arc<Guests>,
+    registry: Arc<Registry>,
     /// What browsers said and the broker has not taken.
     inbox: Arc<Budget>,
     /// What the broker said and browsers have not taken.
@@ -66,7 +66,7 @@ impl Remote {
         let tally = Arc::<Tally>::default();
         Ok(Self {
             pool: Pool::new(builder, limits.connections_with_broker(), Arc::clone(&tally))?,
-            guests: Arc::default(),
+            registry: Arc::default(),
             inbox: Budget::new(limits.inbox_bytes, INBOX_BYTES_FREE),
             // Without any there would be nothing to wait for.
             outbox: Budget::new(limits.outbox_bytes.max(1), OUTBOX_BYTES_FREE),
@@ -91,12 +91,12 @@ impl Remote {
 
     /// Sends every browser away, to come back spread over `spread`.
     pub(super) fn say_goodbye(&self, spread: Duration) {
-        let all = self.guests.all();
+        let all = self.registry.all();
         let count = u64::try_from(all.len()).unwrap_or(u64::MAX).max(1);
         let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
-        for (place, visit) in (0_u64..).zip(all) {
+        for (place, browser) in (0_u64..).zip(all) {
             let retry_after = Some(Millis::saturating(spread_ms.saturating_mul(place) / count));
-            visit.lock().send_away(Ending { retry_after, ..Ending::plain(Code::ShuttingDown) });
+            browser.lock().send_away(Ending { retry_after, ..Ending::plain(Code::ShuttingDown) });
         }
     }
 
@@ -106,8 +106,8 @@ impl Remote {
     }
 
     /// The browsers that are in.
-    pub(super) fn visits(&self) -> Vec<Arc<Mutex<Visit>>> {
-        self.guests.all()
+    pub(super) fn browsers(&self) -> Vec<Arc<Mutex<Browser>>> {
+        self.registry.all()
     }
 
     /// How many connections with the broker are up, and how many are not.
@@ -153,8 +153,8 @@ impl Upstream for Remote {
         let secret = credential.as_ref().map(|shown| shown.secret.expose());
         let introduction = introduction(address, origin.as_deref(), secret, is_private, self.ping_interval);
         let shares = Shares { inward: Share::of(&self.inbox), outward: Share::of(&self.outbox) };
-        let visit = Visit::new(State::new(self.patience), dialect, introduction, Arc::clone(&self.pool), shares);
-        Session::new(visit, Arc::clone(&self.guests), Arc::clone(&self.tally), ticket)
+        let browser = Browser::new(State::new(self.patience), dialect, introduction, Arc::clone(&self.pool), shares);
+        Session::new(browser, Arc::clone(&self.registry), Arc::clone(&self.tally), ticket)
     }
 
     // `recognise` lets everybody pass: only the broker knows keys, and to ask it first would cost each publish a round trip.
@@ -198,25 +198,25 @@ fn introduction(
 
 /// The browsers that are here, to be sent away.
 #[derive(Debug, Default)]
-pub(super) struct Guests {
+pub(super) struct Registry {
     last: AtomicU64,
-    visits: Mutex<HashMap<u64, Weak<Mutex<Visit>>>>,
+    browsers: Mutex<HashMap<u64, Weak<Mutex<Browser>>>>,
 }
 
-impl Guests {
+impl Registry {
     /// Notes one more; gives its number.
-    pub(super) fn enter(&self, visit: &Arc<Mutex<Visit>>) -> u64 {
+    pub(super) fn enter(&self, browser: &Arc<Mutex<Browser>>) -> u64 {
         let number = self.last.fetch_add(1, Ordering::Relaxed);
-        self.visits.lock().insert(number, Arc::downgrade(visit));
+        self.browsers.lock().insert(number, Arc::downgrade(browser));
         number
     }
 
     /// Forgets one.
     pub(super) fn leave(&self, number: u64) {
-        self.visits.lock().remove(&number);
+        self.browsers.lock().remove(&number);
     }
 
-    fn all(&self) -> Vec<Arc<Mutex<Visit>>> {
-        self.visits.lock().values().filter_map(Weak::upgrade).collect()
+    fn all(&self) -> Vec<Arc<Mutex<Browser>>> {
+        self.browsers.lock().values().filter_map(Weak::upgrade).collect()
     }
 }

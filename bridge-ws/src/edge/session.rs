@@ -1,4 +1,4 @@
-//! One browser's session, as its bridge sees it: the shell around a visit. It decides nothing.
+//! One browser's session, as its bridge sees it: a shell around [`Browser`]. It decides nothing.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -10,17 +10,17 @@ use callboard_protocol::close::Code;
 use callboard_protocol::frame::ClientFrame;
 use parking_lot::Mutex;
 
-use super::remote::{Guests, Ticket};
+use super::browser::Browser;
+use super::remote::{Registry, Ticket};
 use super::tally::Tally;
-use super::visit::Visit;
 use crate::upstream::{self, Ending};
 
 /// One browser's session at the edge.
 #[derive(Debug)]
 pub struct Session {
     number: u64,
-    visit: Arc<Mutex<Visit>>,
-    guests: Arc<Guests>,
+    browser: Arc<Mutex<Browser>>,
+    registry: Arc<Registry>,
     tally: Arc<Tally>,
     /// Whether its socket took something since the last turn of the heartbeat.
     has_written: bool,
@@ -30,19 +30,19 @@ pub struct Session {
 /// Wakes a browser's bridge. It reads the broker's stream only where the browser's socket has taken what came before, so
 /// that a slow browser stops its own stream and no other.
 #[derive(Debug)]
-pub struct News(Arc<Mutex<Visit>>);
+pub struct News(Arc<Mutex<Browser>>);
 
 impl Session {
-    pub(super) fn new(visit: Visit, guests: Arc<Guests>, tally: Arc<Tally>, ticket: Ticket) -> Self {
-        let visit = Arc::new(Mutex::new(visit));
-        Self { number: guests.enter(&visit), visit, guests, tally, has_written: false, _ticket: ticket }
+    pub(super) fn new(browser: Browser, registry: Arc<Registry>, tally: Arc<Tally>, ticket: Ticket) -> Self {
+        let browser = Arc::new(Mutex::new(browser));
+        Self { number: registry.enter(&browser), browser, registry, tally, has_written: false, _ticket: ticket }
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.visit.lock().end(Ending::plain(Code::Finished));
-        self.guests.leave(self.number);
+        self.browser.lock().end(Ending::plain(Code::Finished));
+        self.registry.leave(self.number);
     }
 }
 
@@ -56,7 +56,7 @@ impl upstream::Session for Session {
     type News = News;
 
     fn news(&self) -> News {
-        News(Arc::clone(&self.visit))
+        News(Arc::clone(&self.browser))
     }
 
     fn begin_read(&mut self, bytes: usize) {
@@ -64,39 +64,39 @@ impl upstream::Session for Session {
     }
 
     fn handle(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending> {
-        self.visit.lock().hear(frame, body)
+        self.browser.lock().hear(frame, body)
     }
 
     fn hold_begun(&mut self, bytes: usize) -> Result<(), Ending> {
-        self.visit.lock().hold(bytes)
+        self.browser.lock().hold(bytes)
     }
 
     fn hand_over(&mut self) {
-        self.visit.lock().hand_over();
+        self.browser.lock().hand_over();
     }
 
     fn is_clear(&self) -> bool {
-        self.visit.lock().is_clear()
+        self.browser.lock().is_clear()
     }
 
     async fn room(&mut self) {
-        poll_fn(|cx| self.visit.lock().poll_clear(cx)).await;
+        poll_fn(|cx| self.browser.lock().poll_clear(cx)).await;
     }
 
     fn is_open(&self) -> bool {
-        self.visit.lock().state().is_open()
+        self.browser.lock().state().is_open()
     }
 
     fn awaits_hello(&self) -> bool {
-        self.visit.lock().state().awaits_hello()
+        self.browser.lock().state().awaits_hello()
     }
 
     fn fill(&mut self, out: &mut VecDeque<Bytes>) {
-        self.visit.lock().fill(out);
+        self.browser.lock().fill(out);
     }
 
     fn has_more(&self) -> bool {
-        self.visit.lock().has_more()
+        self.browser.lock().has_more()
     }
 
     fn note_written(&mut self, bytes: usize) {
@@ -105,21 +105,21 @@ impl upstream::Session for Session {
     }
 
     fn ping(&mut self) {
-        self.visit.lock().ring(std::mem::take(&mut self.has_written));
+        self.browser.lock().ring(std::mem::take(&mut self.has_written));
     }
 
     fn ending(&self) -> Option<(Ending, bool)> {
-        self.visit.lock().ending()
+        self.browser.lock().ending()
     }
 
     fn end(&mut self, ending: Ending) {
-        self.visit.lock().end(ending);
+        self.browser.lock().end(ending);
     }
 
     fn abandon(&mut self, ending: Ending) {
-        let mut visit = self.visit.lock();
-        visit.clear();
-        visit.end(ending);
+        let mut browser = self.browser.lock();
+        browser.clear();
+        browser.end(ending);
     }
 
     fn note_closed(&mut self, code: Code) {

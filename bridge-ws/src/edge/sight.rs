@@ -119,9 +119,9 @@ impl Sight {
 impl Browsers {
     fn of(remote: &Remote, is_up: bool) -> Self {
         let mut browsers = Self::default();
-        for visit in remote.visits() {
-            let visit = visit.lock();
-            let place = match visit.state().phase() {
+        for browser in remote.browsers() {
+            let browser = browser.lock();
+            let place = match browser.state().phase() {
                 Phase::New { .. } => &mut browsers.new,
                 Phase::Opening => &mut browsers.opening,
                 Phase::Open => &mut browsers.open,

@@ -86,7 +86,7 @@ impl Bridge {
 pub(crate) struct Introducer {
     bridge: Arc<Bridge>,
     /// Nothing is sent: it is open as long as there may be a visitor.
-    visits: mpsc::Sender<Infallible>,
+    visitors: mpsc::Sender<Infallible>,
 }
 
 impl Introducer {
@@ -111,26 +111,26 @@ impl Introducer {
     }
 
     /// A visitor's part in the connection.
-    pub(crate) fn visit(&self) -> Visit {
-        Visit {
+    pub(crate) fn share(&self) -> BridgeShare {
+        BridgeShare {
             bridge: Arc::clone(&self.bridge),
             is_stuck: false,
             _present: Present::new(&self.bridge.metrics, |metrics| &metrics.visitors),
-            _open: self.visits.clone(),
+            _open: self.visitors.clone(),
         }
     }
 }
 
 /// One visitor's part in a bridge's connection; given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Visit {
+pub(crate) struct BridgeShare {
     bridge: Arc<Bridge>,
     is_stuck: bool,
     _present: Present,
     _open: mpsc::Sender<Infallible>,
 }
 
-impl Visit {
+impl BridgeShare {
     /// Notes whether what the visitor says is left unread until it reads itself.
     ///
     /// # Errors
@@ -155,7 +155,7 @@ impl Visit {
     }
 }
 
-impl Drop for Visit {
+impl Drop for BridgeShare {
     fn drop(&mut self) {
         if self.is_stuck {
             self.bridge.loan.lock().end();
@@ -173,14 +173,14 @@ pub(crate) struct Host {
     door: Option<oneshot::Sender<Introducer>>,
     bridge: Option<Arc<Bridge>>,
     /// At its end when the last visitor is gone.
-    visits: Option<mpsc::Receiver<Infallible>>,
+    visitors: Option<mpsc::Receiver<Infallible>>,
 }
 
 impl Host {
     /// Of a session that has not said hello; the door hears whether it is a bridge's.
     pub(crate) fn new(sessions: u32, metrics: &Arc<Metrics>) -> (Self, oneshot::Receiver<Introducer>) {
         let (door, welcomed) = oneshot::channel();
-        (Self { sessions, metrics: Arc::clone(metrics), door: Some(door), bridge: None, visits: None }, welcomed)
+        (Self { sessions, metrics: Arc::clone(metrics), door: Some(door), bridge: None, visitors: None }, welcomed)
     }
 
     /// Notes whether the session that is open may open others. Whether it ever may.
@@ -198,10 +198,10 @@ impl Host {
             return Err(Ending::because(Code::Overloaded, "there is no room for the windows of another bridge"));
         };
         let bridge = Arc::new(bridge);
-        let (open, visits) = mpsc::channel(1);
+        let (open, visitors) = mpsc::channel(1);
         // A door that drains receives nobody any more.
-        let _ = door.send(Introducer { bridge: Arc::clone(&bridge), visits: open });
-        (self.bridge, self.visits) = (Some(bridge), Some(visits));
+        let _ = door.send(Introducer { bridge: Arc::clone(&bridge), visitors: open });
+        (self.bridge, self.visitors) = (Some(bridge), Some(visitors));
         Ok(true)
     }
 
@@ -212,8 +212,8 @@ impl Host {
 
     /// Waits until no visitor is left; the door receives none by then.
     pub(super) async fn visitors_gone(&mut self) {
-        if let Some(visits) = &mut self.visits {
-            while visits.recv().await.is_some() {}
+        if let Some(visitors) = &mut self.visitors {
+            while visitors.recv().await.is_some() {}
         }
     }
 }

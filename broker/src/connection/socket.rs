@@ -12,7 +12,7 @@ use bytes::Bytes;
 use callboard_protocol::close::Code;
 use quinn::{RecvStream, SendStream, VarInt};
 
-use super::bridge::{Bridge, Visit};
+use super::bridge::{Bridge, BridgeShare};
 use super::ending::Ending;
 use super::outbox::Outbox;
 use super::windows::Windows;
@@ -50,7 +50,7 @@ pub(super) enum Outward {
 #[derive(Debug)]
 enum Line {
     Quic(quinn::Connection, Windows),
-    Shared(Visit),
+    Shared(BridgeShare),
     #[cfg(feature = "simulation")]
     Pipe(Pipe),
 }
@@ -66,8 +66,8 @@ impl Socket {
     }
 
     /// A visitor's stream on the connection of a bridge.
-    pub(crate) fn visitor(visit: Visit, send: SendStream, recv: RecvStream) -> Self {
-        Self { inward: Inward::Quic(recv), outward: Outward::Quic(send), line: Line::Shared(visit) }
+    pub(crate) fn visitor(share: BridgeShare, send: SendStream, recv: RecvStream) -> Self {
+        Self { inward: Inward::Quic(recv), outward: Outward::Quic(send), line: Line::Shared(share) }
     }
 
     /// A stream that only a simulation sees.
@@ -100,7 +100,7 @@ impl Socket {
     /// Notes whether what the peer says is left unread until it reads itself.
     pub(super) fn note_stuck(&mut self, is_stuck: bool) -> Result<(), Ending> {
         match &mut self.line {
-            Line::Shared(visit) => visit.note_stuck(is_stuck),
+            Line::Shared(share) => share.note_stuck(is_stuck),
             Line::Quic(..) => Ok(()),
             #[cfg(feature = "simulation")]
             Line::Pipe(_) => Ok(()),
@@ -129,7 +129,7 @@ impl Socket {
     pub(super) fn after_read(&mut self, bytes: usize) {
         match &mut self.line {
             Line::Quic(connection, windows) => windows.after_read(connection, bytes),
-            Line::Shared(visit) => visit.after_read(bytes),
+            Line::Shared(share) => share.after_read(bytes),
             #[cfg(feature = "simulation")]
             Line::Pipe(_) => {}
         }

@@ -32,8 +32,8 @@ pub(super) async fn receive(introducer: Introducer, local: Arc<Local>, waits: Wa
             stream = introducer.connection().accept_bi() => {
                 let Ok((send, recv)) = stream else { return };
                 let patience = Patience { hello: Instant::now() + waits.hello, drain: waits.drain };
-                let guest = Guest { halves: Some((send, recv)) };
-                under_way.spawn(introduce(guest, Arc::clone(&introducer), Arc::clone(&local), patience));
+                let pending = PendingStream { halves: Some((send, recv)) };
+                under_way.spawn(introduce(pending, Arc::clone(&introducer), Arc::clone(&local), patience));
             }
             Some(_) = under_way.join_next() => {}
         }
@@ -41,10 +41,10 @@ pub(super) async fn receive(introducer: Introducer, local: Arc<Local>, waits: Wa
 }
 
 /// Hears who comes on a stream, and opens the session.
-async fn introduce(mut guest: Guest, introducer: Arc<Introducer>, local: Arc<Local>, patience: Patience) {
+async fn introduce(mut pending: PendingStream, introducer: Arc<Introducer>, local: Arc<Local>, patience: Patience) {
     let mut deframer = Deframer::new(HELLO_BYTES_MAX);
     let mut partial = Share::of(&local.partials);
-    let heard = match timeout_at(patience.hello, guest.hear(&mut deframer, &mut partial)).await {
+    let heard = match timeout_at(patience.hello, pending.hear(&mut deframer, &mut partial)).await {
         Ok(heard) => heard,
         Err(_) => Err(Ending::plain(Code::HandshakeTimeout)),
     };
@@ -61,12 +61,12 @@ async fn introduce(mut guest: Guest, introducer: Arc<Introducer>, local: Arc<Loc
         Err(ending) => {
             local.registry.metrics().closed(ending.code);
             tracing::debug!(code = ending.code.number(), sentence = %ending.sentence, "a visitor is not let in");
-            return guest.turn_away(&ending).await;
+            return pending.turn_away(&ending).await;
         }
     };
-    let Some((send, recv)) = guest.halves.take() else { return };
+    let Some((send, recv)) = pending.halves.take() else { return };
     tracing::debug!(connection = %id, "session opened");
-    let socket = Socket::visitor(introducer.visit(), send, recv);
+    let socket = Socket::visitor(introducer.share(), send, recv);
     let registry = Arc::clone(&local.registry);
     // The session counts what it has of a frame itself.
     drop(partial);
@@ -109,12 +109,12 @@ pub(crate) fn introduced(body: &Bytes) -> Result<Introduced, Ending> {
 }
 
 /// A stream without a session. Dropped before there is one, as when the broker drains, it is reset with the reason.
-struct Guest {
+struct PendingStream {
     /// Taken once the stream is a session's, or was ended.
     halves: Option<(SendStream, RecvStream)>,
 }
 
-impl Guest {
+impl PendingStream {
     /// Reads the first body, and holds a share of what it has read so far.
     async fn hear(&mut self, deframer: &mut Deframer, partial: &mut Share) -> Result<Bytes, Ending> {
         let (_, recv) = self.halves.as_mut().expect("nobody took the stream before it was heard");
@@ -149,7 +149,7 @@ impl Guest {
     }
 }
 
-impl Drop for Guest {
+impl Drop for PendingStream {
     fn drop(&mut self) {
         if let Some((send, recv)) = &mut self.halves {
             let number = VarInt::from(u32::from(Code::ShuttingDown.number()));

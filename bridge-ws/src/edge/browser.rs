@@ -28,7 +28,7 @@ const AWAY: &str = "the broker behind this bridge is away; this connection waits
 const FULL: &str = "the broker behind this bridge has no place for one more; this connection waits for one";
 
 /// One browser.
-pub(super) struct Visit {
+pub(super) struct Browser {
     state: State,
     dialect: Dialect,
     /// The `Introduce` that stands before each of its sessions.
@@ -53,13 +53,13 @@ pub(super) struct Visit {
 }
 
 /// What waits here are browsers' secrets and messages, which nothing shows by accident.
-impl std::fmt::Debug for Visit {
+impl std::fmt::Debug for Browser {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Visit").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Browser").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
-impl Visit {
+impl Browser {
     pub(super) fn new(state: State, dialect: Dialect, introduction: Bytes, pool: Arc<Pool>, shares: Shares) -> Self {
         Self {
             state,
@@ -368,5 +368,5 @@ impl Visit {
 }
 
 #[cfg(test)]
-#[path = "visit_tests.rs"]
+#[path = "browser_tests.rs"]
 mod tests;
