@@ -13,10 +13,10 @@ use callboard_protocol::frame::{ClientFrame, Ping, Resumed, ServerFrame, Suspend
 use super::budget::{Share, Shares};
 use super::dressing::{dress, dressed_max};
 use super::limits::{FILL_BYTES, WAITING_MAX};
-use super::line::Line;
 use super::pool::Pool;
 use super::room::Room;
 use super::state::{Away, Beat, Effect, State};
+use super::stream::BrokerStream;
 use super::tally::Lack;
 use crate::dialect::Dialect;
 use crate::upstream::Ending;
@@ -34,7 +34,7 @@ pub(super) struct Browser {
     /// The `Introduce` that stands before each of its sessions.
     introduction: Bytes,
     pool: Arc<Pool>,
-    line: Line,
+    stream: BrokerStream,
     /// Read of the stream, and next to be dressed.
     next: Option<Bytes>,
     /// Whole messages for the socket.
@@ -66,7 +66,7 @@ impl Browser {
             dialect,
             introduction,
             pool,
-            line: Line::None,
+            stream: BrokerStream::None,
             next: None,
             out: VecDeque::new(),
             ending: None,
@@ -91,11 +91,11 @@ impl Browser {
             Effect::Pass => self.say(body)?,
             Effect::Drop => {}
             Effect::Open => {
-                let opened = self.line.take_kept().map_or_else(|| self.pool.open(), Ok);
+                let opened = self.stream.take_kept().map_or_else(|| self.pool.open(), Ok);
                 match opened {
                     Ok((seat, session)) => {
                         self.pool.tally().opened.add(1);
-                        self.line = Line::Open(seat, session);
+                        self.stream = BrokerStream::Open(seat, session);
                         self.say(&self.introduction.clone())?;
                         self.say(body)?;
                     }
@@ -107,7 +107,7 @@ impl Browser {
                     }
                 }
             }
-            Effect::Await => self.line = Line::Awaited(self.pool.turn()),
+            Effect::Await => self.stream = BrokerStream::Awaited(self.pool.turn()),
             Effect::End(ending) => return Err(ending),
             suspend @ Effect::Suspend(_) => {
                 self.pool.tally().refused(Lack::Broker).add(1);
@@ -119,7 +119,7 @@ impl Browser {
 
     fn say(&mut self, body: &Bytes) -> Result<(), Ending> {
         // Without one the stream broke, which is told in a moment.
-        if let Some(session) = self.line.session() {
+        if let Some(session) = self.stream.session() {
             session.say_body(body).map_err(|error| Ending::because(Code::FrameTooLong, error))?;
         }
         Ok(())
@@ -135,13 +135,13 @@ impl Browser {
     }
 
     fn hold_inward(&mut self) -> bool {
-        let held = self.introduction.len() + self.begun + self.line.unwritten();
+        let held = self.introduction.len() + self.begun + self.stream.unwritten();
         self.inward.resize(held)
     }
 
     /// The room that is needed to read on, or to hand over what was read.
     fn wanted(&self) -> usize {
-        match self.next.as_ref().map_or_else(|| self.line.announced(), Bytes::len) {
+        match self.next.as_ref().map_or_else(|| self.stream.announced(), Bytes::len) {
             0 => 0,
             bytes => self.room.wanted(self.dialect, bytes),
         }
@@ -161,7 +161,7 @@ impl Browser {
     }
 
     pub(super) fn is_clear(&self) -> bool {
-        self.line.unwritten() == 0
+        self.stream.unwritten() == 0
     }
 
     /// Does what does not wait, behind all that was read at once.
@@ -176,9 +176,9 @@ impl Browser {
 
     /// Ready when it is this browser's turn to come back to the broker.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Line::Awaited(turn) = &mut self.line else { return Poll::Pending };
+        let BrokerStream::Awaited(turn) = &mut self.stream else { return Poll::Pending };
         let (seat, session) = ready!(turn.as_mut().poll(cx));
-        self.line = Line::Kept(seat, session);
+        self.stream = BrokerStream::Kept(seat, session);
         if let Some(nonce) = self.state.resume() {
             self.push(&ServerFrame::Resumed(Resumed { nonce }));
         }
@@ -187,7 +187,7 @@ impl Browser {
 
     /// Ready when everything that the browser said is with the transport.
     pub(super) fn poll_clear(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(session) = self.line.session() {
+        if let Some(session) = self.stream.session() {
             // That the connection is lost is found by whoever waits for news.
             let _ = ready!(session.poll_write(cx));
         }
@@ -211,20 +211,20 @@ impl Browser {
             if has_room && self.next.is_some() {
                 return Poll::Ready(());
             }
-            let end = match &mut self.line {
-                Line::None | Line::Kept(..) => return Poll::Pending,
-                Line::Awaited(_) => {
+            let end = match &mut self.stream {
+                BrokerStream::None | BrokerStream::Kept(..) => return Poll::Pending,
+                BrokerStream::Awaited(_) => {
                     ready!(self.poll_turn(cx));
                     continue;
                 }
-                Line::Open(_, session) if has_room => match ready!(session.poll_read(cx)) {
+                BrokerStream::Open(_, session) if has_room => match ready!(session.poll_read(cx)) {
                     Ok(()) => {
                         self.look_ahead();
                         continue;
                     }
                     Err(end) => end,
                 },
-                Line::Open(_, session) => ready!(session.poll_broken(cx)),
+                BrokerStream::Open(_, session) => ready!(session.poll_broken(cx)),
             };
             self.take_end(&end);
         }
@@ -240,7 +240,7 @@ impl Browser {
     }
 
     fn look_ahead(&mut self) {
-        let Some(session) = self.line.session() else { return };
+        let Some(session) = self.stream.session() else { return };
         match session.next_body() {
             Ok(next) => self.next = next,
             Err(end) => self.take_end(&end),
@@ -252,7 +252,7 @@ impl Browser {
         match effect {
             Effect::Suspend(away) => self.suspend(away, AWAY),
             Effect::End(ending) => {
-                (self.line, self.next) = (Line::None, None);
+                (self.stream, self.next) = (BrokerStream::None, None);
                 self.room.settle(self.given);
                 self.ending.get_or_insert(ending);
             }
@@ -262,7 +262,7 @@ impl Browser {
 
     /// Tells the browser that it waits, and drops what the session had.
     fn suspend(&mut self, Away { nonce, retry_after }: Away, sentence: &'static str) {
-        (self.line, self.next) = (Line::None, None);
+        (self.stream, self.next) = (BrokerStream::None, None);
         self.room.settle(self.given);
         let _ = self.hold_inward();
         self.push(&ServerFrame::Suspended(Suspended { nonce, sentence, retry_after }));
@@ -338,7 +338,7 @@ impl Browser {
         self.state.close();
         self.next = None;
         self.room.settle(self.given);
-        if let Line::Open(_seat, mut session) = std::mem::replace(&mut self.line, Line::None) {
+        if let BrokerStream::Open(_seat, mut session) = std::mem::replace(&mut self.stream, BrokerStream::None) {
             // Until it is written it takes what it took.
             session.keep(self.inward.take());
             // PROTOCOL.md, "Recovery": channels wait for a browser that is gone without a goodbye. One that said it has

@@ -26,7 +26,7 @@ async fn what_a_browser_showed_is_not_shown_by_accident() {
 async fn who_says_much_while_it_waits_is_asked_for_its_turn_all_the_same() {
     let (mut browser, asked) = (browser(), Arc::new(AtomicU32::new(0)));
     let count = Arc::clone(&asked);
-    browser.line = Line::Awaited(Box::pin(poll_fn(move |_| {
+    browser.stream = BrokerStream::Awaited(Box::pin(poll_fn(move |_| {
         count.fetch_add(1, Ordering::Relaxed);
         Poll::Pending
     })));

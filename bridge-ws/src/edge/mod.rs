@@ -4,7 +4,6 @@ mod browser;
 mod budget;
 mod dressing;
 mod limits;
-mod line;
 mod pool;
 mod publishing;
 mod queue;
@@ -18,6 +17,7 @@ mod state;
 #[cfg(test)]
 mod state_tests;
 mod station;
+mod stream;
 mod tally;
 mod told;
 

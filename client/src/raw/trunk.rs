@@ -42,13 +42,13 @@ pub struct Trunk {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) state: watch::Sender<State>,
-    line: Mutex<Option<Arc<Line>>>,
+    connected: Mutex<Option<Arc<Connected>>>,
     leaving: Leaving,
 }
 
 /// An open connection.
 #[derive(Debug)]
-struct Line {
+struct Connected {
     connection: Connection,
     /// The stream that proved that there may be more than one; the first visitor gets it.
     first: Mutex<Option<(SendStream, RecvStream)>>,
@@ -60,12 +60,12 @@ impl Shared {
     /// From here on sessions can be opened.
     pub(super) fn raise(&self, connection: Connection, first: (SendStream, RecvStream)) {
         let (first, places) = (Mutex::new(Some(first)), Arc::new(Semaphore::new(SESSIONS_A_CONNECTION)));
-        *self.line.lock() = Some(Arc::new(Line { connection, first, places }));
+        *self.connected.lock() = Some(Arc::new(Connected { connection, first, places }));
     }
 
     /// From here on none can.
     pub(super) fn lower(&self) {
-        *self.line.lock() = None;
+        *self.connected.lock() = None;
     }
 }
 
@@ -95,7 +95,8 @@ impl Trunk {
         let mut tasks = JoinSet::new();
         let (leaving, departures) = Leaving::new();
         tasks.spawn_on(departures.see_off(), &runtime);
-        let shared = Arc::new(Shared { state: watch::Sender::new(State::Connecting), line: Mutex::default(), leaving });
+        let shared =
+            Arc::new(Shared { state: watch::Sender::new(State::Connecting), connected: Mutex::default(), leaving });
         let (closing, is_closing) = oneshot::channel();
         tasks.spawn_on(Driver::new(dialer, &options, Arc::clone(&shared), is_closing).run(), &runtime);
         Ok(Self { shared, closing: Mutex::new(Some(closing)), _tasks: tasks })
@@ -117,18 +118,18 @@ impl Trunk {
     /// in one that was opened later; from then on it waits for the first words no longer than for anybody's.
     #[must_use]
     pub fn open(&self) -> Option<Opening> {
-        let line = self.shared.line.lock().clone()?;
+        let connected = self.shared.connected.lock().clone()?;
         let leaving = self.shared.leaving.clone();
         Some(Opening(Box::pin(async move {
             // First of all without waiting: a task that had much to do is made to wait for what there is.
-            let place = match Arc::clone(&line.places).try_acquire_owned() {
+            let place = match Arc::clone(&connected.places).try_acquire_owned() {
                 Ok(place) => place,
-                Err(_) => Arc::clone(&line.places).acquire_owned().await.expect("nobody closes this semaphore"),
+                Err(_) => Arc::clone(&connected.places).acquire_owned().await.expect("nobody closes this semaphore"),
             };
-            let first = line.first.lock().take();
+            let first = connected.first.lock().take();
             let (send, recv) = match first {
                 Some(first) => first,
-                None => line.connection.open_bi().await?,
+                None => connected.connection.open_bi().await?,
             };
             Ok(Session::new(send, recv, leaving, place))
         })))

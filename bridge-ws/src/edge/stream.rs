@@ -7,7 +7,7 @@ use callboard_client::raw;
 use super::pool::{Opened, Seat, Turn};
 
 /// The stream to the broker.
-pub(super) enum Line {
+pub(super) enum BrokerStream {
     None,
     /// There is none, and it is waited for.
     Awaited(Turn),
@@ -16,7 +16,7 @@ pub(super) enum Line {
     Open(Seat, Box<raw::Session>),
 }
 
-impl Line {
+impl BrokerStream {
     /// Takes the stream that was kept for `Hello`, if it still leads anywhere. The broker opens it with the next one that
     /// is used, and then waits for nobody for long.
     pub(super) fn take_kept(&mut self) -> Option<Opened> {
