@@ -308,7 +308,7 @@ impl kameo::Actor for Box<Actor> {
                 News::More => self.take_more(),
                 News::Read(Some(Ok(Some(count)))) => {
                     self.take_frames(&mut chunks[..count]);
-                    if self.session.has_run_on() {
+                    if self.session.should_yield() {
                         yield_now().await;
                     }
                 }

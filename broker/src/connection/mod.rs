@@ -30,7 +30,7 @@ pub(crate) use hello::check_shown;
 pub(crate) use messages::Drain;
 pub(crate) use outbox::{Ended, Outbox};
 pub(crate) use registry::Registry;
-pub(crate) use session::{Inlet, Session};
+pub(crate) use session::{Session, Shares};
 #[cfg(feature = "simulation")]
 pub(crate) use socket::Gone;
 pub(crate) use socket::Socket;

@@ -24,9 +24,9 @@ use crate::directory::{Directory, Full};
 use crate::identity::KeyBinding;
 use crate::limit::{Bucket, Inbox};
 
-mod counted;
+mod shares;
 
-pub(crate) use counted::Inlet;
+pub(crate) use shares::Shares;
 
 /// What a command of its own takes, and what a publish takes that joins a batch; near enough to know when to stop.
 const COMMAND_BYTES: usize = 1024;
@@ -43,7 +43,7 @@ pub(crate) struct Session {
     commands: Vec<Command>,
     held: VecDeque<(Arc<Slot>, Input)>,
     /// Why the first held input is held.
-    obstacle: Option<Obstacle>,
+    held_by: Option<HeldBy>,
     /// The rights to replay, once one was asked for.
     replays: Option<Arc<Semaphore>>,
     limits: Limits,
@@ -52,26 +52,26 @@ pub(crate) struct Session {
     /// Births that were refused since the last one.
     strikes: u32,
     /// What it has of what is counted over all sessions.
-    inlet: Inlet,
+    shares: Shares,
     /// Memory of what the last read brought.
     read_bytes: usize,
     /// Memory that the commands take.
     commands_bytes: usize,
     /// Memory of what waits for this session's own reading.
-    aside_bytes: usize,
+    unread_bytes: usize,
     /// Memory of the frame that has not come whole, beyond what is free.
     partial_bytes: usize,
     /// Batches of publishes so far.
     batches: u32,
     /// Bytes that were published since the others had their turn.
-    run: usize,
+    bytes_since_yield: usize,
     /// Whether the peer said goodbye for good.
     is_done: bool,
 }
 
 /// Why an input is held.
 #[derive(Debug, Clone)]
-enum Obstacle {
+enum HeldBy {
     /// Its channel's mailbox is full; this notifies when there is room.
     Channel(Arc<Notify>),
     /// The session replays as many channels as it may; this has a permit when one of them is over.
@@ -86,7 +86,7 @@ impl Session {
         directory: Arc<Directory>,
         outbox: Outbox,
         arrival: Arrival,
-        inlet: Inlet,
+        shares: Shares,
     ) -> Self {
         let (outbox, limits, now) = (Arc::new(outbox), rules.limits, directory.now());
         Self {
@@ -94,20 +94,20 @@ impl Session {
             births: Bucket::full(limits.births, now),
             strikes: 0,
             limits,
-            inlet,
+            shares,
             read_bytes: 0,
             commands_bytes: 0,
-            aside_bytes: 0,
+            unread_bytes: 0,
             partial_bytes: 0,
             directory,
             outbox,
             slots: HashMap::new(),
             commands: Vec::new(),
             held: VecDeque::new(),
-            obstacle: None,
+            held_by: None,
             replays: None,
             batches: 0,
-            run: 0,
+            bytes_since_yield: 0,
             is_done: false,
         }
     }
@@ -134,7 +134,7 @@ impl Session {
 
     /// What all sessions have read and channels have not taken: while it is full, nothing should be read.
     pub(crate) fn inbox(&self) -> &Arc<Inbox> {
-        &self.inlet.inbox
+        &self.shares.inbox
     }
 
     /// Notes that frames were read, so that what they may cost is counted by the time since the last ones. They lie in
@@ -150,7 +150,7 @@ impl Session {
     pub(crate) fn read_on(&mut self, bytes: usize) {
         self.begin_read(self.read_bytes + bytes);
         if self.awaits_its_peer() {
-            self.set_aside();
+            self.count_as_unread();
         }
     }
 
@@ -171,7 +171,7 @@ impl Session {
     }
 
     /// Whether the commands so far take as much memory as those of one call of [`Session::hand_over`] may.
-    pub(crate) fn is_laden(&self) -> bool {
+    pub(crate) fn commands_are_full(&self) -> bool {
         self.commands_bytes >= COMMANDS_BYTES
     }
 
@@ -206,7 +206,7 @@ impl Session {
                 batch.read = Some(Instant::now());
             }
             self.batches = self.batches.wrapping_add(1);
-            self.run += batch.bytes;
+            self.bytes_since_yield += batch.bytes;
         }
         input
     }
@@ -223,12 +223,12 @@ impl Session {
 
     /// Whether so much was published that the others should have their turn now: the subscribers that were woken may be
     /// waiting for this very thread. Then begins to count anew.
-    pub(crate) fn has_run_on(&mut self) -> bool {
-        let has_run_on = self.run >= FILL_BYTES;
-        if has_run_on {
-            self.run = 0;
+    pub(crate) fn should_yield(&mut self) -> bool {
+        let should_yield = self.bytes_since_yield >= FILL_BYTES;
+        if should_yield {
+            self.bytes_since_yield = 0;
         }
-        has_run_on
+        should_yield
     }
 
     /// Whether nothing is held.
@@ -238,20 +238,20 @@ impl Session {
 
     /// Whether what is held waits until the peer has read what it asked for. A channel that is full waits for nobody.
     pub(crate) fn awaits_its_peer(&self) -> bool {
-        matches!(self.obstacle, Some(Obstacle::Replays(_)))
+        matches!(self.held_by, Some(HeldBy::Replays(_)))
     }
 
     fn hand_over_held(&mut self) {
-        let is_held_already = matches!(self.obstacle.take(), Some(Obstacle::Channel(_)));
+        let is_held_already = matches!(self.held_by.take(), Some(HeldBy::Channel(_)));
         while let Some((mut slot, mut input)) = self.held.pop_front() {
             if let Some(replays) = self.lacks_permit(&mut input) {
                 self.held.push_front((slot, input));
-                self.obstacle = Some(Obstacle::Replays(replays));
-                self.set_aside();
+                self.held_by = Some(HeldBy::Replays(replays));
+                self.count_as_unread();
                 return;
             }
             if !input.is_counted() {
-                input.set_load(Some(&self.inlet.inbox.take(input.memory())));
+                input.set_load(Some(&self.shares.inbox.take(input.memory())));
             }
             let before = Arc::as_ptr(&slot);
             if let Err(Full { input, room }) = self.directory.send(&mut slot, input) {
@@ -259,7 +259,7 @@ impl Session {
                 if !is_held_already {
                     self.directory.metrics().held.add(1);
                 }
-                self.obstacle = Some(Obstacle::Channel(room));
+                self.held_by = Some(HeldBy::Channel(room));
                 return;
             }
             if Arc::as_ptr(&slot) != before {
@@ -267,10 +267,10 @@ impl Session {
                 self.slots.remove(slot.name());
             }
         }
-        if self.aside_bytes > 0 {
-            self.aside_bytes = 0;
+        if self.unread_bytes > 0 {
+            self.unread_bytes = 0;
             // What shrinks always fits.
-            let _ = self.hold_apart();
+            let _ = self.resize_share();
         }
     }
 
@@ -288,15 +288,15 @@ impl Session {
 
     /// Ready when some of what is held may have been taken; never while nothing is held. May be dropped and called again.
     pub(crate) async fn room(&mut self) {
-        match self.obstacle.clone() {
+        match self.held_by.clone() {
             None => std::future::pending().await,
-            Some(Obstacle::Replays(replays)) => drop(replays.acquire().await),
-            Some(Obstacle::Channel(room)) => {
+            Some(HeldBy::Replays(replays)) => drop(replays.acquire().await),
+            Some(HeldBy::Channel(room)) => {
                 let mut notified = pin!(room.notified());
                 // Listens before it tries again, so that room made in between is not missed.
                 notified.as_mut().enable();
                 self.hand_over_held();
-                if matches!(&self.obstacle, Some(Obstacle::Channel(now)) if Arc::ptr_eq(&room, now)) {
+                if matches!(&self.held_by, Some(HeldBy::Channel(now)) if Arc::ptr_eq(&room, now)) {
                     notified.await;
                 }
             }
@@ -331,7 +331,7 @@ impl Session {
             ));
         }
         let own = self.births.take(self.limits.births);
-        own.and_then(|()| self.inlet.ticket.birth(self.directory.now()))
+        own.and_then(|()| self.shares.ticket.birth(self.directory.now()))
             .map_err(|wait| Refusal::too_fast("begins new channels", wait))?;
         self.strikes = 0;
         Ok(self.directory.slot(channel))

@@ -83,7 +83,7 @@ pub(crate) struct Browser {
     /// Pings so far.
     pings: u64,
     /// Whether others should have their turn before it is read again.
-    has_run_on: bool,
+    should_yield: bool,
     /// Counts the session once it is open.
     present: Option<Present>,
 }
@@ -100,7 +100,7 @@ impl Browser {
             writer: Writer::default(),
             registry: Arc::clone(registry),
             pings: 0,
-            has_run_on: false,
+            should_yield: false,
             present: None,
         }
     }
@@ -132,7 +132,7 @@ impl upstream::Session for Browser {
     }
 
     fn handle(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), upstream::Ending> {
-        if self.session.is_laden() {
+        if self.session.commands_are_full() {
             self.session.hand_over();
         }
         self.session.handle(frame, body).map_err(told)?;
@@ -148,16 +148,16 @@ impl upstream::Session for Browser {
 
     fn hand_over(&mut self) {
         self.session.hand_over();
-        self.has_run_on |= self.session.has_run_on();
+        self.should_yield |= self.session.should_yield();
     }
 
     fn is_clear(&self) -> bool {
-        self.session.is_clear() && !self.has_run_on && !self.inbox.is_full()
+        self.session.is_clear() && !self.should_yield && !self.inbox.is_full()
     }
 
     async fn room(&mut self) {
-        if self.has_run_on {
-            self.has_run_on = false;
+        if self.should_yield {
+            self.should_yield = false;
             tokio::task::yield_now().await;
         } else if self.session.is_clear() {
             self.inbox.room().await;

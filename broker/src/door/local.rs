@@ -6,7 +6,7 @@ use std::sync::Arc;
 use callboard_protocol::ConnectionId;
 
 use crate::config;
-use crate::connection::{Arrival, Inlet, Outbox, Registry, Rules, Session};
+use crate::connection::{Arrival, Outbox, Registry, Rules, Session, Shares};
 use crate::directory::Directory;
 use crate::format::Format;
 use crate::limit::{Admission, Budget, Inbox, Refused, Share, Ticket};
@@ -39,8 +39,8 @@ impl Local {
     pub(crate) fn open(&self, ticket: Ticket, format: Format, arrival: Arrival) -> (ConnectionId, Session) {
         let id = self.registry.next_id();
         let outbox = Outbox::new(self.outbox, &self.outboxes, format);
-        let inlet = Inlet { inbox: Arc::clone(&self.inbox), partial: Share::of(&self.partials), ticket };
-        (id, Session::open(id, Arc::clone(&self.rules), Arc::clone(&self.directory), outbox, arrival, inlet))
+        let shares = Shares { inbox: Arc::clone(&self.inbox), partial: Share::of(&self.partials), ticket };
+        (id, Session::open(id, Arc::clone(&self.rules), Arc::clone(&self.directory), outbox, arrival, shares))
     }
 
     /// Looks whether keys were revoked, and ends the sessions that rely on them.

@@ -57,7 +57,7 @@ impl Actor {
 
     fn take_bodies(&mut self) -> Result<(), Ending> {
         self.more = true;
-        while !self.session.is_laden() {
+        while !self.session.commands_are_full() {
             let Some(body) = self.deframer.poll_body().map_err(|error| Ending::torn(&error))? else {
                 self.more = false;
                 return Ok(());

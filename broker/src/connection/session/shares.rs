@@ -12,7 +12,7 @@ use crate::limit::{Inbox, Load, Share, Ticket};
 
 /// What a session has of what is counted over all of them.
 #[derive(Debug)]
-pub(crate) struct Inlet {
+pub(crate) struct Shares {
     /// What was read and waits for channels.
     pub(crate) inbox: Arc<Inbox>,
     /// Of the bytes of all frames that have not come whole, and of all that waits for a reader who does not read.
@@ -28,23 +28,23 @@ impl Session {
             return None;
         }
         let inputs: usize = commands.iter().map(|command| command.input.memory()).sum();
-        Some(self.inlet.inbox.take(2 * self.read_bytes + inputs))
+        Some(self.shares.inbox.take(2 * self.read_bytes + inputs))
     }
 
     /// Counts what waits for this session's own reading apart from what waits for channels, which never takes long: else
     /// those who do not read could keep everybody from being read. A session that is given no room for it is ended.
-    pub(super) fn set_aside(&mut self) {
+    pub(super) fn count_as_unread(&mut self) {
         let inputs: usize = self.held.iter().map(|(_, input)| input.memory()).sum();
-        self.aside_bytes = 2 * self.read_bytes + inputs;
+        self.unread_bytes = 2 * self.read_bytes + inputs;
         self.held.iter_mut().for_each(|(_, input)| input.set_load(None));
-        if let Err(ending) = self.hold_apart() {
+        if let Err(ending) = self.resize_share() {
             self.outbox.end(ending);
         }
     }
 
     /// Makes the share fit what is counted for this session alone.
-    pub(super) fn hold_apart(&mut self) -> Result<(), Ending> {
-        let (share, needed) = (&mut self.inlet.partial, self.aside_bytes + self.partial_bytes);
+    pub(super) fn resize_share(&mut self) -> Result<(), Ending> {
+        let (share, needed) = (&mut self.shares.partial, self.unread_bytes + self.partial_bytes);
         if needed == share.bytes() || share.resize(needed) {
             return Ok(());
         }
@@ -59,6 +59,6 @@ impl Session {
     pub(crate) fn hold_partial(&mut self, bytes: usize) -> Result<(), Ending> {
         // A frame that grows piece by piece lies in a buffer with room for as much again.
         self.partial_bytes = 2 * bytes.saturating_sub(PARTIAL_BYTES_FREE);
-        self.hold_apart()
+        self.resize_share()
     }
 }
