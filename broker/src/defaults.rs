@@ -100,9 +100,9 @@ pub(crate) const REPLAYS_MAX: usize = 32;
 /// Frames in a row that a session may send too fast before it is ended: each was answered with the time to wait.
 pub(crate) const STRIKES_MAX: u32 = 1000;
 
-/// Batches of publishes of one session of which one is measured on its way to a subscriber's socket. A batch has a read's
-/// worth of messages, so the clock is asked twice for some thousand of them.
-pub(crate) const MEASURED_ONE_IN: u32 = 16;
+/// Batches of publishes of one session of which one's latency is sampled on its way to a subscriber's socket. A batch has a
+/// read's worth of messages, so the clock is asked twice for some thousand of them.
+pub(crate) const SAMPLED_ONE_IN: u32 = 16;
 
 /// API keys whose rate of publishing over HTTP is remembered before those that are whole again are forgotten.
 pub(crate) const PUBLISHERS_KEPT: usize = 1024;

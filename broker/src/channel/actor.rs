@@ -42,8 +42,8 @@ pub(crate) struct Actor {
     idle: Pin<Box<Sleep>>,
     /// Whether anything came since the idle timer was set.
     busy: bool,
-    /// When a measured batch was read that is not handed out yet.
-    measured: Option<Instant>,
+    /// When the batch was read whose latency is sampled, until it is handed out.
+    sampled: Option<Instant>,
     /// Counts the channel while it is awake.
     _present: Present,
 }
@@ -69,7 +69,7 @@ impl Actor {
             loads: Vec::new(),
             room,
             busy: true,
-            measured: None,
+            sampled: None,
         };
         Box::spawn_with_mailbox(Box::new(actor), mailbox::bounded(CHANNEL_MAILBOX))
     }
@@ -99,7 +99,7 @@ impl Actor {
 
     async fn publish(&mut self, batch: Batch) {
         let Batch { mut from, publications, read, .. } = batch;
-        self.measured = self.measured.or(read);
+        self.sampled = self.sampled.or(read);
         for publication in &publications {
             faults::strike(Place::Channel, self.slot.name().as_str(), publication.payload.bytes());
             let Self { state, open, answers, now, .. } = self;
@@ -126,8 +126,8 @@ impl Actor {
                 }
             }
             let (now, bounds) = (self.now, self.bounds);
-            if let Some(read) = self.measured.take() {
-                self.state().measure(read);
+            if let Some(read) = self.sampled.take() {
+                self.state().sample_latency(read);
             }
             self.state().remember(editions.into_chunk(), now, &bounds);
         }

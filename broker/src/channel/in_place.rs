@@ -55,7 +55,7 @@ fn hand_out(state: &mut State, open: &mut Open, read: &mut Option<Instant>, now:
     let Some(mut editions) = open.seal().map(Editions::of) else { return };
     state.deliver(&mut editions, 0, usize::MAX);
     if let Some(read) = read.take() {
-        state.measure(read);
+        state.sample_latency(read);
     }
     state.remember(editions.into_chunk(), now, bounds);
 }

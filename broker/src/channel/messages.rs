@@ -131,7 +131,7 @@ pub(crate) struct Batch {
     pub(crate) publications: Vec<Publication>,
     /// The bytes that they have on their way out, about.
     pub(crate) bytes: usize,
-    /// When it was read, if its way to a socket is measured.
+    /// When it was read, if its latency is sampled.
     pub(crate) read: Option<Instant>,
 }
 

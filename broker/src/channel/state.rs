@@ -189,13 +189,13 @@ impl State {
         (left == 0).then_some(index)
     }
 
-    /// Has one of the members measure the time from `read` until what it was handed last is written.
-    pub(crate) fn measure(&self, read: Instant) {
+    /// Has one of the members sample the latency: the time from `read` until what it was handed last is written.
+    pub(crate) fn sample_latency(&self, read: Instant) {
         let chosen = usize::try_from(self.head.value()).unwrap_or_default().checked_rem(self.members.len());
         if let Some((_, member)) = chosen.and_then(|chosen| self.members.get_index(chosen))
             && member.replaying.is_none()
         {
-            member.outbox.stamp(read);
+            member.outbox.mark_latency(read);
         }
     }
 

@@ -160,12 +160,12 @@ impl Actor {
     /// Takes what the outbox has, once the socket took what came before. Gives the ending when everything is out.
     fn fill(&mut self) -> Option<Ending> {
         if !self.writer.is_pending() && !self.torn {
-            self.note_written();
+            self.observe_latency();
             self.writer.fill(&self.outbox);
             if self.writer.is_pending() {
                 self.socket.before_write(self.writer.bytes());
             }
-            self.note_written();
+            self.observe_latency();
             for replay in self.writer.take_finished() {
                 self.session.finish(replay);
             }
@@ -179,9 +179,9 @@ impl Actor {
         (heard && (taken || self.torn) && !self.writer.is_pending()).then_some(ending)
     }
 
-    /// Counts how long that took which is measured, once it is written.
-    fn note_written(&mut self) {
-        for read in self.writer.take_stamps() {
+    /// Observes the latency of what is sampled, once it is written.
+    fn observe_latency(&mut self) {
+        for read in self.writer.take_latency_marks() {
             self.metrics().latency.observe(read.elapsed());
         }
     }

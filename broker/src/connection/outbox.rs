@@ -26,8 +26,8 @@ pub(crate) enum Piece {
     Frames(Bytes),
     /// A replay to be pulled at the socket's pace from here on.
     Replay(Box<Replay>),
-    /// When what was queued just before was read from its publisher: the time until it is written is measured.
-    Stamp(Instant),
+    /// When what was queued just before was read from its publisher: the latency from then until it is written is sampled.
+    LatencyMark(Instant),
 }
 
 /// What a piece takes beside its bytes: its place in a queue with room to grow, and the buffer that an answer has for itself.
@@ -39,7 +39,7 @@ impl Piece {
         match self {
             Self::Frames(frames) => frames.len() + PIECE_BYTES_BESIDE,
             // What it reads has a share of its own.
-            Self::Replay(_) | Self::Stamp(_) => PIECE_BYTES_BESIDE,
+            Self::Replay(_) | Self::LatencyMark(_) => PIECE_BYTES_BESIDE,
         }
     }
 }
@@ -167,10 +167,10 @@ impl Outbox {
     }
 
     /// Asks for the time from `read` until what was queued before is written, which may be so already.
-    pub(crate) fn stamp(&self, read: Instant) {
+    pub(crate) fn mark_latency(&self, read: Instant) {
         let mut queue = self.queue.lock();
         if queue.ending.is_none() {
-            self.push(&mut queue, Piece::Stamp(read), 0);
+            self.push(&mut queue, Piece::LatencyMark(read), 0);
         }
     }
 
@@ -260,7 +260,7 @@ impl Outbox {
             let step = match &piece {
                 Piece::Frames(frames) => frames.len(),
                 Piece::Replay(_) => bytes,
-                Piece::Stamp(_) => 0,
+                Piece::LatencyMark(_) => 0,
             };
             if matches!(piece, Piece::Frames(_)) {
                 queue.bytes -= step;

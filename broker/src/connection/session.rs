@@ -19,7 +19,7 @@ use super::outbox::Outbox;
 use super::state::{Rules, State};
 use crate::channel::{Input, Replay, Slot};
 use crate::config::Limits;
-use crate::defaults::{COMMANDS_BYTES, FILL_BYTES, MEASURED_ONE_IN, REPLAYS_MAX, SLOTS_MAX, STRIKES_MAX};
+use crate::defaults::{COMMANDS_BYTES, FILL_BYTES, REPLAYS_MAX, SAMPLED_ONE_IN, SLOTS_MAX, STRIKES_MAX};
 use crate::directory::{Directory, Full};
 use crate::identity::KeyBinding;
 use crate::limit::{Bucket, Inbox};
@@ -182,7 +182,7 @@ impl Session {
         let commands = std::mem::take(&mut self.commands);
         let load = self.load(&commands);
         for Command { channel, input } in commands {
-            let mut input = self.measured(input);
+            let mut input = self.sampled(input);
             input.set_load(load.as_ref());
             match self.slot_for(&channel, &input) {
                 Ok(slot) => self.held.push_back((slot, input)),
@@ -199,10 +199,10 @@ impl Session {
         self.hand_over_held();
     }
 
-    /// Notes the time in one batch of publishes in [`MEASURED_ONE_IN`], the first one among them.
-    fn measured(&mut self, mut input: Input) -> Input {
+    /// Notes the time in one batch of publishes in [`SAMPLED_ONE_IN`], the first one among them, and counts its bytes.
+    fn sampled(&mut self, mut input: Input) -> Input {
         if let Input::Publish(batch) = &mut input {
-            if self.batches.is_multiple_of(MEASURED_ONE_IN) {
+            if self.batches.is_multiple_of(SAMPLED_ONE_IN) {
                 batch.read = Some(Instant::now());
             }
             self.batches = self.batches.wrapping_add(1);

@@ -16,9 +16,9 @@ use callboard_protocol::{ChannelName, ConnectionId, Millis, PayloadRef, Refusal,
 use super::arrival::Arrival;
 use super::ending::Ending;
 use super::gate::Gate;
-use super::measure;
 use super::messages::Command;
 use super::outbox::Outbox;
+use super::size;
 use super::subscriptions::Subscriptions;
 use crate::channel::{Batch, Claim, Input, Instance, Join, Leave, Party, Publication};
 use crate::config::Limits;
@@ -213,7 +213,7 @@ impl State {
     }
 
     fn take(&mut self, frame: &Publish<'_>, body: &Bytes, commands: &mut Vec<Command>) -> Result<(), Refusal> {
-        measure::check(frame.payload.bytes().len(), frame.key, self.rules.payload_bytes_max)?;
+        size::check(frame.payload.bytes().len(), frame.key, self.rules.payload_bytes_max)?;
         faults::strike(Place::Connection, frame.channel, frame.payload.bytes());
         // Publishes to one channel are handed over as one, as long as nothing but publishes lies between them. That this
         // party may publish there was asked for the first of them.
@@ -274,7 +274,7 @@ impl State {
             let (channel, publisher) = (frame.channel, self.party.key.as_deref());
             let Publication { key, payload, .. } = &mut publication;
             self.rules.hooks.apply(&mut Incoming { channel, publisher, key, payload })?;
-            measure::check(payload.bytes().len(), key.as_deref(), self.rules.payload_bytes_max)?;
+            size::check(payload.bytes().len(), key.as_deref(), self.rules.payload_bytes_max)?;
         }
         Ok(publication)
     }

@@ -24,8 +24,8 @@ pub(crate) struct Writer {
     finished: Vec<Replay>,
     /// What the histories count of it until it is written.
     shares: Vec<Arc<Share>>,
-    /// When measured parts of it were read from their publishers.
-    stamps: Vec<Instant>,
+    /// When those parts of it were read from their publishers whose latency is sampled.
+    latency_marks: Vec<Instant>,
 }
 
 impl Writer {
@@ -56,7 +56,7 @@ impl Writer {
         outbox.drain(FILL_BYTES, |piece| match piece {
             Piece::Frames(frames) => self.put(frames),
             Piece::Replay(replay) => replays.push_back(*replay),
-            Piece::Stamp(read) => self.stamps.push(read),
+            Piece::LatencyMark(read) => self.latency_marks.push(read),
         });
         let mut left = FILL_BYTES;
         while left > 0
@@ -93,9 +93,9 @@ impl Writer {
         std::mem::take(&mut self.finished)
     }
 
-    /// What is measured and was written: when it was read from its publishers.
-    pub(crate) fn take_stamps(&mut self) -> Vec<Instant> {
-        if self.is_pending() { Vec::new() } else { std::mem::take(&mut self.stamps) }
+    /// What is sampled and was written: when it was read from its publishers.
+    pub(crate) fn take_latency_marks(&mut self) -> Vec<Instant> {
+        if self.is_pending() { Vec::new() } else { std::mem::take(&mut self.latency_marks) }
     }
 
     /// Drops everything.

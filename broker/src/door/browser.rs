@@ -105,9 +105,9 @@ impl Browser {
         }
     }
 
-    /// Counts how long that took which is measured, once it is written.
-    fn note_measured(&mut self) {
-        for read in self.writer.take_stamps() {
+    /// Observes the latency of what is sampled, once it is written.
+    fn observe_latency(&mut self) {
+        for read in self.writer.take_latency_marks() {
             self.registry.metrics().latency.observe(read.elapsed());
         }
     }
@@ -171,9 +171,9 @@ impl upstream::Session for Browser {
     }
 
     fn fill(&mut self, out: &mut VecDeque<Bytes>) {
-        self.note_measured();
+        self.observe_latency();
         self.writer.fill(&self.outbox);
-        self.note_measured();
+        self.observe_latency();
         out.extend(self.writer.chunks().drain(..));
         for replay in self.writer.take_finished() {
             self.session.finish(replay);
