@@ -46,10 +46,10 @@ fn dialect(criterion: &mut Criterion) {
     let mut stream = BytesMut::new();
     encode_stream(&message(PayloadRef::json(JSON)), &mut stream).expect("a short frame");
     for (name, dialect) in [("binary", Dialect::Binary), ("json", Dialect::Json)] {
-        criterion.bench_function(&format!("redress_in_{name}"), |bencher| {
+        criterion.bench_function(&format!("transcode_in_{name}"), |bencher| {
             bencher.iter(|| {
                 out.clear();
-                dialect.redress(black_box(&stream), &mut out).expect("a whole frame");
+                dialect.transcode(black_box(&stream), &mut out).expect("a whole frame");
             });
         });
     }

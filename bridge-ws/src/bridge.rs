@@ -292,7 +292,7 @@ impl<S: Session> Bridge<S> {
     async fn close(&mut self, ending: &Ending) {
         if !self.hopeless || !self.is_writing() {
             let farewell = self.farewell.take().map_or_else(|| Farewell::Goodbye(ending.clone()), |farewell| *farewell);
-            self.out.push(farewell.dressed(self.dialect));
+            self.out.push(farewell.encoded(self.dialect));
             Box::pin(hang_up(&mut self.socket, &mut self.out)).await;
         }
         self.session.note_closed(ending.code);

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::config::LINGER;
 use crate::dialect::Dialect;
-use crate::dress;
+use crate::framing;
 use crate::outgoing::Outgoing;
 use crate::socket::Socket;
 use crate::upstream::Ending;
@@ -27,17 +27,17 @@ pub(crate) enum Farewell {
 
 impl Farewell {
     /// Its messages.
-    pub(crate) fn dressed(&self, dialect: Dialect) -> Bytes {
+    pub(crate) fn encoded(&self, dialect: Dialect) -> Bytes {
         let mut out = BytesMut::new();
         match self {
             Self::Goodbye(Ending { code, sentence, retry_after }) => {
                 let goodbye = Goodbye { code: code.number(), sentence, retry_after: *retry_after };
                 dialect.encode(&ServerFrame::Goodbye(goodbye), &mut out).expect("a sentence fits a body");
-                dress::close(code.number(), sentence, &mut out);
+                framing::close(code.number(), sentence, &mut out);
             }
-            Self::Reply(Some(code)) => dress::close(*code, "", &mut out),
-            Self::Reply(None) => dress::header(dress::Opcode::Close, 0, &mut out),
-            Self::Fault(code, sentence) => dress::close(*code, sentence, &mut out),
+            Self::Reply(Some(code)) => framing::close(*code, "", &mut out),
+            Self::Reply(None) => framing::header(framing::Opcode::Close, 0, &mut out),
+            Self::Fault(code, sentence) => framing::close(*code, sentence, &mut out),
         }
         out.freeze()
     }

@@ -49,7 +49,7 @@ fn client_comes_back(body: &[u8]) {
 }
 
 /// Any bytes as a broker's JSON message, and as a body to be written as one, under the same laws; and what lies in a
-/// history is dressed like what is encoded at once.
+/// history is transcoded like what is encoded at once.
 pub fn json_server(input: &[u8]) {
     if let Ok(text) = std::str::from_utf8(input) {
         match Dialect::Json.decode_server(Incoming::Text(text)) {
@@ -62,7 +62,7 @@ pub fn json_server(input: &[u8]) {
     }
     for dialect in [Dialect::Binary, Dialect::Json] {
         let mut out = BytesMut::from(&b"before"[..]);
-        if dialect.redress(input, &mut out).is_err() {
+        if dialect.transcode(input, &mut out).is_err() {
             assert_eq!(out, b"before"[..], "what is refused leaves nothing behind");
         }
     }
@@ -75,9 +75,9 @@ fn server_comes_back(body: &[u8]) {
     Dialect::Binary.encode(&frame, &mut binary).expect("what was decoded is short enough to encode");
     encode_stream(&frame, &mut stream).expect("what was decoded is short enough to encode");
     for (dialect, message) in [(Dialect::Json, &text), (Dialect::Binary, &binary)] {
-        let mut dressed = BytesMut::new();
-        dialect.redress(&stream, &mut dressed).expect("a whole frame");
-        assert_eq!(&dressed, message);
+        let mut transcoded = BytesMut::new();
+        dialect.transcode(&stream, &mut transcoded).expect("a whole frame");
+        assert_eq!(&transcoded, message);
     }
     assert_eq!(content(0x82, &binary), body, "a binary message is the body");
 

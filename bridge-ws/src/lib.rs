@@ -2,7 +2,7 @@
 //!
 //! [`Door::open`] binds an HTTP listener. What asks for an upgrade, and may by the [`rules`], becomes a WebSocket owned by
 //! one actor; a [`Dialect`] turns its messages into bodies, and an [`upstream::Session`] takes their frames and gives what
-//! is to be written, dressed already. The bridge asks for an [`upstream::Upstream`] and knows nothing else of the bus, so
+//! is to be written, encoded already. The bridge asks for an [`upstream::Upstream`] and knows nothing else of the bus, so
 //! that it runs inside the broker's process and alone at the edge.
 
 mod bridge;
@@ -11,12 +11,11 @@ mod counter;
 mod denial;
 mod dialect;
 mod door;
-pub mod dress;
 pub mod edge;
 mod farewell;
+mod framing;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-mod header;
 mod http;
 mod messages;
 mod outgoing;
@@ -31,6 +30,6 @@ mod wheel;
 
 pub use config::{BODY_COPIES, Config, Heartbeat, Limits, MESSAGE_BYTES};
 pub use counter::{Closes, Counter};
-pub use dialect::{Dialect, Incoming, JSON_DEPTH_MAX, Outgoing, RedressError, Refused};
+pub use dialect::{Dialect, Incoming, JSON_DEPTH_MAX, Outgoing, Refused, TranscodeError};
 pub use door::{BindError, Door};
 pub use resource::Resource;

@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::config::{PLACES_KEPT, PONGS_MAX, SLICES_A_WRITE};
-use crate::dress;
+use crate::framing;
 
 /// Pieces ready to be written. Each is one or more whole messages; only the first may be written in part.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ impl Outgoing {
     /// Appends an answer to a ping.
     pub(crate) fn pong(&mut self, content: &[u8]) {
         let mut message = BytesMut::new();
-        dress::pong(content, &mut message);
+        framing::pong(content, &mut message);
         // RFC 6455, section 5.5.3: only the last ping must be answered. One that waits was not begun: there are more.
         if self.pongs >= PONGS_MAX {
             self.pieces.pop_back();

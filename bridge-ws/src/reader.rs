@@ -9,8 +9,8 @@ use tungstenite::Utf8Bytes;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
 use crate::config::FRAGMENTS_MAX;
-use crate::dress::CONTROL_BYTES_MAX;
-use crate::header::Header;
+use crate::framing::CONTROL_BYTES_MAX;
+use crate::framing::Header;
 
 /// What a browser said.
 #[derive(Debug, PartialEq, Eq)]

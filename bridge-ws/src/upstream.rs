@@ -56,7 +56,7 @@ pub trait Upstream: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Result<Position, Refusal>>, Refusal>> + Send;
 }
 
-/// One session: typed frames in, dressed messages out. Dropping it ends it.
+/// One session: typed frames in, encoded messages out. Dropping it ends it.
 pub trait Session: Send + 'static {
     /// What wakes the bridge when there is something to write.
     type News: News;

@@ -4,7 +4,7 @@
 mod golden;
 
 use bytes::{Bytes, BytesMut};
-use callboard_bridge_ws::{Dialect, Incoming, RedressError, Refused};
+use callboard_bridge_ws::{Dialect, Incoming, Refused, TranscodeError};
 use callboard_protocol::close::Code;
 use callboard_protocol::codec::DecodeError;
 use callboard_protocol::limits::{BODY_BYTES_MAX, SENTENCE_BYTES_MAX};
@@ -98,20 +98,20 @@ fn a_message_of_the_other_type_is_refused() {
 #[test]
 fn a_history_that_is_not_whole_frames_leaves_nothing_behind() {
     let ping = [3, 2, 0xac, 2];
-    let cases: [(&[u8], RedressError); 5] = [
-        (&[3, 2, 0xac], RedressError::Cut),
-        (&[0], RedressError::Cut),
-        (&[0x80], RedressError::Cut),
-        (&[0x80, 0x80, 0x80, 1], RedressError::Cut),
-        (&[1, 0x0e], RedressError::Frame(DecodeError::Invalid)),
+    let cases: [(&[u8], TranscodeError); 5] = [
+        (&[3, 2, 0xac], TranscodeError::Cut),
+        (&[0], TranscodeError::Cut),
+        (&[0x80], TranscodeError::Cut),
+        (&[0x80, 0x80, 0x80, 1], TranscodeError::Cut),
+        (&[1, 0x0e], TranscodeError::Frame(DecodeError::Invalid)),
     ];
     for (broken, error) in cases {
         let mut out = BytesMut::from(&b"before"[..]);
         let stream = [&ping[..], broken].concat();
-        assert_eq!(Dialect::Json.redress(&stream, &mut out), Err(error));
+        assert_eq!(Dialect::Json.transcode(&stream, &mut out), Err(error));
         assert_eq!(out, b"before"[..]);
-        if error == RedressError::Cut {
-            assert_eq!(Dialect::Binary.redress(&stream, &mut out), Err(error));
+        if error == TranscodeError::Cut {
+            assert_eq!(Dialect::Binary.transcode(&stream, &mut out), Err(error));
             assert_eq!(out, b"before"[..]);
         }
     }

@@ -112,9 +112,9 @@ fn a_history_dressed_again_is_what_would_have_been_said_at_once() {
             encode_stream(&frame, &mut stream).expect("a golden frame is short");
             dialect.encode(&frame, &mut at_once).expect("a golden frame is short");
         }
-        let mut dressed = BytesMut::new();
-        dialect.redress(&stream, &mut dressed).expect("whole frames");
-        assert_eq!(dressed, at_once, "{dialect:?}");
+        let mut transcoded = BytesMut::new();
+        dialect.transcode(&stream, &mut transcoded).expect("whole frames");
+        assert_eq!(transcoded, at_once, "{dialect:?}");
     }
 }
 

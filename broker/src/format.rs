@@ -1,4 +1,4 @@
-//! How a session's frames are dressed for its socket; a format keeps no state and never changes what a frame says.
+//! How a session's frames are encoded for its socket; a format keeps no state and never changes what a frame says.
 
 use bytes::{Bytes, BytesMut};
 use callboard_bridge_ws::Dialect;
@@ -29,17 +29,17 @@ impl Format {
     }
 
     /// Appends `frames`, whole frames of a stream that the broker encoded itself.
-    pub(crate) fn dress(dialect: Dialect, frames: &[u8], out: &mut BytesMut) {
-        dialect.redress(frames, out).expect("the broker reads what it encoded");
+    pub(crate) fn transcode(dialect: Dialect, frames: &[u8], out: &mut BytesMut) {
+        dialect.transcode(frames, out).expect("the broker reads what it encoded");
     }
 
     /// The same frames of a stream in this format. Those of a stream go on sharing their memory.
-    pub(crate) fn dressed(self, frames: Bytes) -> Bytes {
+    pub(crate) fn transcoded(self, frames: Bytes) -> Bytes {
         match self {
             Self::Stream => frames,
             Self::Message(dialect) => {
                 let mut out = BytesMut::with_capacity(frames.len());
-                Self::dress(dialect, &frames, &mut out);
+                Self::transcode(dialect, &frames, &mut out);
                 out.freeze()
             }
         }

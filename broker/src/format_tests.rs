@@ -79,7 +79,11 @@ fn a_format_changes_nothing_that_is_said() {
             Format::Stream.encode(&frame, &mut stream).unwrap();
             format.encode(&frame, &mut encoded).unwrap();
         }
-        assert_eq!(format.dressed(stream.freeze()), encoded, "{format:?}: dressed late is the same as dressed at once");
+        assert_eq!(
+            format.transcoded(stream.freeze()),
+            encoded,
+            "{format:?}: transcoded late is the same as encoded at once"
+        );
         let mut reading = Reading::of(format);
         reading.handle_bytes(encoded.freeze());
         for through in [1, 300, 70_000] {

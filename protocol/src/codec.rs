@@ -63,7 +63,7 @@ pub fn encode<F: Frame>(frame: &F, out: &mut BytesMut) -> Result<(), EncodeError
     Ok(())
 }
 
-/// Appends `frame` dressed for a stream: the body's length as a varint, then the body.
+/// Appends `frame` framed for a stream: the body's length as a varint, then the body.
 ///
 /// # Errors
 ///
@@ -72,7 +72,7 @@ pub fn encode_stream<F: Frame>(frame: &F, out: &mut BytesMut) -> Result<(), Enco
     encode_behind(frame, out, length_prefix)
 }
 
-/// Appends a body that is encoded already, dressed for a stream.
+/// Appends a body that is encoded already, framed for a stream.
 ///
 /// # Errors
 ///
@@ -259,7 +259,7 @@ mod tests {
             assert_eq!(out.len(), prefix.len() + body_bytes);
             let mut again = BytesMut::new();
             append_body(&out[prefix.len()..], &mut again).unwrap();
-            assert_eq!(again, out, "a body that is encoded already is dressed alike");
+            assert_eq!(again, out, "a body that is encoded already is framed alike");
         }
         assert_eq!(
             append_body(&[0; BODY_BYTES_MAX + 1], &mut BytesMut::new()).map_err(|error| error.bytes),

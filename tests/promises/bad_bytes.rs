@@ -7,7 +7,7 @@ use callboard_protocol::close::Code;
 use callboard_protocol::codec::decode_client;
 use callboard_protocol::limits::SENTENCE_BYTES_MAX;
 use callboard_tests::raw::{Dialer, Ending};
-use callboard_tests::vectors::{Speaker, Wrong, dressed, golden, malformed};
+use callboard_tests::vectors::{Speaker, Wrong, framed, golden, malformed};
 use callboard_tests::{Broker, Neighbour, Peer, Proxy};
 use tokio::task::JoinSet;
 
@@ -34,7 +34,7 @@ async fn every_malformed_vector_is_told_its_code_before_hello_and_after() {
     let mut cases = Vec::new();
     for vector in malformed() {
         let (bytes, code) = match &vector.what {
-            Wrong::Body(Speaker::Client, body) => (dressed(body), Code::Malformed),
+            Wrong::Body(Speaker::Client, body) => (framed(body), Code::Malformed),
             Wrong::Stream(bytes) if ["TooLong", "LengthTooLong"].contains(&vector.error.as_str()) => {
                 (bytes.clone(), Code::FrameTooLong)
             }
@@ -66,7 +66,7 @@ fn before_hello(vector: &str, code: Code) -> Code {
 async fn every_prefix_of_a_frame_with_nothing_behind_it_is_malformed() {
     let mut cases = Vec::new();
     for vector in golden().into_iter().filter(|vector| vector.speaker == Speaker::Client) {
-        let (stream, opens) = (dressed(&vector.body), vector.body[0] == 0);
+        let (stream, opens) = (framed(&vector.body), vector.body[0] == 0);
         for length in 1..stream.len() {
             // Behind the first bytes of a long text there is nothing new.
             if length > 40 && length + 2 < stream.len() {
@@ -92,7 +92,7 @@ async fn a_frame_of_the_other_direction_is_read_as_this_ones_and_refused() {
             (true, 1) => Code::Finished,
             (true, _) => Code::OutOfOrder,
         };
-        let (name, bytes) = (vector.name, dressed(&vector.body));
+        let (name, bytes) = (vector.name, framed(&vector.body));
         if !is_a_clients {
             let (name, bytes, ends) = (name.clone(), bytes.clone(), vec![Code::Malformed]);
             cases.push(Case { name, hello: true, bytes, finish: false, ends });

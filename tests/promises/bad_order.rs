@@ -4,7 +4,7 @@ use callboard_protocol::close::Code;
 use callboard_protocol::frame::{Answer, ClientFrame, Logout, Publish, ServerFrame};
 use callboard_protocol::{PayloadRef, RequestId, Sequence};
 use callboard_tests::raw::Dialer;
-use callboard_tests::vectors::{Speaker, Wrong, dressed, golden, malformed};
+use callboard_tests::vectors::{Speaker, Wrong, framed, golden, malformed};
 use callboard_tests::{Broker, Neighbour, Peer};
 
 const CHANNEL: &str = "news";
@@ -22,7 +22,7 @@ async fn every_vector_of_a_session_gone_wrong_is_told_so() {
         let mut bytes = Vec::new();
         for (speaker, body) in lines {
             match speaker {
-                Speaker::Client => bytes.extend(dressed(&body)),
+                Speaker::Client => bytes.extend(framed(&body)),
                 Speaker::Server => {
                     peer.send_bytes(&bytes).await;
                     bytes.clear();
@@ -52,7 +52,7 @@ async fn every_frame_but_hello_and_goodbye_is_out_of_order_before_hello() {
             _ => Code::OutOfOrder,
         };
         let mut peer = dialer.connect(broker.addr()).await;
-        peer.send_bytes(&dressed(&vector.body)).await;
+        peer.send_bytes(&framed(&vector.body)).await;
         assert_eq!(peer.sent_away().await.0, expected.number(), "{}", vector.name);
     }
     neighbour.carries_on().await;
@@ -69,7 +69,7 @@ async fn hello_a_second_time_and_a_return_to_nobody_are_out_of_order_at_any_time
         }
         let mut peer = guest(&dialer, &broker).await;
         peer.publish(CHANNEL, "long after hello").await;
-        peer.send_bytes(&dressed(&vector.body)).await;
+        peer.send_bytes(&framed(&vector.body)).await;
         let (code, sentence) = peer.sent_away().await;
         assert_eq!(code, Code::OutOfOrder.number(), "{}: {sentence}", vector.name);
     }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use callboard::config::Limits;
 use callboard_protocol::close::Code;
 use callboard_tests::raw::{Dialer, Ending, first_datagrams};
-use callboard_tests::vectors::{Speaker, dressed, golden};
+use callboard_tests::vectors::{Speaker, framed, golden};
 use callboard_tests::{Broker, Growth, Neighbour, Process, soon};
 use futures_util::FutureExt as _;
 use tokio::net::UdpSocket;
@@ -36,7 +36,7 @@ async fn bodies_that_are_announced_and_never_come_take_no_memory() {
             peer.send_bytes(&ANNOUNCED_FIRST).await;
         } else {
             peer.hello().await;
-            let mut bytes = dressed(&body("publish"));
+            let mut bytes = framed(&body("publish"));
             bytes.extend(ANNOUNCED);
             peer.send_bytes(&bytes).await;
             // The answer says that what came with the publish was read as well.
@@ -67,12 +67,12 @@ async fn streams_that_are_never_used_or_given_up_at_once_are_the_end_of_nobody_e
             }
             1 => send.reset(7_u32.into()).expect("the stream is open"),
             2 => {
-                send.write_all(&dressed(&body("hello"))[..9]).await.expect("there is room for a few bytes");
+                send.write_all(&framed(&body("hello"))[..9]).await.expect("there is room for a few bytes");
                 send.reset(7_u32.into()).expect("the stream is open");
             }
             _ => {
                 recv.stop(7_u32.into()).expect("the stream is open");
-                send.write_all(&dressed(&body("hello"))).await.expect("there is room for a few bytes");
+                send.write_all(&framed(&body("hello"))).await.expect("there is room for a few bytes");
             }
         }
         let ending = Ending::from(soon("the end of a session without a stream", connection.closed()).await);

@@ -301,7 +301,7 @@ fn close() -> Vec<u8> {
     message(0x88, b"\x03\xe8")
 }
 
-fn dressed(dialect: Dialect, frame: &ClientFrame<'_>) -> Vec<u8> {
+fn encoded(dialect: Dialect, frame: &ClientFrame<'_>) -> Vec<u8> {
     match dialect.encode_client(frame).expect("these are short") {
         Outgoing::Text(text) => message(TEXT, text.as_bytes()),
         Outgoing::Binary(body) => message(BINARY, &body),
@@ -313,11 +313,11 @@ fn session(dialect: Dialect, good: &str, canaries: &mut Canaries) -> Vec<u8> {
     let strategy = "apikey";
     let hello = |secret| {
         let credential = Some(Credential { strategy, secret });
-        dressed(dialect, &ClientFrame::Hello(Hello { agent: "a", instance: [0; 16], capabilities: 0, credential }))
+        encoded(dialect, &ClientFrame::Hello(Hello { agent: "a", instance: [0; 16], capabilities: 0, credential }))
     };
     let authenticate = |request, secret: &str| {
         let request = RequestId::saturating(request);
-        dressed(
+        encoded(
             dialect,
             &ClientFrame::Authenticate(Authenticate { request, credential: Credential { strategy, secret } }),
         )
@@ -325,7 +325,7 @@ fn session(dialect: Dialect, good: &str, canaries: &mut Canaries) -> Vec<u8> {
     let publish = |request, channel, secret: &str| {
         let (request, sequence) = (RequestId::saturating(request), Sequence::ZERO);
         let publish = Publish { request, sequence, channel, key: Some(secret), payload: PayloadRef::text(secret) };
-        dressed(dialect, &ClientFrame::Publish(publish))
+        encoded(dialect, &ClientFrame::Publish(publish))
     };
     let long = canaries.next("Authenticate, and it is too long").repeat(CREDENTIAL_BYTES_MAX / 70);
     [

@@ -76,7 +76,7 @@ pub fn malformed() -> Vec<Malformed> {
 
 /// A body as a stream carries it: behind its length.
 #[must_use]
-pub fn dressed(body: &[u8]) -> Vec<u8> {
+pub fn framed(body: &[u8]) -> Vec<u8> {
     let (mut stream, mut length) = (Vec::new(), body.len());
     while length > 0x7f {
         stream.push((length & 0x7f) as u8 | 0x80);

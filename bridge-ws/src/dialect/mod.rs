@@ -5,4 +5,4 @@ mod json;
 mod translate;
 
 pub use json::JSON_DEPTH_MAX;
-pub use translate::{Dialect, Incoming, Outgoing, RedressError, Refused};
+pub use translate::{Dialect, Incoming, Outgoing, Refused, TranscodeError};

@@ -8,7 +8,7 @@ use callboard_protocol::limits::{BODY_BYTES_MAX, LENGTH_BYTES_MAX};
 use callboard_protocol::version::{WEBSOCKET_BINARY, WEBSOCKET_JSON};
 
 use super::{binary, json};
-use crate::dress::{Opcode, unmeasured};
+use crate::framing::{Opcode, message_of_unknown_length};
 
 /// What is spoken on one socket, agreed by subprotocol (PROTOCOL.md, "Versions").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,7 +50,7 @@ pub struct Refused {
 /// Bytes that should be frames of the broker are none. The fault is ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum RedressError {
+pub enum TranscodeError {
     /// They are not bodies, each behind its length.
     #[error("the bytes are not whole bodies, each behind its length")]
     Cut,
@@ -94,7 +94,7 @@ impl Dialect {
             Self::Json => {
                 let bytes = callboard_protocol::codec::body_bytes(frame)?;
                 out.reserve(bytes + json::NAMES_BYTES);
-                unmeasured(Opcode::Text, out, |out| json::write_server(frame, out));
+                message_of_unknown_length(Opcode::Text, out, |out| json::write_server(frame, out));
                 Ok(())
             }
         }
@@ -104,22 +104,22 @@ impl Dialect {
     ///
     /// # Errors
     ///
-    /// [`RedressError`] if `stream` is not whole frames of the broker; `out` is then as it was. The binary dialect does
+    /// [`TranscodeError`] if `stream` is not whole frames of the broker; `out` is then as it was. The binary dialect does
     /// not look into the bodies.
-    pub fn redress(self, stream: &[u8], out: &mut BytesMut) -> Result<(), RedressError> {
+    pub fn transcode(self, stream: &[u8], out: &mut BytesMut) -> Result<(), TranscodeError> {
         let start = out.len();
-        let done = self.redress_all(stream, out);
+        let done = self.transcode_all(stream, out);
         if done.is_err() {
             out.truncate(start);
         }
         done
     }
 
-    fn redress_all(self, mut stream: &[u8], out: &mut BytesMut) -> Result<(), RedressError> {
+    fn transcode_all(self, mut stream: &[u8], out: &mut BytesMut) -> Result<(), TranscodeError> {
         while !stream.is_empty() {
-            let (body, rest) = split_body(stream).ok_or(RedressError::Cut)?;
+            let (body, rest) = split_body(stream).ok_or(TranscodeError::Cut)?;
             match self {
-                Self::Binary => binary::redress(body, out),
+                Self::Binary => binary::transcode(body, out),
                 Self::Json => self.encode(&decode_server(body)?, out)?,
             }
             stream = rest;

@@ -11,13 +11,13 @@ use callboard_protocol::close::Code;
 use callboard_protocol::frame::{ClientFrame, Ping, Resumed, ServerFrame, Suspended};
 
 use super::budget::{Share, Shares};
-use super::dressing::{dress, dressed_max};
 use super::limits::{FILL_BYTES, WAITING_MAX};
 use super::pool::Pool;
 use super::room::Room;
 use super::state::{Away, Beat, Effect, State};
 use super::stream::BrokerStream;
 use super::tally::Lack;
+use super::transcode::{transcode, transcoded_bytes_max};
 use crate::dialect::Dialect;
 use crate::upstream::Ending;
 
@@ -35,7 +35,7 @@ pub(super) struct Browser {
     introduction: Bytes,
     pool: Arc<Pool>,
     stream: BrokerStream,
-    /// Read of the stream, and next to be dressed.
+    /// Read of the stream, and next to be transcoded.
     next: Option<Bytes>,
     /// Whole messages for the socket.
     out: VecDeque<Bytes>,
@@ -148,10 +148,10 @@ impl Browser {
     }
 
     /// Whether there is room for the next body beside so many bytes, which the socket gets before it.
-    fn has_room(&mut self, dressed: usize) -> bool {
-        if dressed > 0 {
-            let next = self.next.as_ref().map_or(0, |next| dressed_max(self.dialect, next.len()));
-            return self.room.fits(dressed + next);
+    fn has_room(&mut self, transcoded: usize) -> bool {
+        if transcoded > 0 {
+            let next = self.next.as_ref().map_or(0, |next| transcoded_bytes_max(self.dialect, next.len()));
+            return self.room.fits(transcoded + next);
         }
         let wanted = self.wanted();
         self.room.fits(wanted) || {
@@ -276,18 +276,18 @@ impl Browser {
 
     /// Moves what the socket is to have next behind `pieces`.
     pub(super) fn fill(&mut self, pieces: &mut VecDeque<Bytes>) {
-        let (mut batch, mut moved, mut dressed) = (BytesMut::new(), 0, 0);
+        let (mut batch, mut moved, mut transcoded) = (BytesMut::new(), 0, 0);
         pieces.extend(self.out.drain(..));
         let before = pieces.len();
         // All that it was given before is written by now.
         self.given = 0;
-        while moved < FILL_BYTES && self.next.is_some() && self.has_room(dressed) {
+        while moved < FILL_BYTES && self.next.is_some() && self.has_room(transcoded) {
             let Some(body) = self.next.take() else { break };
             match self.state.tell(&body) {
                 Effect::Pass => {
                     moved += body.len();
-                    match dress(self.dialect, body, &mut batch, pieces) {
-                        Ok(bytes) => dressed += bytes,
+                    match transcode(self.dialect, body, &mut batch, pieces) {
+                        Ok(bytes) => transcoded += bytes,
                         Err(end) => {
                             let effect = self.state.fail(&end);
                             self.take(effect);

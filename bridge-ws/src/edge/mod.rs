@@ -2,7 +2,6 @@
 
 mod browser;
 mod budget;
-mod dressing;
 mod limits;
 mod pool;
 mod publishing;
@@ -20,6 +19,7 @@ mod station;
 mod stream;
 mod tally;
 mod told;
+mod transcode;
 
 pub use limits::{INBOX_BYTES_FREE, Limits, OUTBOX_BYTES_FREE};
 pub use remote::{Remote, Ticket};

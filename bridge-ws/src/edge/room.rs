@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::budget::Share;
-use super::dressing::dressed_max;
+use super::transcode::transcoded_bytes_max;
 use crate::dialect::Dialect;
 
 /// Room for one browser. While it waits it holds none, and asks for all that it needs at once: so those who wait need nothing
@@ -53,7 +53,7 @@ impl Room {
 
     /// What is to be asked for where a body of `bytes` is next: all the room that there can be is enough for any.
     pub(super) fn wanted(&self, dialect: Dialect, bytes: usize) -> usize {
-        dressed_max(dialect, bytes).min(self.share.max())
+        transcoded_bytes_max(dialect, bytes).min(self.share.max())
     }
 
     /// Ready when there is room for `bytes`.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::budget::{Budget, Share};
-use super::dressing::dressed_max;
 use super::room::Room;
+use super::transcode::transcoded_bytes_max;
 use crate::dialect::Dialect;
 
 fn room(budget: &Arc<Budget>) -> Room {
@@ -49,7 +49,7 @@ fn all_the_room_there_is_is_enough_for_any_body() {
     let mut room = room(&Budget::new(100, 10));
     let wanted = room.wanted(Dialect::Json, 1 << 20);
     assert!(has(&mut room, wanted));
-    assert!(!room.fits(dressed_max(Dialect::Json, 1 << 20)));
+    assert!(!room.fits(transcoded_bytes_max(Dialect::Json, 1 << 20)));
 }
 
 #[test]

@@ -102,7 +102,7 @@ async fn a_goodbye_and_a_close_end_the_session_behind_its_publishes() {
     for closes in [false, true] {
         *house.bus.holds.lock().unwrap() = true;
         let mut peer = Peer::open(house.door.address(), Dialect::Binary).await;
-        let last = if closes { masked(CLOSE, b"\x0f\xa0bye") } else { peer.dress(&goodbye) };
+        let last = if closes { masked(CLOSE, b"\x0f\xa0bye") } else { peer.encode(&goodbye) };
         peer.say([peer.publish(1, PayloadRef::text("held")), last].concat()).await;
         peer.expect_echo(PayloadRef::text("held")).await;
         let session = house.session();
@@ -155,7 +155,7 @@ async fn a_panic_ends_its_own_session_only() {
     let house = House::open().await;
     let mut neighbour = Peer::open(house.door.address(), Dialect::Binary).await;
     let mut peer = Peer::open(house.door.address(), Dialect::Binary).await;
-    peer.say(peer.dress(&publish(1, "panic", PayloadRef::text("now")))).await;
+    peer.say(peer.encode(&publish(1, "panic", PayloadRef::text("now")))).await;
     let (goodbye, close, _) = peer.expect_end().await;
     assert_eq!((goodbye, close), (Some(4200), Some(4200)));
     neighbour.say(neighbour.publish(1, PayloadRef::text("still here"))).await;
@@ -192,7 +192,7 @@ async fn a_hello_of_the_binary_dialect_is_a_body() {
     let house = House::open().await;
     let mut peer = Peer::upgrade(house.door.address(), Dialect::Binary).await;
     let hello = ClientFrame::Hello(Hello { agent: "a", instance: [9; 16], capabilities: 0, credential: None });
-    peer.say(peer.dress(&hello)).await;
+    peer.say(peer.encode(&hello)).await;
     peer.expect_welcome().await;
     assert_eq!(house.door.browsers(), 1);
 }

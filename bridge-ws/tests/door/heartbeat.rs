@@ -45,7 +45,7 @@ async fn whatever_is_heard_is_a_sign_of_life() {
     let mut peer = Peer::open(house.door.address(), Dialect::Binary).await;
     let pong = |peer: &Peer, nonce| {
         let nonce = callboard_protocol::Nonce::saturating(nonce);
-        Some(peer.dress(&ClientFrame::Pong(Pong { nonce })))
+        Some(peer.encode(&ClientFrame::Pong(Pong { nonce })))
     };
     assert_eq!(count_pings(&mut peer, 10, pong).await, 10);
     assert_eq!(count_pings(&mut peer, 10, |_, _| Some(masked(PONG, b""))).await, 10, "a pong of RFC 6455 as well");

@@ -115,17 +115,17 @@ impl Peer {
         peer
     }
 
-    /// A `Hello`, dressed.
+    /// A `Hello`, encoded.
     pub(crate) fn hello(&self) -> Vec<u8> {
-        self.dress(&ClientFrame::Hello(Hello { agent: "peer", instance: [1; 16], capabilities: 0, credential: None }))
+        self.encode(&ClientFrame::Hello(Hello { agent: "peer", instance: [1; 16], capabilities: 0, credential: None }))
     }
 
-    /// A publish, dressed; its payload comes back.
+    /// A publish, encoded; its payload comes back.
     pub(crate) fn publish(&self, request: u64, payload: PayloadRef<'_>) -> Vec<u8> {
-        self.dress(&publish(request, "demo", payload))
+        self.encode(&publish(request, "demo", payload))
     }
 
-    pub(crate) fn dress(&self, frame: &ClientFrame<'_>) -> Vec<u8> {
+    pub(crate) fn encode(&self, frame: &ClientFrame<'_>) -> Vec<u8> {
         let (first, content) = self.content(frame);
         masked(first, &content)
     }

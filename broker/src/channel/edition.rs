@@ -1,4 +1,4 @@
-//! A chunk in every format that its readers speak: dressed once for each, when the first of them gets it; never remembered.
+//! A chunk in every format that its readers speak: transcoded once for each, when the first of them gets it; never remembered.
 
 use bytes::{Bytes, BytesMut};
 use callboard_bridge_ws::Dialect;
@@ -8,7 +8,7 @@ use super::chunk::Chunk;
 use super::messages::Instance;
 use crate::format::Format;
 
-/// A chunk that is being handed out. A channel whose members all read streams dresses nothing.
+/// A chunk that is being handed out. A channel whose members all read streams transcodes nothing.
 #[derive(Debug)]
 pub(crate) struct Editions {
     chunk: Chunk,
@@ -76,11 +76,11 @@ impl Editions {
 impl Edition {
     fn new(chunk: &Chunk, dialect: Dialect) -> Self {
         let mut frames = BytesMut::with_capacity(chunk.frames().len() + chunk.messages() * HEADER_BYTES_MORE);
-        let dress = |frame: &[u8]| {
-            Format::dress(dialect, frame, &mut frames);
+        let transcode = |frame: &[u8]| {
+            Format::transcode(dialect, frame, &mut frames);
             frames.len()
         };
-        let ends = chunk.each().map(dress).collect();
+        let ends = chunk.each().map(transcode).collect();
         Self { frames: frames.freeze(), ends }
     }
 }

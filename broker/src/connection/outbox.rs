@@ -50,7 +50,7 @@ pub(crate) struct Outbox {
     queue: Mutex<Queue>,
     reader: AtomicWaker,
     bounds: config::Outbox,
-    /// How what lies in it is dressed.
+    /// How what lies in it is encoded.
     format: Format,
 }
 
@@ -113,22 +113,22 @@ impl Outbox {
         self.put(&mut queue, frames.clone(), messages)
     }
 
-    /// How everything that is put into it must be dressed.
+    /// How everything that is put into it must be encoded.
     pub(crate) fn format(&self) -> Format {
         self.format
     }
 
     /// Queues an answer or a notice.
     pub(crate) fn say(&self, frame: &ServerFrame<'_>) -> Result<(), Ended> {
-        self.answer(self.dressed(frame), 1)
+        self.answer(self.encoded(frame), 1)
     }
 
     /// Queues what a channel says to its members unless the membership's gate is shut; as [`Outbox::deliver`].
     pub(crate) fn deliver_frame(&self, gate: &Gate, frame: &ServerFrame<'_>) -> Result<(), Ended> {
-        self.deliver(gate, &self.dressed(frame), 1)
+        self.deliver(gate, &self.encoded(frame), 1)
     }
 
-    fn dressed(&self, frame: &ServerFrame<'_>) -> Bytes {
+    fn encoded(&self, frame: &ServerFrame<'_>) -> Bytes {
         let mut bytes = BytesMut::new();
         let encoded = self.format.encode(frame, &mut bytes);
         encoded.expect("what the broker says itself has integers and bounded names, and fits any body");

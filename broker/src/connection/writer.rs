@@ -71,7 +71,7 @@ impl Writer {
                             piece
                         }
                         format @ Format::Message(_) => {
-                            let copy = format.dressed(piece);
+                            let copy = format.transcoded(piece);
                             if outbox.take_beside(copy.len()).is_err() {
                                 break;
                             }

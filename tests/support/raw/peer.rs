@@ -125,8 +125,8 @@ impl Peer {
     /// As [`Peer::send`].
     pub async fn send_all(&mut self, frames: &[ClientFrame<'_>]) {
         let bytes = match &self.line {
-            Line::Quic(_) => Stream::dress(frames),
-            Line::Socket(socket) => socket.dress(frames),
+            Line::Quic(_) => Stream::encode(frames),
+            Line::Socket(socket) => socket.encode(frames),
         };
         self.send_bytes(&bytes).await;
     }

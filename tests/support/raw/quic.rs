@@ -31,7 +31,7 @@ impl Stream {
     }
 
     /// Frames as this door wants them.
-    pub(super) fn dress(frames: &[ClientFrame<'_>]) -> BytesMut {
+    pub(super) fn encode(frames: &[ClientFrame<'_>]) -> BytesMut {
         let mut bytes = BytesMut::new();
         for frame in frames {
             encode_stream(frame, &mut bytes).expect("a test that wants a body that is too long sends its bytes");

@@ -79,7 +79,7 @@ impl Socket {
     }
 
     /// Frames as this door wants them.
-    pub(super) fn dress(&self, frames: &[ClientFrame<'_>]) -> BytesMut {
+    pub(super) fn encode(&self, frames: &[ClientFrame<'_>]) -> BytesMut {
         let mut bytes = BytesMut::new();
         for frame in frames {
             let said =

@@ -71,7 +71,7 @@ impl State {
     /// The same pieces in the format of the member.
     fn rest_for(&self, member: &Member, next: Offset) -> Vec<(Bytes, usize)> {
         let format = member.outbox.format();
-        self.rest(member, next).map(|(piece, frames, _)| (format.dressed(piece), frames)).collect()
+        self.rest(member, next).map(|(piece, frames, _)| (format.transcoded(piece), frames)).collect()
     }
 
     /// Gives a replaying member what came while it read, or makes it a live one if nothing did.

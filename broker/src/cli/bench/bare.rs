@@ -109,7 +109,7 @@ pub(super) struct Desk {
     channels: Channels,
     /// Where others put what they publish to this one.
     outbox: mpsc::Sender<Bytes>,
-    /// How everything is dressed: for a stream, or for a WebSocket.
+    /// How everything is encoded: for a stream, or for a WebSocket.
     dialect: Option<Dialect>,
     /// The channel that it published to last, with those who listen and a message that only lacks its payload.
     last: Option<Last>,

@@ -38,7 +38,7 @@ pub(super) enum Outward {
 }
 
 impl Outward {
-    /// Writes whole frames of a stream, dressed as the door wants them. A failure is told with how the connection ended,
+    /// Writes whole frames of a stream, encoded as the door wants them. A failure is told with how the connection ended,
     /// which says more than that it did.
     pub(super) async fn write(&mut self, frames: Bytes) -> anyhow::Result<()> {
         match self {

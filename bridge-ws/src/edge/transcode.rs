@@ -7,7 +7,7 @@ use callboard_protocol::codec::decode_server;
 
 use super::limits::COPIED_BYTES_MAX;
 use crate::dialect::Dialect;
-use crate::dress::{Opcode, header};
+use crate::framing::{Opcode, header};
 
 /// How much longer JSON says something: a byte is six where it is a control character.
 const JSON_TIMES: usize = 6;
@@ -15,16 +15,16 @@ const JSON_TIMES: usize = 6;
 /// What a message in JSON has beside what it says.
 const JSON_FRAME_BYTES: usize = 512;
 
-/// How many bytes a body of `bytes` takes once it is dressed.
-pub(super) fn dressed_max(dialect: Dialect, bytes: usize) -> usize {
+/// How many bytes a body of `bytes` takes once it is transcoded.
+pub(super) fn transcoded_bytes_max(dialect: Dialect, bytes: usize) -> usize {
     match dialect {
         Dialect::Json => bytes.saturating_mul(JSON_TIMES).saturating_add(JSON_FRAME_BYTES),
         Dialect::Binary => bytes,
     }
 }
 
-/// Dresses a body behind `batch`, or behind `pieces` as it is. Gives the bytes that it takes.
-pub(super) fn dress(
+/// Transcodes a body behind `batch`, or behind `pieces` as it is. Gives the bytes that it takes.
+pub(super) fn transcode(
     dialect: Dialect,
     body: Bytes,
     batch: &mut BytesMut,
@@ -65,11 +65,11 @@ mod tests {
             let failed = Failed { request, code: u16::MAX, class: "x", sentence: &sentence, data: None };
             let mut body = BytesMut::new();
             encode(&ServerFrame::Failed(failed), &mut body).expect("it is short");
-            let asked = dressed_max(Dialect::Json, body.len());
-            let dressed = dress(Dialect::Json, body.freeze(), &mut BytesMut::new(), &mut VecDeque::new());
-            let dressed = dressed.expect("it is a frame");
-            assert!(dressed <= asked, "{length} of {letter:?} took {dressed} for {asked}");
-            assert!(length < 100_000 || dressed > asked / 2, "no more is asked for than there must be");
+            let asked = transcoded_bytes_max(Dialect::Json, body.len());
+            let transcoded = transcode(Dialect::Json, body.freeze(), &mut BytesMut::new(), &mut VecDeque::new());
+            let transcoded = transcoded.expect("it is a frame");
+            assert!(transcoded <= asked, "{length} of {letter:?} took {transcoded} for {asked}");
+            assert!(length < 100_000 || transcoded > asked / 2, "no more is asked for than there must be");
         }
     }
 }

@@ -3,25 +3,23 @@
 use bytes::{BufMut, BytesMut};
 
 /// Longest content of a control message, in bytes (RFC 6455, section 5.5).
-pub const CONTROL_BYTES_MAX: usize = 125;
+pub(crate) const CONTROL_BYTES_MAX: usize = 125;
 
 /// Longest reason of a close message, in bytes: what its code leaves of [`CONTROL_BYTES_MAX`].
-pub const REASON_BYTES_MAX: usize = CONTROL_BYTES_MAX - 2;
+const REASON_BYTES_MAX: usize = CONTROL_BYTES_MAX - 2;
 
 /// Longest header of a message, in bytes.
-pub const HEADER_BYTES_MAX: usize = 10;
+const HEADER_BYTES_MAX: usize = 10;
 
 /// What a message is. Each is one whole frame of RFC 6455, so the first byte has FIN set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opcode {
+pub(crate) enum Opcode {
     /// UTF-8 text.
     Text,
     /// Any bytes.
     Binary,
     /// The last message.
     Close,
-    /// Asks for a pong.
-    Ping,
     /// Answers a ping.
     Pong,
 }
@@ -32,20 +30,19 @@ impl Opcode {
             Self::Text => 0x81,
             Self::Binary => 0x82,
             Self::Close => 0x88,
-            Self::Ping => 0x89,
             Self::Pong => 0x8a,
         }
     }
 }
 
 /// Appends the header of a message whose content has `bytes` bytes: 2, 4 or 10 bytes.
-pub fn header(opcode: Opcode, bytes: usize, out: &mut BytesMut) {
+pub(crate) fn header(opcode: Opcode, bytes: usize, out: &mut BytesMut) {
     let (header, length) = header_of(opcode, bytes);
     out.put_slice(&header[..length]);
 }
 
 /// Appends a close message. A reason that is longer than [`REASON_BYTES_MAX`] is cut between two characters.
-pub fn close(code: u16, reason: &str, out: &mut BytesMut) {
+pub(crate) fn close(code: u16, reason: &str, out: &mut BytesMut) {
     let end = (0..=reason.len().min(REASON_BYTES_MAX)).rev().find(|end| reason.is_char_boundary(*end));
     let reason = &reason[..end.expect("the beginning is a boundary")];
     header(Opcode::Close, 2 + reason.len(), out);
@@ -53,26 +50,17 @@ pub fn close(code: u16, reason: &str, out: &mut BytesMut) {
     out.put_slice(reason.as_bytes());
 }
 
-/// Appends a ping; of `content` it takes [`CONTROL_BYTES_MAX`] bytes at most.
-pub fn ping(content: &[u8], out: &mut BytesMut) {
-    control(Opcode::Ping, content, out);
-}
-
 /// Appends a pong with the content of the ping that it answers; it takes [`CONTROL_BYTES_MAX`] bytes at most.
-pub fn pong(content: &[u8], out: &mut BytesMut) {
-    control(Opcode::Pong, content, out);
-}
-
-fn control(opcode: Opcode, content: &[u8], out: &mut BytesMut) {
+pub(crate) fn pong(content: &[u8], out: &mut BytesMut) {
     let content = &content[..content.len().min(CONTROL_BYTES_MAX)];
-    header(opcode, content.len(), out);
+    header(Opcode::Pong, content.len(), out);
     out.put_slice(content);
 }
 
 /// Appends a message whose length is known only when it is written; `write` appends the content.
 ///
 /// Room is left for the header of a message of 126 to 65,535 bytes, as most are; the content of others is moved.
-pub(crate) fn unmeasured(opcode: Opcode, out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
+pub(crate) fn message_of_unknown_length(opcode: Opcode, out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
     const USUAL: usize = 4;
     let start = out.len();
     out.put_bytes(0, USUAL);
@@ -128,7 +116,7 @@ mod tests {
             assert_eq!(&measured[6..], expected, "{bytes}");
             measured.put_slice(&content);
             let mut moved = BytesMut::from(&b"before"[..]);
-            unmeasured(Opcode::Text, &mut moved, |out| out.put_slice(&content));
+            message_of_unknown_length(Opcode::Text, &mut moved, |out| out.put_slice(&content));
             assert_eq!(moved, measured, "{bytes}");
         }
     }
@@ -150,8 +138,5 @@ mod tests {
         pong(&[7; 200], &mut out);
         assert_eq!(out[..2], [0x8a, 125]);
         assert_eq!(out.len(), 2 + CONTROL_BYTES_MAX);
-        out.clear();
-        ping(b"", &mut out);
-        assert_eq!(out, [0x89, 0][..]);
     }
 }
