@@ -16,6 +16,7 @@ use crate::builder::Builder;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Drain as DrainConfig};
+use crate::data_dir::{self, HoldError};
 use crate::door::{BindError, InProcess, Local, Quic, ResetSecret};
 use crate::hooks::Hooks;
 use crate::identity::{KeyError, KeyStore};
@@ -47,6 +48,12 @@ pub enum StartError {
         directory: PathBuf,
         /// What the operating system says.
         source: std::io::Error,
+    },
+    /// Somebody else is changing the data directory, and does not end.
+    #[error("cannot keep a secret: {}", data_dir::busy(directory))]
+    Busy {
+        /// The data directory.
+        directory: PathBuf,
     },
     /// The metrics cannot be served.
     #[error("cannot serve metrics on {address} (TCP): {source}")]
@@ -185,8 +192,10 @@ async fn read(config: Config) -> Result<Files, StartError> {
         let certificate = tls::identity(&config)?;
         let tls = tls::server_config(&certificate)?;
         let keys = KeyStore::open(&config.data_dir)?;
-        let reset = ResetSecret::load(&config.data_dir)
-            .map_err(|source| StartError::Secret { directory: config.data_dir.clone(), source })?;
+        let reset = ResetSecret::load(&config.data_dir).map_err(|error| match error {
+            HoldError::Busy { directory } => StartError::Busy { directory },
+            HoldError::Io(source) => StartError::Secret { directory: config.data_dir.clone(), source },
+        })?;
         Ok(Files { certificate, tls, keys, reset })
     };
     tokio::task::spawn_blocking(read).await.expect("reading files does not panic, and nobody aborts it")

@@ -1,10 +1,12 @@
 //! The data directory: mode 0700, with files that are written whole or not at all; never anything but the broker's own.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 #[cfg(unix)]
 use std::sync::Once;
+use std::thread;
+use std::time::Duration;
 
 /// Who may read a file of the data directory, within the bounds of the directory itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,13 @@ pub(crate) fn platform_default() -> Option<PathBuf> {
 
 /// The file that whoever changes the directory holds locked.
 const LOCK: &str = "lock";
+
+/// How long to wait for another process that changes the directory: a change takes milliseconds, and seconds on a disk that
+/// is busy. Whoever holds it longer was stopped or hangs, and only a person can tell.
+const HOLD_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two attempts: about as long as a change takes.
+const HOLD_PAUSE: Duration = Duration::from_millis(10);
 
 /// Whether the operator was told that others may enter the directory.
 #[cfg(unix)]
@@ -61,15 +70,41 @@ pub(crate) fn prepare(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The data directory, held by one process that changes it; the others wait until this is dropped. Who only reads need not.
+/// The data directory, held by one process that changes it; the others wait a while for this to be dropped. Who only reads
+/// need not.
 #[derive(Debug)]
 pub(crate) struct Hold {
     directory: PathBuf,
     _lock: File,
 }
 
-/// Waits for the data directory, which is made if it is not there.
-pub(crate) fn hold(directory: &Path) -> io::Result<Hold> {
+/// Why the data directory cannot be held.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HoldError {
+    /// Somebody else has held it for all of [`HOLD_PATIENCE`].
+    #[error("{}", busy(directory))]
+    Busy {
+        /// The data directory.
+        directory: PathBuf,
+    },
+    /// The system refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// What to do when somebody else holds the directory. Each error that tells it has this sentence.
+pub(crate) fn busy(directory: &Path) -> String {
+    let (lock, patience) = (directory.join(LOCK), HOLD_PATIENCE.as_secs());
+    format!(
+        "another process has held {lock} for {patience} seconds and may be changing what is there: a `callboard` that was \
+         stopped or waits for its disk, or a program that copies the directory; find it with `fuser -v {lock}`, let it end, \
+         and try again",
+        lock = lock.display()
+    )
+}
+
+/// Waits a while for the data directory, which is made if it is not there.
+pub(crate) fn hold(directory: &Path) -> Result<Hold, HoldError> {
     prepare(directory)?;
     let path = directory.join(LOCK);
     let lock = match OpenOptions::new().write(true).create(true).truncate(false).open(&path) {
@@ -80,20 +115,27 @@ pub(crate) fn hold(directory: &Path) -> io::Result<Hold> {
     // Whatever its maker's umask says. Others may not, and need not.
     #[cfg(unix)]
     let _ = lock.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    wait_for(&lock);
-    Ok(Hold { directory: directory.to_owned(), _lock: lock })
+    let directory = directory.to_owned();
+    if is_given(&lock) { Ok(Hold { directory, _lock: lock }) } else { Err(HoldError::Busy { directory }) }
 }
 
-/// Waits until nobody else holds the lock. Where files cannot be locked, as on some network file systems, nobody is kept
-/// out: to keep two apart who hardly ever meet is not worth a broker that does not start.
-fn wait_for(lock: &File) {
-    match lock.lock() {
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => wait_for(lock),
-        Err(error) => tracing::warn!(
-            "files of the data directory cannot be locked ({error}): let one process change it at a time"
-        ),
-        Ok(()) => {}
+/// Whether the lock is had in time. Where files cannot be locked, as on some network file systems, nobody is kept out: to
+/// keep two apart who hardly ever meet is not worth a broker that does not start.
+fn is_given(lock: &File) -> bool {
+    for _ in 0..HOLD_PATIENCE.as_millis() / HOLD_PAUSE.as_millis() {
+        match lock.try_lock() {
+            Ok(()) => return true,
+            Err(TryLockError::WouldBlock) => thread::park_timeout(HOLD_PAUSE),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(TryLockError::Error(error)) => {
+                tracing::warn!(
+                    "files of the data directory cannot be locked ({error}): let one process change it at a time"
+                );
+                return true;
+            }
+        }
     }
+    false
 }
 
 impl Hold {

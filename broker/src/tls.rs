@@ -9,6 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::clock::Clock;
 use crate::config::{Config, Tls};
+use crate::data_dir;
 
 mod development;
 mod pem;
@@ -84,6 +85,12 @@ pub enum TlsError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// Somebody else is changing the data directory, and does not end.
+    #[error("the development certificate cannot be saved: {}", data_dir::busy(directory))]
+    Busy {
+        /// The data directory.
+        directory: PathBuf,
     },
     /// The TLS library refused. The fault is ours.
     #[error("TLS could not be set up: {0}")]

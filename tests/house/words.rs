@@ -19,6 +19,7 @@ const SLEEPERS: &[(&str, &str)] = &[
     ("bridge-ws/src/http/patient.rs", "gives up a peer that takes nothing of an answer"),
     ("broker/src/channel/actor.rs", "lays a channel to sleep that nothing has happened to for a while"),
     ("broker/src/connection/actor.rs", "ends a session that was not opened in time, or that lingers after its goodbye"),
+    ("broker/src/data_dir.rs", "waits for another process that changes the data directory"),
     ("broker/src/demo/job.rs", "stands in for work that takes its time"),
     ("broker/src/demo/program.rs", "sells a seat of the demo now and then"),
     ("broker/src/simulation/world.rs", "lets the time of a simulation pass, which stands still otherwise"),

@@ -27,6 +27,7 @@ mod forged_introductions;
 mod full_disk;
 mod gap;
 mod half_open;
+mod held_directory;
 mod hooks;
 mod limits;
 mod memory;

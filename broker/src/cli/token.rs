@@ -101,7 +101,7 @@ pub(super) fn run(command: Token) -> anyhow::Result<Exit> {
 fn new(keys: &KeyStore, name: &str, rights: Rights) -> anyhow::Result<Exit> {
     let key = keys.create_with(name, rights).map_err(|error| match error {
         KeyError::BadName => exit::usage(error),
-        KeyError::Io { .. } | KeyError::Malformed { .. } | _ => error.into(),
+        KeyError::Io { .. } | KeyError::Busy { .. } | KeyError::Malformed { .. } | _ => error.into(),
     })?;
     if let Err(error) = io::stdout().write_all(format!("{}\n", key.reveal()).as_bytes()) {
         // Nobody has seen it, and nobody can any more.

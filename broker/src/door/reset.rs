@@ -9,7 +9,7 @@ use quinn::EndpointConfig;
 use quinn_proto::HashedConnectionIdGenerator;
 use ring::hmac;
 
-use crate::data_dir::{self, Mode};
+use crate::data_dir::{self, HoldError, Mode};
 
 /// The file in the data directory.
 const FILE: &str = "quic-reset.key";
@@ -34,8 +34,8 @@ impl ResetSecret {
     ///
     /// # Errors
     ///
-    /// What the operating system says.
-    pub(crate) fn load(data_dir: &Path) -> io::Result<Self> {
+    /// What the operating system says, or that somebody else holds the data directory.
+    pub(crate) fn load(data_dir: &Path) -> Result<Self, HoldError> {
         let kept = match read(data_dir)? {
             Some(kept) => kept,
             None => make(data_dir)?,
@@ -67,7 +67,7 @@ fn read(data_dir: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-fn make(data_dir: &Path) -> io::Result<Vec<u8>> {
+fn make(data_dir: &Path) -> Result<Vec<u8>, HoldError> {
     let hold = data_dir::hold(data_dir)?;
     // Another broker that was started at the same time may have made one meanwhile.
     if let Some(kept) = read(data_dir)? {

@@ -13,7 +13,7 @@ use super::keyfile::{self, StoredKey};
 use super::revocation::{KeyBinding, LiveKeys};
 use super::who::{Identity, Rights};
 use crate::clock::Clock;
-use crate::data_dir::{self, Hold, Mode};
+use crate::data_dir::{self, Hold, HoldError, Mode};
 
 /// How credentials of this kind are called on the wire.
 pub(crate) const STRATEGY: &str = "apikey";
@@ -50,6 +50,12 @@ pub enum KeyError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// Somebody else is changing the data directory, and does not end.
+    #[error("the keys cannot be changed: {}", data_dir::busy(directory))]
+    Busy {
+        /// The data directory.
+        directory: PathBuf,
     },
     /// The file is not one that this program wrote.
     #[error("{} is not a file of keys: {sentence}; mend it, or move it away and make new keys", path.display())]
@@ -233,7 +239,10 @@ impl KeyStore {
 
     /// Two that change the keys at once take turns.
     fn hold(&self) -> Result<Hold, KeyError> {
-        data_dir::hold(&self.data_dir).map_err(|error| self.failed(error))
+        data_dir::hold(&self.data_dir).map_err(|error| match error {
+            HoldError::Busy { directory } => KeyError::Busy { directory },
+            HoldError::Io(error) => self.failed(error),
+        })
     }
 
     fn file(&self) -> PathBuf {

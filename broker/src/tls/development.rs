@@ -6,7 +6,7 @@ use callboard_client::Fingerprint;
 use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 
 use super::{ServerIdentity, TlsError, pem};
-use crate::data_dir::{self, Mode};
+use crate::data_dir::{self, HoldError, Mode};
 
 /// The public part, in the data directory.
 pub(super) const CERTIFICATE: &str = "development-cert.pem";
@@ -34,7 +34,10 @@ pub(super) fn load_or_make(data_dir: &Path, now_s: u64) -> Result<ServerIdentity
         Err(error) => tracing::warn!("the saved development certificate is replaced: {error}"),
     }
     let unwritable = |source| TlsError::Unwritable { path: data_dir.to_owned(), source };
-    let hold = data_dir::hold(data_dir).map_err(unwritable)?;
+    let hold = data_dir::hold(data_dir).map_err(|error| match error {
+        HoldError::Busy { directory } => TlsError::Busy { directory },
+        HoldError::Io(error) => unwritable(error),
+    })?;
     // Another broker that was started at the same time may have made one meanwhile.
     if let Ok(Some(identity)) = load(data_dir, now_s) {
         return Ok(identity);
