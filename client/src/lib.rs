@@ -31,7 +31,6 @@ mod error;
 mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-mod line;
 mod link;
 mod options;
 mod publish;
@@ -45,6 +44,7 @@ mod states;
 mod subscription;
 mod table;
 mod trust;
+mod waiters;
 mod wire;
 
 pub use address::AddressError;

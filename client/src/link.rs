@@ -65,7 +65,7 @@ impl Shared {
         let mut queue = self.queue.lock();
         let changed = change(&mut queue);
         let now = queue.now();
-        let called = queue.line.call_next(now);
+        let called = queue.waiters.call_next(now);
         drop(queue);
         called.into_iter().flatten().for_each(Waker::wake);
         changed
@@ -75,7 +75,7 @@ impl Shared {
     pub(crate) fn change_gate(&self, change: impl FnOnce(&mut Queue)) {
         let mut queue = self.queue.lock();
         change(&mut queue);
-        let called = queue.line.call_all();
+        let called = queue.waiters.call_all();
         drop(queue);
         called.into_iter().for_each(Waker::wake);
     }

@@ -12,9 +12,9 @@ use tokio::sync::oneshot;
 
 use crate::defaults::WRITE_BYTES;
 use crate::error::PublishError;
-use crate::line::{Kind, Line, Now, Ticket};
 use crate::options::Offline;
 use crate::state::Reason;
+use crate::waiters::{Kind, Now, Ticket, Waiters};
 
 /// What is to be published, named and checked.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ enum Gate {
 /// The queue between callers and the socket, bounded in messages and bytes, with the line of those who wait for room.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    pub(crate) line: Line,
+    pub(crate) waiters: Waiters,
     runs: VecDeque<Run>,
     messages: usize,
     bytes: usize,
@@ -92,7 +92,7 @@ pub(crate) struct Queue {
 impl Queue {
     pub(crate) fn new(offline: Offline, unanswered_max: usize) -> Self {
         Self {
-            line: Line::default(),
+            waiters: Waiters::default(),
             runs: VecDeque::new(),
             messages: 0,
             bytes: 0,
@@ -218,7 +218,7 @@ impl Queue {
             (Gate::Offline, Offline::FailAtOnce) => return Err(Refusal::Error(PublishError::Offline)),
             (Gate::Offline | Gate::Online, _) => {}
         }
-        if !self.line.has_turn(kind, ticket, self.now()) {
+        if !self.waiters.has_turn(kind, ticket, self.now()) {
             return Err(Refusal::Full);
         }
         match (&self.gate, kind) {

@@ -22,7 +22,7 @@ use super::state::State;
 use crate::config;
 use crate::defaults::{CHANNEL_MAILBOX, MEMBERS_A_TURN};
 use crate::directory::Directory;
-use crate::faults::{self, Place};
+use crate::faults::{self, Site};
 use crate::limit::Load;
 use crate::metrics::Present;
 
@@ -101,7 +101,7 @@ impl Actor {
         let Batch { mut from, publications, read, .. } = batch;
         self.sampled = self.sampled.or(read);
         for publication in &publications {
-            faults::strike(Place::Channel, self.slot.name().as_str(), publication.payload.bytes());
+            faults::strike(Site::Channel, self.slot.name().as_str(), publication.payload.bytes());
             let Self { state, open, answers, now, .. } = self;
             let state = state.as_mut().expect("a run has its state until it lays the channel down");
             state.publish(from.party(), publication, *now, open, answers);

@@ -14,7 +14,7 @@ use super::state::State;
 use crate::config;
 use crate::defaults::MEMBERS_IN_PLACE;
 use crate::directory::Directory;
-use crate::faults::{self, Place};
+use crate::faults::{self, Site};
 
 /// Whether this publish to a sleeping channel is done in place. A channel with many members has an actor, which takes
 /// together what several publishers bring before it goes round them; so has one whose members do not keep up, because
@@ -40,7 +40,7 @@ fn take(state: &mut State, batch: Batch, bounds: &config::History, directory: &D
     let now = directory.now();
     let (mut open, mut answers) = (Open::expecting(bytes, publications.len()), Answers::default());
     for publication in &publications {
-        faults::strike(Place::Channel, state.name().as_str(), publication.payload.bytes());
+        faults::strike(Site::Channel, state.name().as_str(), publication.payload.bytes());
         state.publish(from.party(), publication, now, &mut open, &mut answers);
         if open.is_full() {
             hand_out(state, &mut open, &mut read, now, bounds);

@@ -28,7 +28,7 @@ pub(crate) struct Socket {
     pub(super) inward: Inward,
     /// What the broker says.
     pub(super) outward: Outward,
-    line: Line,
+    transport: Transport,
 }
 
 /// The half that is read.
@@ -47,8 +47,9 @@ pub(super) enum Outward {
     Pipe(Pipe),
 }
 
+/// What carries the stream.
 #[derive(Debug)]
-enum Line {
+enum Transport {
     Quic(quinn::Connection, Windows),
     Shared(BridgeShare),
     #[cfg(feature = "simulation")]
@@ -62,19 +63,23 @@ pub(crate) struct Gone;
 impl Socket {
     /// A stream of a QUIC connection.
     pub(crate) fn quic(connection: quinn::Connection, send: SendStream, recv: RecvStream, windows: Windows) -> Self {
-        Self { inward: Inward::Quic(recv), outward: Outward::Quic(send), line: Line::Quic(connection, windows) }
+        Self {
+            inward: Inward::Quic(recv),
+            outward: Outward::Quic(send),
+            transport: Transport::Quic(connection, windows),
+        }
     }
 
     /// A visitor's stream on the connection of a bridge.
     pub(crate) fn visitor(share: BridgeShare, send: SendStream, recv: RecvStream) -> Self {
-        Self { inward: Inward::Quic(recv), outward: Outward::Quic(send), line: Line::Shared(share) }
+        Self { inward: Inward::Quic(recv), outward: Outward::Quic(send), transport: Transport::Shared(share) }
     }
 
     /// A stream that only a simulation sees.
     #[cfg(feature = "simulation")]
     pub(crate) fn pipe(pipe: &Pipe) -> Self {
-        let [inward, outward, line] = [pipe.clone(), pipe.clone(), pipe.clone()];
-        Self { inward: Inward::Pipe(inward), outward: Outward::Pipe(outward), line: Line::Pipe(line) }
+        let [inward, outward, transport] = [pipe.clone(), pipe.clone(), pipe.clone()];
+        Self { inward: Inward::Pipe(inward), outward: Outward::Pipe(outward), transport: Transport::Pipe(transport) }
     }
 
     /// Makes the connection one on which its peer opens sessions for visitors. `None` if there is no room for it.
@@ -84,32 +89,34 @@ impl Socket {
         outbox: &Arc<Outbox>,
         metrics: &Arc<Metrics>,
     ) -> Option<Bridge> {
-        match &mut self.line {
-            Line::Quic(connection, windows) => Bridge::open(connection, windows.leave(), sessions, outbox, metrics),
-            Line::Shared(_) => None,
+        match &mut self.transport {
+            Transport::Quic(connection, windows) => {
+                Bridge::open(connection, windows.leave(), sessions, outbox, metrics)
+            }
+            Transport::Shared(_) => None,
             #[cfg(feature = "simulation")]
-            Line::Pipe(_) => None,
+            Transport::Pipe(_) => None,
         }
     }
 
     /// Whether others are read on the same connection.
     pub(super) fn is_shared(&self) -> bool {
-        matches!(self.line, Line::Shared(_))
+        matches!(self.transport, Transport::Shared(_))
     }
 
     /// Notes whether what the peer says is left unread until it reads itself.
     pub(super) fn note_stuck(&mut self, is_stuck: bool) -> Result<(), Ending> {
-        match &mut self.line {
-            Line::Shared(share) => share.note_stuck(is_stuck),
-            Line::Quic(..) => Ok(()),
+        match &mut self.transport {
+            Transport::Shared(share) => share.note_stuck(is_stuck),
+            Transport::Quic(..) => Ok(()),
             #[cfg(feature = "simulation")]
-            Line::Pipe(_) => Ok(()),
+            Transport::Pipe(_) => Ok(()),
         }
     }
 
     /// Nothing is read any more. Where others share the connection, what the peer still says must not fill its window.
     pub(super) fn read_no_more(&mut self, code: Code) {
-        if let (Inward::Quic(stream), Line::Shared(_)) = (&mut self.inward, &self.line) {
+        if let (Inward::Quic(stream), Transport::Shared(_)) = (&mut self.inward, &self.transport) {
             // A stream that has ended is as stopped as can be.
             let _ = stream.stop(VarInt::from(u32::from(code.number())));
         }
@@ -117,32 +124,32 @@ impl Socket {
 
     /// Makes room for this many bytes that are about to be written.
     pub(super) fn before_write(&mut self, bytes: usize) {
-        match &mut self.line {
-            Line::Quic(connection, windows) => windows.before_write(connection, bytes),
-            Line::Shared(_) => {}
+        match &mut self.transport {
+            Transport::Quic(connection, windows) => windows.before_write(connection, bytes),
+            Transport::Shared(_) => {}
             #[cfg(feature = "simulation")]
-            Line::Pipe(_) => {}
+            Transport::Pipe(_) => {}
         }
     }
 
     /// Fits the window to a peer that sent this many bytes at once.
     pub(super) fn after_read(&mut self, bytes: usize) {
-        match &mut self.line {
-            Line::Quic(connection, windows) => windows.after_read(connection, bytes),
-            Line::Shared(share) => share.after_read(bytes),
+        match &mut self.transport {
+            Transport::Quic(connection, windows) => windows.after_read(connection, bytes),
+            Transport::Shared(share) => share.after_read(bytes),
             #[cfg(feature = "simulation")]
-            Line::Pipe(_) => {}
+            Transport::Pipe(_) => {}
         }
     }
 
     /// Closes the connection, or ends the stream on one that others share. What the peer has not taken is lost.
     pub(super) fn close(&mut self, code: Code, sentence: &str) {
         let number = VarInt::from(u32::from(code.number()));
-        match &self.line {
-            Line::Quic(connection, _) => connection.close(number, sentence.as_bytes()),
-            Line::Shared(_) => self.reset(number),
+        match &self.transport {
+            Transport::Quic(connection, _) => connection.close(number, sentence.as_bytes()),
+            Transport::Shared(_) => self.reset(number),
             #[cfg(feature = "simulation")]
-            Line::Pipe(pipe) => pipe.close(code),
+            Transport::Pipe(pipe) => pipe.close(code),
         }
     }
 }
@@ -165,7 +172,7 @@ impl Socket {
 
 /// A QUIC connection closes itself when it is dropped.
 #[cfg(feature = "simulation")]
-impl Drop for Line {
+impl Drop for Transport {
     fn drop(&mut self) {
         if let Self::Pipe(pipe) = self {
             pipe.drop_by_broker();

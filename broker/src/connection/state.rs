@@ -23,7 +23,7 @@ use super::subscriptions::Subscriptions;
 use crate::channel::{Batch, Claim, Input, Instance, Join, Leave, Party, Publication};
 use crate::config::Limits;
 use crate::defaults::{BATCHES_SEARCHED, GRANTS_MAX, STRIKES_MAX};
-use crate::faults::{self, Place};
+use crate::faults::{self, Site};
 use crate::hooks::{Hooks, Incoming};
 use crate::identity::{self, Anonymous, Identity, KeyBinding, KeyStore};
 use crate::limit::{Bucket, Budget};
@@ -214,7 +214,7 @@ impl State {
 
     fn take(&mut self, frame: &Publish<'_>, body: &Bytes, commands: &mut Vec<Command>) -> Result<(), Refusal> {
         size::check(frame.payload.bytes().len(), frame.key, self.rules.payload_bytes_max)?;
-        faults::strike(Place::Connection, frame.channel, frame.payload.bytes());
+        faults::strike(Site::Connection, frame.channel, frame.payload.bytes());
         // Publishes to one channel are handed over as one, as long as nothing but publishes lies between them. That this
         // party may publish there was asked for the first of them.
         for command in commands.iter_mut().rev().take(BATCHES_SEARCHED) {

@@ -11,11 +11,11 @@ use tokio::sync::oneshot;
 
 use super::{Client, IntoChannel};
 use crate::error::PublishError;
-use crate::line::{Kind, Ticket};
 use crate::link::Shared;
 use crate::options::PublishOptions;
 use crate::publish::{Acked, Draft, Queue, Refusal};
 use crate::receipt::Receipt;
+use crate::waiters::{Kind, Ticket};
 
 impl Client {
     /// Publishes a message and does not wait for the broker.
@@ -153,7 +153,7 @@ impl Waiting<'_> {
         let mut queue = self.shared.queue.lock();
         let entered = match offer(&mut queue, self.ticket) {
             Err(Refusal::Full) => {
-                let before = queue.line.wait(self.kind, &mut self.ticket, cx.waker());
+                let before = queue.waiters.wait(self.kind, &mut self.ticket, cx.waker());
                 drop(queue);
                 drop(before);
                 return Poll::Pending;
@@ -170,7 +170,7 @@ impl Waiting<'_> {
     fn leave(&mut self) {
         let Some(ticket) = self.ticket.take() else { return };
         let kind = self.kind;
-        drop(self.shared.change_queue(|queue| queue.line.leave(kind, ticket)));
+        drop(self.shared.change_queue(|queue| queue.waiters.leave(kind, ticket)));
     }
 }
 

@@ -23,7 +23,7 @@ use crate::soon;
 pub struct Peer {
     /// The publisher's id that [`Peer::hello`] shows; no two peers have the same unless a test gives it to them.
     pub instance: [u8; 16],
-    line: Line,
+    transport: Transport,
     /// Heard while an answer was waited for, and not yet asked for.
     pub(super) passed_over: VecDeque<Body>,
     last_request: RequestId,
@@ -31,7 +31,7 @@ pub struct Peer {
 
 /// What a peer speaks over.
 #[derive(Debug)]
-enum Line {
+enum Transport {
     Quic(Box<Stream>),
     Socket(Socket),
 }
@@ -43,7 +43,7 @@ impl Peer {
     }
 
     pub(super) async fn open(dialer: Dialer, connection: Connection) -> Result<Self, ConnectionError> {
-        Ok(Self::over(Line::Quic(Box::new(Stream::open(dialer, connection).await?))))
+        Ok(Self::over(Transport::Quic(Box::new(Stream::open(dialer, connection).await?))))
     }
 
     /// Opens a WebSocket at the browser's door; nothing is said yet.
@@ -58,7 +58,7 @@ impl Peer {
     ///
     /// The status line of the refusal.
     pub async fn try_upgrade(addr: SocketAddr, dialect: Dialect, fields: &str) -> Result<Self, String> {
-        Ok(Self::over(Line::Socket(Socket::open(addr, dialect, fields).await?)))
+        Ok(Self::over(Transport::Socket(Socket::open(addr, dialect, fields).await?)))
     }
 
     /// The same over a connection that is open already, as one inside TLS is.
@@ -67,17 +67,17 @@ impl Peer {
     ///
     /// The status line of the refusal.
     pub async fn try_upgrade_over(wire: impl Wire + 'static, dialect: Dialect, fields: &str) -> Result<Self, String> {
-        Ok(Self::over(Line::Socket(Socket::open_over(Box::new(wire), dialect, fields).await?)))
+        Ok(Self::over(Transport::Socket(Socket::open_over(Box::new(wire), dialect, fields).await?)))
     }
 
-    fn over(line: Line) -> Self {
-        Self { instance: next_instance(), line, passed_over: VecDeque::new(), last_request: RequestId::ZERO }
+    fn over(transport: Transport) -> Self {
+        Self { instance: next_instance(), transport, passed_over: VecDeque::new(), last_request: RequestId::ZERO }
     }
 
     fn stream(&self) -> &Stream {
-        match &self.line {
-            Line::Quic(stream) => stream,
-            Line::Socket(_) => panic!("only QUIC can do this"),
+        match &self.transport {
+            Transport::Quic(stream) => stream,
+            Transport::Socket(_) => panic!("only QUIC can do this"),
         }
     }
 
@@ -124,9 +124,9 @@ impl Peer {
     ///
     /// As [`Peer::send`].
     pub async fn send_all(&mut self, frames: &[ClientFrame<'_>]) {
-        let bytes = match &self.line {
-            Line::Quic(_) => Stream::encode(frames),
-            Line::Socket(socket) => socket.encode(frames),
+        let bytes = match &self.transport {
+            Transport::Quic(_) => Stream::encode(frames),
+            Transport::Socket(socket) => socket.encode(frames),
         };
         self.send_bytes(&bytes).await;
     }
@@ -138,9 +138,9 @@ impl Peer {
     /// As [`Peer::send`].
     pub async fn send_bytes(&mut self, bytes: &[u8]) {
         // A broker that was told nonsense may be gone before the end of it.
-        match &mut self.line {
-            Line::Quic(stream) => drop(soon("room for what is sent", stream.outward.write_all(bytes)).await),
-            Line::Socket(socket) => socket.write(bytes).await,
+        match &mut self.transport {
+            Transport::Quic(stream) => drop(soon("room for what is sent", stream.outward.write_all(bytes)).await),
+            Transport::Socket(socket) => socket.write(bytes).await,
         }
     }
 
@@ -150,9 +150,9 @@ impl Peer {
     ///
     /// As [`Peer::send`].
     pub async fn send_body(&mut self, body: &[u8]) {
-        let bytes = match &self.line {
-            Line::Quic(_) => Stream::around(body),
-            Line::Socket(socket) => socket.message(body),
+        let bytes = match &self.transport {
+            Transport::Quic(_) => Stream::around(body),
+            Transport::Socket(socket) => socket.message(body),
         };
         self.send_bytes(&bytes).await;
     }
@@ -160,16 +160,20 @@ impl Peer {
     /// Says any bytes, where the broker may well stop reading; whether they were let in within `limit`. If not, an
     /// unknown part of them was.
     pub async fn send_bytes_within(&mut self, limit: Duration, bytes: &[u8]) -> bool {
-        match &mut self.line {
-            Line::Quic(stream) => timeout(limit, stream.outward.write_all(bytes)).await.is_ok_and(|said| said.is_ok()),
-            Line::Socket(socket) => timeout(limit, socket.stream.write_all(bytes)).await.is_ok_and(|said| said.is_ok()),
+        match &mut self.transport {
+            Transport::Quic(stream) => {
+                timeout(limit, stream.outward.write_all(bytes)).await.is_ok_and(|said| said.is_ok())
+            }
+            Transport::Socket(socket) => {
+                timeout(limit, socket.stream.write_all(bytes)).await.is_ok_and(|said| said.is_ok())
+            }
         }
     }
 
     /// Says no more, and goes on listening.
     pub fn finish(&mut self) {
         // A stream that the broker has already stopped is as finished as can be.
-        if let Line::Quic(stream) = &mut self.line {
+        if let Transport::Quic(stream) = &mut self.transport {
             drop(stream.outward.finish());
         }
     }
@@ -200,9 +204,9 @@ impl Peer {
     }
 
     pub(super) async fn read(&mut self) -> Result<Body, Ending> {
-        match &mut self.line {
-            Line::Quic(stream) => stream.read().await,
-            Line::Socket(socket) => socket.read().await,
+        match &mut self.transport {
+            Transport::Quic(stream) => stream.read().await,
+            Transport::Socket(socket) => socket.read().await,
         }
     }
 
@@ -229,9 +233,9 @@ impl Peer {
     ///
     /// If it does not within [`SOON`](crate::SOON).
     pub async fn closed(&mut self) -> Ending {
-        match &mut self.line {
-            Line::Quic(stream) => soon("the connection's close", stream.connection.closed()).await.into(),
-            Line::Socket(socket) => loop {
+        match &mut self.transport {
+            Transport::Quic(stream) => soon("the connection's close", stream.connection.closed()).await.into(),
+            Transport::Socket(socket) => loop {
                 if let Err(ending) = socket.read().await {
                     return ending;
                 }

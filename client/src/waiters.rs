@@ -13,7 +13,7 @@ pub(crate) enum Kind {
     Acked,
 }
 
-/// A place in the line. Who has none yet stands behind everyone.
+/// A place in the waiters. Who has none yet stands behind everyone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
 
@@ -25,9 +25,9 @@ pub(crate) struct Now {
     pub(crate) acked_may_go: bool,
 }
 
-/// One line of two kinds. Those who wait for an acknowledgement of others to come do not hold up those who need none.
+/// Callers of two kinds in one line. Those who wait for an acknowledgement of others to come do not hold up those who need none.
 #[derive(Debug, Default)]
-pub(crate) struct Line {
+pub(crate) struct Waiters {
     last: u64,
     forgotten: VecDeque<Waiter>,
     acked: VecDeque<Waiter>,
@@ -40,7 +40,7 @@ struct Waiter {
     waker: Option<Waker>,
 }
 
-impl Line {
+impl Waiters {
     /// Whether nobody is before the one with this ticket, or before a newcomer.
     pub(crate) fn has_turn(&self, kind: Kind, ticket: Option<Ticket>, now: Now) -> bool {
         let number = ticket.map_or(u64::MAX, |ticket| ticket.0);
@@ -97,7 +97,7 @@ impl Line {
         }
     }
 
-    /// Numbers ascend in each line.
+    /// Numbers ascend in each waiters.
     fn index(&mut self, kind: Kind, ticket: Ticket) -> Option<usize> {
         self.of(kind).binary_search_by_key(&ticket.0, |waiter| waiter.number).ok()
     }
@@ -111,56 +111,56 @@ mod tests {
     const FULL: Now = Now { online: true, acked_may_go: false };
     const OFFLINE: Now = Now { online: false, acked_may_go: true };
 
-    fn waiting(line: &mut Line, kind: Kind) -> Ticket {
+    fn waiting(waiters: &mut Waiters, kind: Kind) -> Ticket {
         let mut ticket = None;
-        line.wait(kind, &mut ticket, Waker::noop());
+        waiters.wait(kind, &mut ticket, Waker::noop());
         ticket.expect("it has a place now")
     }
 
     #[test]
     fn turns_come_in_the_order_of_coming_whatever_the_kind() {
-        let mut line = Line::default();
+        let mut waiters = Waiters::default();
         let order = [Kind::Acked, Kind::Forgotten, Kind::Forgotten, Kind::Acked];
-        let tickets = order.map(|kind| (kind, waiting(&mut line, kind)));
+        let tickets = order.map(|kind| (kind, waiting(&mut waiters, kind)));
         for (kind, ticket) in tickets {
             let with_turn: Vec<_> =
-                tickets.into_iter().filter(|(kind, ticket)| line.has_turn(*kind, Some(*ticket), ONLINE)).collect();
+                tickets.into_iter().filter(|(kind, ticket)| waiters.has_turn(*kind, Some(*ticket), ONLINE)).collect();
             assert!(with_turn.contains(&(kind, ticket)));
-            assert!(!line.has_turn(Kind::Forgotten, None, ONLINE) && !line.has_turn(Kind::Acked, None, ONLINE));
-            line.leave(kind, ticket);
+            assert!(!waiters.has_turn(Kind::Forgotten, None, ONLINE) && !waiters.has_turn(Kind::Acked, None, ONLINE));
+            waiters.leave(kind, ticket);
         }
-        assert!(line.has_turn(Kind::Forgotten, None, ONLINE) && line.has_turn(Kind::Acked, None, ONLINE));
+        assert!(waiters.has_turn(Kind::Forgotten, None, ONLINE) && waiters.has_turn(Kind::Acked, None, ONLINE));
     }
 
     #[test]
     fn who_waits_for_acknowledgements_is_passed_by_those_who_need_none() {
-        let mut line = Line::default();
-        let acked = waiting(&mut line, Kind::Acked);
-        assert!(line.has_turn(Kind::Forgotten, None, FULL));
-        assert!(!line.has_turn(Kind::Acked, Some(acked), FULL) && !line.has_turn(Kind::Acked, None, FULL));
-        assert!(!line.has_turn(Kind::Forgotten, None, ONLINE));
+        let mut waiters = Waiters::default();
+        let acked = waiting(&mut waiters, Kind::Acked);
+        assert!(waiters.has_turn(Kind::Forgotten, None, FULL));
+        assert!(!waiters.has_turn(Kind::Acked, Some(acked), FULL) && !waiters.has_turn(Kind::Acked, None, FULL));
+        assert!(!waiters.has_turn(Kind::Forgotten, None, ONLINE));
     }
 
     #[test]
     fn offline_a_newcomer_is_decided_on_at_once() {
-        let mut line = Line::default();
-        let (first, second) = (waiting(&mut line, Kind::Forgotten), waiting(&mut line, Kind::Forgotten));
-        waiting(&mut line, Kind::Acked);
-        assert!(line.has_turn(Kind::Forgotten, None, OFFLINE) && !line.has_turn(Kind::Acked, None, OFFLINE));
-        assert!(line.has_turn(Kind::Forgotten, Some(first), OFFLINE));
-        assert!(!line.has_turn(Kind::Forgotten, Some(second), OFFLINE), "those who wait keep their order");
+        let mut waiters = Waiters::default();
+        let (first, second) = (waiting(&mut waiters, Kind::Forgotten), waiting(&mut waiters, Kind::Forgotten));
+        waiting(&mut waiters, Kind::Acked);
+        assert!(waiters.has_turn(Kind::Forgotten, None, OFFLINE) && !waiters.has_turn(Kind::Acked, None, OFFLINE));
+        assert!(waiters.has_turn(Kind::Forgotten, Some(first), OFFLINE));
+        assert!(!waiters.has_turn(Kind::Forgotten, Some(second), OFFLINE), "those who wait keep their order");
     }
 
     #[test]
     fn a_call_wakes_each_once_until_it_waits_again() {
-        let mut line = Line::default();
-        let mut first = Some(waiting(&mut line, Kind::Forgotten));
-        waiting(&mut line, Kind::Forgotten);
-        let called = |line: &mut Line| line.call_next(ONLINE).into_iter().flatten().count();
-        assert_eq!((called(&mut line), called(&mut line)), (1, 0));
-        line.wait(Kind::Forgotten, &mut first, Waker::noop());
-        assert_eq!(line.call_all().len(), 2);
-        line.leave(Kind::Forgotten, first.expect("it has a place"));
-        assert_eq!(called(&mut line), 0, "it was called with all");
+        let mut waiters = Waiters::default();
+        let mut first = Some(waiting(&mut waiters, Kind::Forgotten));
+        waiting(&mut waiters, Kind::Forgotten);
+        let called = |waiters: &mut Waiters| waiters.call_next(ONLINE).into_iter().flatten().count();
+        assert_eq!((called(&mut waiters), called(&mut waiters)), (1, 0));
+        waiters.wait(Kind::Forgotten, &mut first, Waker::noop());
+        assert_eq!(waiters.call_all().len(), 2);
+        waiters.leave(Kind::Forgotten, first.expect("it has a place"));
+        assert_eq!(called(&mut waiters), 0, "it was called with all");
     }
 }
