@@ -17,13 +17,13 @@ use callboard_protocol::close::{Code, Return};
 use callboard_protocol::version;
 use clap::Args;
 
-use super::belief::{Belief, Trusting};
+use super::demo::Demo;
 use super::exit::{self, Exit};
 use super::key::Key;
 use super::output::print;
 use super::serve::{at_once, explain};
 use super::settings::DoorSettings;
-use super::stage::Stage;
+use super::trust::{TrustArgs, TrustChoice};
 use super::{logging, summary};
 use crate::shutdown::Signals;
 
@@ -71,7 +71,7 @@ pub(super) struct Bridge {
     key: Key,
 
     #[command(flatten)]
-    trusting: Trusting,
+    trust: TrustArgs,
 
     #[command(flatten)]
     settings: DoorSettings,
@@ -94,9 +94,9 @@ pub(super) async fn run(command: Bridge) -> anyhow::Result<Exit> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "started");
     let mut signals = Signals::listen().context("signals cannot be listened for")?;
     let url = command.url();
-    let belief = command.trusting.belief(&url, || Ok(config.data_dir.clone()))?;
+    let choice = command.trust.choose(&url, || Ok(config.data_dir.clone()))?;
     let edge = tokio::select! {
-        edge = command.open(&config, &url, &belief) => edge?,
+        edge = command.open(&config, &url, &choice) => edge?,
         signal = signals.next() => return Ok(Exit::Interrupted(signal)),
     };
     // Before the wait: whoever watches over it sees that there is no broker.
@@ -106,7 +106,7 @@ pub(super) async fn run(command: Bridge) -> anyhow::Result<Exit> {
         signal = signals.next() => return Ok(Exit::Interrupted(signal)),
     };
     if let Err(Some(why)) = &reached {
-        refuse(why, &belief)?;
+        refuse(why, &choice)?;
     }
     if config.log_format == LogFormat::Human {
         let metrics = metrics.as_ref().map(MetricsServer::address);
@@ -136,7 +136,7 @@ impl Bridge {
         if self.upstream.contains("://") { self.upstream.clone() } else { format!("{scheme}://{}", self.upstream) }
     }
 
-    async fn open(&self, config: &Config, url: &str, belief: &Belief) -> anyhow::Result<Edge> {
+    async fn open(&self, config: &Config, url: &str, choice: &TrustChoice) -> anyhow::Result<Edge> {
         let key = self.key.read()?.ok_or_else(|| {
             exit::usage(
                 "a bridge needs a key that may open sessions for others: make one with `callboard token new NAME --bridge` \
@@ -144,7 +144,7 @@ impl Bridge {
             )
         })?;
         let broker = Client::builder(url)
-            .trust(belief.trust())
+            .trust(choice.trust())
             .api_key(key.reveal())
             .idle_timeout(IDLE_TIMEOUT)
             .backoff(BACKOFF.0, BACKOFF.1)
@@ -152,7 +152,7 @@ impl Bridge {
         let door =
             config.door(|| tls::server_config(&tls::identity(config)?).map(Arc::new)).map_err(StartError::from)?;
         let mut door = door.expect("a bridge without a door was refused");
-        door.resources = vec![Stage::empty().resource()];
+        door.resources = vec![Demo::none().resource()];
         Edge::open(door, config.bridge_limits(), broker).await.map_err(|error| match error {
             OpenError::Bind(error) => explain(error.into(), "bridge"),
             OpenError::Broker(error) => exit::usage(format!("--upstream: {error}")),
@@ -162,9 +162,9 @@ impl Bridge {
 }
 
 /// What no waiting mends ends the program at its start: a person has to look at it.
-fn refuse(why: &Reason, belief: &Belief) -> anyhow::Result<()> {
+fn refuse(why: &Reason, choice: &TrustChoice) -> anyhow::Result<()> {
     if let Reason::Untrusted(_) = why {
-        anyhow::bail!("{why}. {}", belief.if_untrusted());
+        anyhow::bail!("{why}. {}", choice.if_untrusted());
     }
     let Reason::Ended { code, .. } = why else { return Ok(()) };
     if Return::of(*code) == Return::WithNewCredential {
@@ -284,7 +284,7 @@ mod tests {
             (ended(Code::ShuttingDown), false),
             (Reason::Unreachable("".into()), false),
         ] {
-            assert_eq!(refuse(&why, &Belief::Anyone).is_err(), is_refused, "{why:?}");
+            assert_eq!(refuse(&why, &TrustChoice::Anyone).is_err(), is_refused, "{why:?}");
         }
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use callboard_client::{Builder, Client, ConnectError, Offline, Reason};
 use clap::Args;
 
-use super::belief::{Belief, Trusting};
+use super::data_dir::DataDirArgs;
 use super::exit::{self, Exit, Failed};
 use super::key::Key;
-use super::place::Place;
 use super::status::tell;
+use super::trust::{TrustArgs, TrustChoice};
 use crate::shutdown::Signals;
 
 /// Silence after which a user is told that the broker was not reached yet.
@@ -41,10 +41,10 @@ pub(super) struct Link {
     key: Key,
 
     #[command(flatten)]
-    trusting: Trusting,
+    trust: TrustArgs,
 
     #[command(flatten)]
-    place: Place,
+    data_dir: DataDirArgs,
 }
 
 impl Link {
@@ -82,8 +82,8 @@ impl Link {
 
     /// A client with an open session.
     async fn connect(&self, publishes: Offline) -> anyhow::Result<Client> {
-        let belief = self.belief()?;
-        let mut connecting = pin!(self.builder(&belief)?.offline(publishes).connect());
+        let choice = self.trust_choice()?;
+        let mut connecting = pin!(self.builder(&choice)?.offline(publishes).connect());
         let connected = match tokio::time::timeout(PATIENCE, &mut connecting).await {
             Ok(connected) => connected,
             Err(_) => {
@@ -91,12 +91,12 @@ impl Link {
                 connecting.await
             }
         };
-        connected.map_err(|error| explain(error, &self.url, self.timeout, &belief))
+        connected.map_err(|error| explain(error, &self.url, self.timeout, &choice))
     }
 
-    fn builder(&self, belief: &Belief) -> anyhow::Result<Builder> {
+    fn builder(&self, choice: &TrustChoice) -> anyhow::Result<Builder> {
         let builder = Client::builder(&self.url)
-            .trust(belief.trust())
+            .trust(choice.trust())
             .connect_timeout(self.timeout)
             .agent(concat!("callboard/", env!("CARGO_PKG_VERSION")));
         Ok(match self.key.read()? {
@@ -105,16 +105,16 @@ impl Link {
         })
     }
 
-    fn belief(&self) -> anyhow::Result<Belief> {
-        self.trusting.belief(&self.url, || self.place.data_dir(None))
+    fn trust_choice(&self) -> anyhow::Result<TrustChoice> {
+        self.trust.choose(&self.url, || self.data_dir.resolve(None))
     }
 }
 
 /// What a person can do about a session that was not opened.
-pub(super) fn explain(error: ConnectError, url: &str, timeout: Duration, belief: &Belief) -> anyhow::Error {
+pub(super) fn explain(error: ConnectError, url: &str, timeout: Duration, choice: &TrustChoice) -> anyhow::Error {
     match error {
         ConnectError::Build(error) => exit::usage(error),
-        ConnectError::Untrusted { .. } => anyhow::anyhow!("{error}. {}", belief.if_untrusted()),
+        ConnectError::Untrusted { .. } => anyhow::anyhow!("{error}. {}", choice.if_untrusted()),
         ConnectError::Timeout { last } => {
             let why = match last {
                 // The address is at its beginning.
@@ -123,7 +123,7 @@ pub(super) fn explain(error: ConnectError, url: &str, timeout: Duration, belief:
                 None => format!("{url} did not answer in time"),
             };
             let timeout = timeout.as_secs_f32();
-            Failed::Unreachable(format!("no session within {timeout} s: {why}. {}", belief.if_unreached())).into()
+            Failed::Unreachable(format!("no session within {timeout} s: {why}. {}", choice.if_unreached())).into()
         }
         ConnectError::Refused(_) | _ => error.into(),
     }
@@ -183,8 +183,8 @@ mod tests {
         for url in
             ["callboard://127.0.0.1", "callboard://localhost:9/", "callboard://[::1]:4480", "CALLBOARD://127.1.2.3"]
         {
-            let belief = link(home.path(), &["--url", url]).belief().expect("a belief");
-            assert!(matches!(belief, Belief::Development(..)), "{url}: {belief:?}");
+            let choice = link(home.path(), &["--url", url]).trust_choice().expect("a choice of trust");
+            assert!(matches!(choice, TrustChoice::Development(..)), "{url}: {choice:?}");
         }
     }
 
@@ -192,8 +192,8 @@ mod tests {
     fn elsewhere_it_is_not() {
         let home = with_certificate();
         for url in ["callboard://example.org", "callboard://192.0.2.1:4480", "callboard://localhost.example.org"] {
-            let belief = link(home.path(), &["--url", url]).belief().expect("a belief");
-            assert!(matches!(belief, Belief::System(None)), "{url}: {belief:?}");
+            let choice = link(home.path(), &["--url", url]).trust_choice().expect("a choice of trust");
+            assert!(matches!(choice, TrustChoice::System(None)), "{url}: {choice:?}");
         }
     }
 
@@ -201,10 +201,10 @@ mod tests {
     fn what_was_asked_for_wins() {
         let home = with_certificate();
         let pin = Fingerprint::of(b"other").to_string();
-        let belief = |arguments: &[&str]| link(home.path(), arguments).belief().expect("a belief");
-        assert!(matches!(belief(&["--pin", &pin]), Belief::Pinned(asked) if asked == Fingerprint::of(b"other")));
-        assert!(matches!(belief(&["--ca", "ca.pem"]), Belief::Ca(_)));
-        assert!(matches!(belief(&["--insecure"]), Belief::Anyone));
+        let choice = |arguments: &[&str]| link(home.path(), arguments).trust_choice().expect("a choice of trust");
+        assert!(matches!(choice(&["--pin", &pin]), TrustChoice::Pinned(asked) if asked == Fingerprint::of(b"other")));
+        assert!(matches!(choice(&["--ca", "ca.pem"]), TrustChoice::Ca(_)));
+        assert!(matches!(choice(&["--insecure"]), TrustChoice::Anyone));
     }
 
     #[test]

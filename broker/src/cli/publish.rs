@@ -84,18 +84,18 @@ pub(super) async fn run(command: Publish) -> anyhow::Result<Exit> {
     };
     let publish = async |client: &Client| {
         let mut output = Output::open();
-        let told = match single {
-            Some(payload) => Told { count: 1, last: Some(command.send(client, payload).await?), single: true },
+        let outcome = match single {
+            Some(payload) => Outcome { count: 1, last: Some(command.send(client, payload).await?), single: true },
             None => command.send_lines(client, BufReader::new(tokio::io::stdin()), &mut output).await?,
         };
-        command.tell(&mut output, told).await
+        command.tell(&mut output, outcome).await
     };
     command.link.during(&mut signals, Offline::default(), publish).await
 }
 
 /// What came of it all.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Told {
+struct Outcome {
     count: u64,
     last: Option<Position>,
     /// Whether it was one payload, not lines.
@@ -157,7 +157,7 @@ impl Publish {
         client: &Client,
         input: impl AsyncBufRead + Unpin,
         output: &mut Output,
-    ) -> anyhow::Result<Told> {
+    ) -> anyhow::Result<Outcome> {
         let lines = stream::unfold((input, 1_u64), async |(mut input, number)| {
             let line = line(&mut input).await.transpose()?;
             Some(((number, line), (input, number + 1)))
@@ -173,22 +173,22 @@ impl Publish {
             answered.await.with_context(|| format!("line {number}"))
         });
         let mut answered = pin!(answered.buffered(LINES_AT_ONCE));
-        let mut told = Told::default();
+        let mut outcome = Outcome::default();
         while let Some(position) = answered.next().await {
             let position = position?;
-            told = Told { count: told.count + 1, last: Some(position), single: false };
+            outcome = Outcome { count: outcome.count + 1, last: Some(position), single: false };
             if self.verbose {
                 print(output, &self.sentence(1, position)).await?;
             }
         }
-        Ok(told)
+        Ok(outcome)
     }
 
     /// Tells what came of it all, if it was asked for or if people look. With `--verbose` lines were told one by one.
-    async fn tell(&self, output: &mut Output, told: Told) -> anyhow::Result<Exit> {
-        let wanted = if self.verbose { told.single } else { output.terminal };
-        match told.last {
-            Some(last) if wanted => print(output, &self.sentence(told.count, last)).await.map(|()| Exit::Done),
+    async fn tell(&self, output: &mut Output, outcome: Outcome) -> anyhow::Result<Exit> {
+        let wanted = if self.verbose { outcome.single } else { output.terminal };
+        match outcome.last {
+            Some(last) if wanted => print(output, &self.sentence(outcome.count, last)).await.map(|()| Exit::Done),
             Some(_) | None => Ok(Exit::Done),
         }
     }

@@ -59,7 +59,7 @@ fn parse() -> Cli {
     match Cli::try_parse_from([program, "serve".into()].iter().chain(&words)) {
         Ok(mut cli) => {
             if let Some(Command::Serve(serve)) = &mut cli.command {
-                serve.is_unbidden = true;
+                serve.is_implicit = true;
             }
             cli
         }

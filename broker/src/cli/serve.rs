@@ -10,10 +10,10 @@ use callboard::demo::Program;
 use callboard::{BindError, Broker, StartError};
 use clap::Args;
 
+use super::demo::Demo;
 use super::exit::{self, Exit};
 use super::output::print;
 use super::settings::Settings;
-use super::stage::Stage;
 use super::{logging, program, summary};
 use crate::shutdown::{Signal, Signals};
 
@@ -49,7 +49,7 @@ pub(super) struct Serve {
 
     /// Whether the program was started without a command.
     #[arg(skip)]
-    pub(super) is_unbidden: bool,
+    pub(super) is_implicit: bool,
 }
 
 /// The hidden flag of a broker that ends with the program that started it.
@@ -65,15 +65,15 @@ pub(super) async fn run(command: Serve) -> anyhow::Result<Exit> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "started");
     let mut signals = Signals::listen().context("signals cannot be listened for")?;
     let deadline = config.drain.deadline;
-    let stage = Stage::new(&config, command.is_unbidden);
+    let demo = Demo::new(&config, command.is_implicit);
     let broker = Broker::builder(config.clone())
-        .resource(stage.resource())
+        .resource(demo.resource())
         .start()
         .await
         .map_err(|error| explain(error, "serve"))?;
-    let demo = stage.play(&broker)?;
+    let program = demo.start(&broker)?;
     if config.log_format == LogFormat::Human {
-        print_summary(&config, &broker, demo.is_some())?;
+        print_summary(&config, &broker, program.is_some())?;
     }
 
     let signal = tokio::select! {
@@ -86,17 +86,17 @@ pub(super) async fn run(command: Serve) -> anyhow::Result<Exit> {
         deadline.as_secs_f32()
     ));
     // What a demo's farewell takes is taken from nobody's time to leave.
-    let end = async { tokio::join!(farewell(demo), broker.drain()) };
+    let end = async { tokio::join!(farewell(program), broker.drain()) };
     tokio::select! {
         ((), ()) = end => Ok(Exit::Done),
         second = signals.next() => Ok(at_once(second)),
     }
 }
 
-async fn farewell(demo: Option<Program>) {
-    if let Some(demo) = demo {
+async fn farewell(program: Option<Program>) {
+    if let Some(program) = program {
         // What is not said by then was of no lasting worth.
-        let _ = tokio::time::timeout(FAREWELL, demo.end()).await;
+        let _ = tokio::time::timeout(FAREWELL, program.end()).await;
     }
 }
 

@@ -8,9 +8,9 @@ use callboard::config::Draft;
 use callboard::identity::{KeyError, KeyId, KeyStore, Rights, StoredKey};
 use clap::{Args, Subcommand};
 
+use super::data_dir::DataDirArgs;
 use super::exit::{self, Exit};
 use super::output::print;
-use super::place::Place;
 use super::{escape, program};
 
 const AFTER_HELP: &str = "\
@@ -37,7 +37,7 @@ pub(super) struct Token {
     action: Action,
 
     #[command(flatten)]
-    place: Place,
+    data_dir: DataDirArgs,
 
     /// The broker's configuration file, if that names the data directory
     #[arg(long, value_name = "FILE", env = "CALLBOARD_CONFIG", global = true)]
@@ -68,7 +68,7 @@ enum Action {
 /// Runs the command.
 pub(super) fn run(command: Token) -> anyhow::Result<Exit> {
     let file = command.config.as_deref().map(Draft::read).transpose().map_err(exit::usage)?;
-    let data_dir = command.place.data_dir(file.as_ref().and_then(Draft::data_dir))?;
+    let data_dir = command.data_dir.resolve(file.as_ref().and_then(Draft::data_dir))?;
     let keys = KeyStore::open(&data_dir)?;
     match command.action {
         Action::New { name, bridge } => new(&keys, &name, Rights { bridge }),

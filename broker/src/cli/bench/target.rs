@@ -10,12 +10,12 @@ use clap::Args;
 
 use super::child::Child;
 use super::dialer::{AGENT, Peer};
-use crate::cli::belief::{Belief, Trusting};
+use crate::cli::data_dir::DataDirArgs;
 use crate::cli::exit::{self, Failed};
 use crate::cli::key::Key;
 use crate::cli::link::explain;
-use crate::cli::place::Place;
 use crate::cli::secret::Secret;
+use crate::cli::trust::{TrustArgs, TrustChoice};
 
 /// How long a broker may take to be reached, as for other commands.
 const REACHED_WITHIN: Duration = Duration::from_secs(10);
@@ -44,10 +44,10 @@ pub(super) struct Target {
     key: Key,
 
     #[command(flatten)]
-    trusting: Trusting,
+    trust: TrustArgs,
 
     #[command(flatten)]
-    place: Place,
+    data_dir: DataDirArgs,
 }
 
 /// A broker that can be measured.
@@ -70,7 +70,7 @@ impl Target {
     /// The broker, started now unless it runs already.
     pub(super) async fn open(&self, dialect: Option<Dialect>) -> anyhow::Result<Server> {
         let Some(url) = &self.url else {
-            if self.trusting.is_chosen() {
+            if self.trust.is_chosen() {
                 return Err(exit::usage("--pin, --ca and --insecure say whom to believe at --url, and none is given"));
             }
             return Ok(Child::broker(self.config.as_deref(), dialect).await?.into());
@@ -81,11 +81,11 @@ impl Target {
         let found = tokio::net::lookup_host((host.as_str(), port)).await;
         let found = found.map_err(|error| unreachable(error.to_string()))?.next();
         let address = found.ok_or_else(|| unreachable("the name has no address".to_owned()))?;
-        let (belief, key) = (self.trusting.belief(url, || self.place.data_dir(None))?, self.key.read()?);
+        let (choice, key) = (self.trust.choose(url, || self.data_dir.resolve(None))?, self.key.read()?);
         if dialect.is_none() {
-            self.reach(url, &belief, key.clone()).await?;
+            self.reach(url, &choice, key.clone()).await?;
         }
-        let peer = Peer { address, dialect, host, trust: belief.trust(), key };
+        let peer = Peer { address, dialect, host, trust: choice.trust(), key };
         Ok(Server { peer, pid: self.pid, _child: None })
     }
 
@@ -96,13 +96,13 @@ impl Target {
 
     /// Opens a session with the client that everybody has: who is not there, not believed or does not know the key is told of
     /// in the words of other commands, before anything is measured.
-    async fn reach(&self, url: &str, belief: &Belief, key: Option<Secret>) -> anyhow::Result<()> {
-        let builder = Client::builder(url).trust(belief.trust()).connect_timeout(REACHED_WITHIN).agent(AGENT);
+    async fn reach(&self, url: &str, choice: &TrustChoice, key: Option<Secret>) -> anyhow::Result<()> {
+        let builder = Client::builder(url).trust(choice.trust()).connect_timeout(REACHED_WITHIN).agent(AGENT);
         let builder = match key {
             Some(key) => builder.api_key(key.reveal()),
             None => builder,
         };
-        let client = builder.connect().await.map_err(|error| explain(error, url, REACHED_WITHIN, belief))?;
+        let client = builder.connect().await.map_err(|error| explain(error, url, REACHED_WITHIN, choice))?;
         // It has nothing to wait for but the broker's knowing that it is gone.
         let _ = client.close().await;
         Ok(())

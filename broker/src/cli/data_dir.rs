@@ -10,15 +10,15 @@ use super::exit;
 
 /// The flag for the data directory, the same for every command.
 #[derive(Debug, Clone, Args)]
-pub(super) struct Place {
+pub(super) struct DataDirArgs {
     /// Where API keys and the development certificate are kept [default: this platform's directory for a user's data]
     #[arg(long, value_name = "DIR", env = "CALLBOARD_DATA_DIR", global = true)]
     data_dir: Option<PathBuf>,
 }
 
-impl Place {
+impl DataDirArgs {
     /// The data directory, where a configuration file may have named one.
-    pub(super) fn data_dir(&self, from_file: Option<&Path>) -> anyhow::Result<PathBuf> {
+    pub(super) fn resolve(&self, from_file: Option<&Path>) -> anyhow::Result<PathBuf> {
         let chosen = self.data_dir.clone().or_else(|| from_file.map(Path::to_owned));
         chosen.or_else(config::platform_data_dir).ok_or_else(|| {
             exit::usage("where to keep data is not known: there is no home directory; name a directory with --data-dir")

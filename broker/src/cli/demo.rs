@@ -14,21 +14,21 @@ use callboard_protocol::version;
 const BOX_OFFICE: &str = "/demo/box-office";
 
 /// The demo, before the broker runs that it needs.
-pub(super) struct Stage {
+pub(super) struct Demo {
     office: Option<Arc<BoxOffice>>,
 }
 
-impl Stage {
+impl Demo {
     /// As the configuration says. Where it says nothing, there is a demo only if nobody asked for anything else and
     /// nobody on another machine could see it.
-    pub(super) fn new(config: &Config, is_unbidden: bool) -> Self {
+    pub(super) fn new(config: &Config, is_implicit: bool) -> Self {
         let is_fit = config.on_loopback() && config.may_publish_anonymously() && config.ws_address().is_some();
-        let has_demo = config.demo.unwrap_or(is_unbidden && is_fit);
+        let has_demo = config.demo.unwrap_or(is_implicit && is_fit);
         Self { office: has_demo.then(|| Arc::new(BoxOffice::open())) }
     }
 
     /// No demo.
-    pub(super) fn empty() -> Self {
+    pub(super) fn none() -> Self {
         Self { office: None }
     }
 
@@ -39,7 +39,7 @@ impl Stage {
     }
 
     /// Starts the demo's program, if there is to be one: a client of the broker, over QUIC as any other.
-    pub(super) fn play(self, broker: &Broker) -> Result<Option<Program>, BuildError> {
+    pub(super) fn start(self, broker: &Broker) -> Result<Option<Program>, BuildError> {
         let Some(office) = self.office else { return Ok(None) };
         let client = Client::builder(format!("{}://{}", version::URL_SCHEME, reachable(broker.addr())))
             .trust(Trust::pinned(broker.fingerprint()))
@@ -65,10 +65,10 @@ mod tests {
 
     use super::*;
 
-    fn has_demo(is_unbidden: bool, change: impl FnOnce(&mut Config)) -> bool {
+    fn has_demo(is_implicit: bool, change: impl FnOnce(&mut Config)) -> bool {
         let mut config = Config::new("data");
         change(&mut config);
-        Stage::new(&config, is_unbidden).office.is_some()
+        Demo::new(&config, is_implicit).office.is_some()
     }
 
     #[test]

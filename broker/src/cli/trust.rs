@@ -11,7 +11,7 @@ use super::program;
 
 /// Whom to believe.
 #[derive(Debug, Args)]
-pub(super) struct Trusting {
+pub(super) struct TrustArgs {
     /// Believe the broker whose certificate has this fingerprint, which `callboard serve` prints
     #[arg(long, value_name = "FINGERPRINT", group = "trust", help_heading = "Trust")]
     pin: Option<Fingerprint>,
@@ -25,42 +25,42 @@ pub(super) struct Trusting {
     insecure: bool,
 }
 
-impl Trusting {
+impl TrustArgs {
     /// Whether it was said.
     pub(super) fn is_chosen(&self) -> bool {
         self.pin.is_some() || self.ca.is_some() || self.insecure
     }
 
     /// Whom to believe at `url`, by what was asked and by what lies in the data directory.
-    pub(super) fn belief(
+    pub(super) fn choose(
         &self,
         url: &str,
         data_dir: impl FnOnce() -> anyhow::Result<PathBuf>,
-    ) -> anyhow::Result<Belief> {
+    ) -> anyhow::Result<TrustChoice> {
         if let Some(pin) = self.pin {
-            return Ok(Belief::Pinned(pin));
+            return Ok(TrustChoice::Pinned(pin));
         }
         if let Some(path) = &self.ca {
-            return Ok(Belief::Ca(path.clone()));
+            return Ok(TrustChoice::Ca(path.clone()));
         }
         if self.insecure {
-            return Ok(Belief::Anyone);
+            return Ok(TrustChoice::Anyone);
         }
         // The development certificate of this machine says nothing about brokers on others.
         if !is_on_loopback(url) {
-            return Ok(Belief::System(None));
+            return Ok(TrustChoice::System(None));
         }
-        let Ok(data_dir) = data_dir() else { return Ok(Belief::System(None)) };
+        let Ok(data_dir) = data_dir() else { return Ok(TrustChoice::System(None)) };
         Ok(match tls::development_fingerprint(&data_dir)? {
-            Some(fingerprint) => Belief::Development(fingerprint, data_dir),
-            None => Belief::System(Some(data_dir)),
+            Some(fingerprint) => TrustChoice::Development(fingerprint, data_dir),
+            None => TrustChoice::System(Some(data_dir)),
         })
     }
 }
 
 /// Whom a client believes, and how that was decided.
 #[derive(Debug)]
-pub(super) enum Belief {
+pub(super) enum TrustChoice {
     Pinned(Fingerprint),
     Ca(PathBuf),
     Anyone,
@@ -70,7 +70,7 @@ pub(super) enum Belief {
     System(Option<PathBuf>),
 }
 
-impl Belief {
+impl TrustChoice {
     pub(super) fn trust(&self) -> Trust {
         match self {
             Self::Pinned(pin) | Self::Development(pin, _) => Trust::pinned(*pin),
@@ -150,14 +150,14 @@ mod tests {
     #[test]
     fn whoever_is_not_believed_there_is_something_to_do() {
         let (pin, path) = (Fingerprint::of(b"a certificate"), PathBuf::from("/some/where"));
-        for (belief, wanted) in [
-            (Belief::Development(pin, path.clone()), "/some/where. If the broker keeps its data elsewhere"),
-            (Belief::System(Some(path.clone())), "--data-dir"),
-            (Belief::System(None), "--ca"),
-            (Belief::Ca(path), "Is /some/where what signed it?"),
-            (Belief::Pinned(pin), "somebody else answers"),
+        for (choice, wanted) in [
+            (TrustChoice::Development(pin, path.clone()), "/some/where. If the broker keeps its data elsewhere"),
+            (TrustChoice::System(Some(path.clone())), "--data-dir"),
+            (TrustChoice::System(None), "--ca"),
+            (TrustChoice::Ca(path), "Is /some/where what signed it?"),
+            (TrustChoice::Pinned(pin), "somebody else answers"),
         ] {
-            let hint = belief.if_untrusted();
+            let hint = choice.if_untrusted();
             assert!(hint.contains(wanted) && hint.contains("--pin"), "{hint}");
         }
     }
