@@ -5,6 +5,7 @@
 //! is to be written, encoded already. The bridge asks for an [`upstream::Upstream`] and knows nothing else of the bus, so
 //! that it runs inside the broker's process and alone at the edge.
 
+mod address_limit;
 mod bridge;
 mod config;
 mod counter;
@@ -19,7 +20,6 @@ pub mod fuzzing;
 mod http;
 mod messages;
 mod outgoing;
-mod places;
 mod present;
 mod reader;
 mod resource;

@@ -186,14 +186,14 @@ pub struct Publisher {
 #[derive(Debug)]
 pub struct Shown {
     /// Where it stood.
-    pub place: Place,
+    pub source: CredentialSource,
     /// What it is.
     pub secret: Secret,
 }
 
 /// Where a credential stood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum CredentialSource {
     /// In the header `Authorization`.
     Authorization,
     /// In the cookie that the configuration names; its Origin was checked.

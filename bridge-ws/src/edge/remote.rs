@@ -25,9 +25,9 @@ use super::publishing;
 use super::session::Session;
 use super::state::{Patience, State};
 use super::tally::{Lack, Tally};
+use crate::address_limit::{AddressLimit, AddressPermit};
 use crate::config::Config;
 use crate::dialect::Dialect;
-use crate::places::{Place, Places};
 use crate::upstream::{Ending, Parcel, Publisher, Upstream, Visitor};
 
 /// How a key is shown that came by HTTP.
@@ -43,7 +43,7 @@ pub struct Remote {
     /// What the broker said and browsers have not taken.
     outbox: Arc<Budget>,
     seats: Arc<Semaphore>,
-    places: Arc<Places>,
+    per_address: Arc<AddressLimit>,
     tally: Arc<Tally>,
     ping_interval: Millis,
     patience: Patience,
@@ -55,7 +55,7 @@ pub struct Remote {
 #[derive(Debug)]
 pub struct Ticket {
     _seat: OwnedSemaphorePermit,
-    _place: Place,
+    _address: AddressPermit,
 }
 
 impl Remote {
@@ -71,7 +71,7 @@ impl Remote {
             // Without any there would be nothing to wait for.
             outbox: Budget::new(limits.outbox_bytes.max(1), OUTBOX_BYTES_FREE),
             seats: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
-            places: Places::new(limits.connections_per_address),
+            per_address: AddressLimit::new(limits.connections_per_address),
             tally,
             ping_interval: Millis::saturating(u64::try_from(interval).unwrap_or(u64::MAX)),
             // The first ring may come at once, so it is not counted.
@@ -142,9 +142,9 @@ impl Upstream for Remote {
         };
         let seat = Arc::clone(&self.seats).try_acquire_owned();
         let seat = seat.map_err(|_| full(Lack::Connections, "too many browsers are connected"))?;
-        let place = self.places.take(address);
-        let place = place.ok_or_else(|| full(Lack::Address, "too many of them come from this address"))?;
-        Ok(Ticket { _seat: seat, _place: place })
+        let permit = self.per_address.take(address);
+        let permit = permit.ok_or_else(|| full(Lack::Address, "too many of them come from this address"))?;
+        Ok(Ticket { _seat: seat, _address: permit })
     }
 
     fn open(&self, ticket: Ticket, visitor: Visitor, dialect: Dialect) -> Session {

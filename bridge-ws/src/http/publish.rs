@@ -27,13 +27,13 @@ struct Results<'a> {
 struct Outcome<'a> {
     channel: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    position: Option<Place>,
+    position: Option<PositionBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<Failure<'a>>,
 }
 
 #[derive(Serialize)]
-struct Place {
+struct PositionBody {
     epoch: u64,
     offset: u64,
 }
@@ -127,7 +127,7 @@ fn full() -> Denial {
 fn report(channels: &[String], outcomes: &[Result<Position, Refusal>], room: Room) -> Response<Full<Bytes>> {
     let results = channels.iter().zip(outcomes).map(|(channel, outcome)| Outcome {
         channel,
-        position: outcome.as_ref().ok().map(|at| Place { epoch: at.epoch.value(), offset: at.offset.value() }),
+        position: outcome.as_ref().ok().map(|at| PositionBody { epoch: at.epoch.value(), offset: at.offset.value() }),
         failed: outcome.as_ref().err().map(Failure::of),
     });
     let first = outcomes.iter().all(Result::is_err).then(|| outcomes.first()).flatten();

@@ -25,13 +25,13 @@ use super::patient::Patient;
 use super::room::Rooms;
 use super::service::{Slot, answer};
 use super::unread::Unread;
+use crate::address_limit::{AddressLimit, AddressPermit};
 use crate::bridge::{Bridge, Patience};
 use crate::config::Config;
 use crate::denial::Denial;
 use crate::dialect::Dialect;
 use crate::farewell::hang_up;
 use crate::outgoing::Outgoing;
-use crate::places::{Place, Places};
 use crate::present::Count;
 use crate::rules::Arrival;
 use crate::socket::Socket;
@@ -48,7 +48,7 @@ pub(crate) struct Doorway<U: Upstream> {
     pub(crate) is_shut: watch::Receiver<bool>,
     pub(super) pages: &'static Pages,
     tls: Option<TlsAcceptor>,
-    places: Arc<Places>,
+    per_address: Arc<AddressLimit>,
     /// What publishes over HTTP take.
     pub(crate) rooms: Rooms,
 }
@@ -82,16 +82,16 @@ impl<U: Upstream> Doorway<U> {
             is_shut,
             pages: Pages::of_this_build(),
             tls,
-            places: Places::new(config.limits.http_connections_per_address),
+            per_address: AddressLimit::new(config.limits.http_connections_per_address),
             rooms: Rooms::new(config.limits.publishes_bytes),
             config,
         }
     }
 
-    /// A place for a connection from `peer`; none if it has enough.
-    fn place(&self, peer: IpAddr) -> Option<Option<Place>> {
+    /// A permit for a connection from `peer`; none if it has enough.
+    fn permit(&self, peer: IpAddr) -> Option<Option<AddressPermit>> {
         let is_trusted = self.config.rules.trusted_proxies.iter().any(|net| net.contains(&peer.to_canonical()));
-        if is_trusted { Some(None) } else { self.places.take(peer).map(Some) }
+        if is_trusted { Some(None) } else { self.per_address.take(peer).map(Some) }
     }
 
     /// Whether somebody may still come in.
@@ -124,7 +124,7 @@ impl<U: Upstream> Doorway<U> {
 /// Serves one connection.
 pub(crate) async fn serve<U: Upstream>(doorway: Arc<Doorway<U>>, stream: TcpStream) {
     let (Ok(peer), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
-    let Some(_place) = doorway.place(peer.ip()) else {
+    let Some(_permit) = doorway.permit(peer.ip()) else {
         tracing::debug!(%peer, "an address has as many HTTP connections as it may");
         return;
     };

@@ -13,7 +13,7 @@ use super::host::{Authority, HostPattern};
 use super::origin::{Origin, OriginPattern};
 use super::proxy::{self, ProxyHeader};
 use crate::denial::Denial;
-use crate::upstream::{Place, Shown};
+use crate::upstream::{CredentialSource, Shown};
 
 /// Who may come in.
 #[derive(Debug, Clone, Default)]
@@ -146,13 +146,13 @@ impl Rules {
     ///
     /// Why it may not be shown so.
     pub(crate) fn shown(&self, caller: &Caller, request: &Parts) -> Result<Option<Shown>, Denial> {
-        let place = |place| move |secret| Shown { place, secret };
-        let bearer = credential::bearer(&request.headers)?.map(place(Place::Authorization));
+        let from = |source| move |secret| Shown { source, secret };
+        let bearer = credential::bearer(&request.headers)?.map(from(CredentialSource::Authorization));
         let query = self.query.as_ref().map(|name| credential::query(&request.uri, name)).transpose()?.flatten();
         let cookie = self.cookie.as_ref().map(|name| credential::cookie(&request.headers, name)).transpose()?.flatten();
-        let cookie = cookie.map(place(Place::Cookie));
-        let Some(shown) = bearer.or(query.map(place(Place::Query))).or(cookie) else { return Ok(None) };
-        if shown.place == Place::Cookie && caller.origin.is_none() {
+        let cookie = cookie.map(from(CredentialSource::Cookie));
+        let Some(shown) = bearer.or(query.map(from(CredentialSource::Query))).or(cookie) else { return Ok(None) };
+        if shown.source == CredentialSource::Cookie && caller.origin.is_none() {
             let sentence = "a key in a cookie is for pages, which name their Origin; use `Authorization: Bearer KEY`";
             return Err(Denial::new(Class::Forbidden, sentence));
         }

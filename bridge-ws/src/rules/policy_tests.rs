@@ -6,7 +6,7 @@ use http::Request;
 use http::request::Parts;
 
 use super::{Arrival, Rules, RulesError};
-use crate::upstream::Place;
+use crate::upstream::CredentialSource;
 
 fn request(target: &str, fields: &[(&'static str, &str)]) -> Parts {
     let mut request = Request::get(target).body(()).unwrap().into_parts().0;
@@ -111,35 +111,35 @@ fn a_key_is_shown_where_it_may_be() {
     let safe = arrival("192.0.2.1", "10.0.0.7", true);
     for (rules, arrival, target, fields, expected) in [
         (rules(), near, "/", &[][..], Ok(None)),
-        (rules(), near, "/", &[("authorization", "Bearer k")], Ok(Some((Place::Authorization, "k")))),
-        (rules(), near, "/", &[("authorization", "bearer  k ")], Ok(Some((Place::Authorization, "k")))),
+        (rules(), near, "/", &[("authorization", "Bearer k")], Ok(Some((CredentialSource::Authorization, "k")))),
+        (rules(), near, "/", &[("authorization", "bearer  k ")], Ok(Some((CredentialSource::Authorization, "k")))),
         (rules(), near, "/", &[("authorization", "Basic eDp5")], Err(401)),
         (rules(), near, "/", &[("authorization", "Bearer ")], Err(401)),
         (rules(), near, "/", &[("authorization", "Bearer a"), ("authorization", "Bearer b")], Err(401)),
-        (rules(), near, "/", &[page, ("cookie", "a=b; session=k")], Ok(Some((Place::Cookie, "k")))),
+        (rules(), near, "/", &[page, ("cookie", "a=b; session=k")], Ok(Some((CredentialSource::Cookie, "k")))),
         (rules(), near, "/", &[page, ("cookie", "xsession=k")], Ok(None)),
         (rules(), near, "/", &[page, ("cookie", "session=k; session=l")], Err(400)),
         (rules(), near, "/", &[("cookie", "session=k")], Err(403)),
         (rules(), near, "/?key=k", &[], Ok(None)),
-        (with_query.clone(), near, "/?a=b&key=k%2b", &[], Ok(Some((Place::Query, "k+")))),
+        (with_query.clone(), near, "/?a=b&key=k%2b", &[], Ok(Some((CredentialSource::Query, "k+")))),
         (with_query.clone(), near, "/?key=k&key=l", &[], Err(400)),
         (with_query, far, "/?key=k", &[], Err(403)),
         (rules(), far, "/", &[("authorization", "Bearer k")], Err(403)),
         (rules(), far, "/", &[page, ("cookie", "session=k")], Err(403)),
-        (rules(), safe, "/", &[("authorization", "Bearer k")], Ok(Some((Place::Authorization, "k")))),
+        (rules(), safe, "/", &[("authorization", "Bearer k")], Ok(Some((CredentialSource::Authorization, "k")))),
         (
             Rules { plain_credentials: true, ..rules() },
             far,
             "/",
             &[("authorization", "Bearer k")],
-            Ok(Some((Place::Authorization, "k"))),
+            Ok(Some((CredentialSource::Authorization, "k"))),
         ),
     ] {
         let fields: Vec<_> = [("host", "bus.example")].iter().chain(fields).copied().collect();
         let request = request(target, &fields);
         let caller = rules.caller(arrival, &request).unwrap();
         let shown = rules.shown(&caller, &request);
-        let told = shown.as_ref().map(|shown| shown.as_ref().map(|shown| (shown.place, shown.secret.expose())));
+        let told = shown.as_ref().map(|shown| shown.as_ref().map(|shown| (shown.source, shown.secret.expose())));
         assert_eq!(told.map_err(|denial| denial.status.as_u16()), expected, "{target} {fields:?}");
     }
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use callboard_bridge_ws::Dialect;
-use callboard_bridge_ws::upstream::{Ending, News, Parcel, Place, Publisher, Session, Upstream, Visitor};
+use callboard_bridge_ws::upstream::{CredentialSource, Ending, News, Parcel, Publisher, Session, Upstream, Visitor};
 use callboard_protocol::close::Code;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{Answer, ClientFrame, Message, Ping, ServerFrame, Welcome};
@@ -38,7 +38,7 @@ pub(crate) struct Fake {
 pub(crate) struct Came {
     pub(crate) address: IpAddr,
     pub(crate) origin: Option<String>,
-    pub(crate) shown: Option<(Place, String)>,
+    pub(crate) shown: Option<(CredentialSource, String)>,
     pub(crate) is_private: bool,
 }
 
@@ -159,7 +159,7 @@ impl Upstream for Fake {
         self.visitors.lock().unwrap().push(Came {
             address: visitor.address,
             origin: visitor.origin,
-            shown: visitor.credential.map(|shown| (shown.place, shown.secret.expose().to_owned())),
+            shown: visitor.credential.map(|shown| (shown.source, shown.secret.expose().to_owned())),
             is_private: visitor.is_private,
         });
         let outlet = Arc::new(Outlet::default());

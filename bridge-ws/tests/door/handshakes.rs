@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_bridge_ws::Dialect;
-use callboard_bridge_ws::upstream::Place;
+use callboard_bridge_ws::upstream::CredentialSource;
 use callboard_protocol::error::Class;
 use callboard_protocol::{Millis, PayloadRef, Refusal};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -212,8 +212,12 @@ async fn the_bus_is_told_who_came_and_what_was_shown() {
     assert_eq!(
         told,
         [
-            ("203.0.113.5".to_owned(), Some("https://app.example"), Some((Place::Cookie, "secret".to_owned()))),
-            ("127.0.0.1".to_owned(), None, Some((Place::Authorization, "key".to_owned()))),
+            (
+                "203.0.113.5".to_owned(),
+                Some("https://app.example"),
+                Some((CredentialSource::Cookie, "secret".to_owned()))
+            ),
+            ("127.0.0.1".to_owned(), None, Some((CredentialSource::Authorization, "key".to_owned()))),
         ]
     );
     assert!(came.iter().all(|came| came.is_private));

@@ -9,7 +9,7 @@ pub(super) struct File {
 }
 
 /// A file with the path that it is asked for by.
-pub(super) type Place = (&'static str, File);
+pub(super) type Route = (&'static str, File);
 
 macro_rules! file {
     ($name:literal) => {
@@ -21,13 +21,13 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => { &[$(file!($name)),*] };
 }
 
-macro_rules! places {
+macro_rules! routes {
     ($($path:literal => $name:literal),* $(,)?) => { &[$(($path, file!($name))),*] };
 }
 
 /// The pages and what belongs to them alone. The paths stay from release to release, so a browser asks each time whether
 /// the content has.
-pub(super) const PAGES: &[Place] = places! {
+pub(super) const PAGES: &[Route] = routes! {
     "/" => "pages/board.html",
     "/hello" => "hello.html",
     "/pages/board.css" => "pages/board.css",
@@ -116,8 +116,8 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/web/pages");
         let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         for name in files.filter(|name| name.ends_with(".js") || name.ends_with(".css")) {
-            let place = PAGES.iter().find(|(path, _)| *path == format!("/pages/{name}"));
-            assert_eq!(place.unwrap_or_else(|| panic!("{name} is not served")).1.name, format!("pages/{name}"));
+            let route = PAGES.iter().find(|(path, _)| *path == format!("/pages/{name}"));
+            assert_eq!(route.unwrap_or_else(|| panic!("{name} is not served")).1.name, format!("pages/{name}"));
         }
     }
 

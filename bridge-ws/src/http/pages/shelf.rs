@@ -8,7 +8,7 @@ use http::header::{self, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::Full;
 
-use super::files::{DOORS, File, LOST, MODULES, OTHERS, PAGES, Place};
+use super::files::{DOORS, File, LOST, MODULES, OTHERS, PAGES, Route};
 use super::page::{Keep, Page, hash, text};
 
 /// Where the package stands.
@@ -32,7 +32,7 @@ impl Pages {
         &THIS_BUILD
     }
 
-    fn new(modules: &[File], others: &[File], doors: &[&str], pages: &[Place]) -> Self {
+    fn new(modules: &[File], others: &[File], doors: &[&str], pages: &[Route]) -> Self {
         let package = || modules.iter().chain(others);
         let release = release(package());
         let below = |name: &str| format!("{PACKAGE}{release}/{name}");

@@ -1,4 +1,4 @@
-//! Places for connections by address: what stands between one address and everybody else; it never waits for one.
+//! How many connections each address may have: what stands between one address and everybody else; it never waits for one.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,28 +6,28 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// The places of one door.
+/// How many connections each address may have at one door.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct AddressLimit {
     per_address: usize,
     taken: Mutex<HashMap<u64, usize>>,
 }
 
-/// One place; given back when it is dropped.
+/// One connection of an address; given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
-    places: Arc<Places>,
+pub(crate) struct AddressPermit {
+    limit: Arc<AddressLimit>,
     neighbourhood: u64,
 }
 
-impl Places {
-    /// All places are free.
+impl AddressLimit {
+    /// Nobody has a permit.
     pub(crate) fn new(per_address: usize) -> Arc<Self> {
         Arc::new(Self { per_address, taken: Mutex::default() })
     }
 
-    /// Takes a place for `address`, if it has one left.
-    pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    /// A permit for one more connection from `address`, if it may have one.
+    pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Option<AddressPermit> {
         let neighbourhood = neighbourhood(address);
         let mut taken = self.taken.lock();
         let count = taken.entry(neighbourhood).or_default();
@@ -35,13 +35,13 @@ impl Places {
             return None;
         }
         *count += 1;
-        Some(Place { places: Arc::clone(self), neighbourhood })
+        Some(AddressPermit { limit: Arc::clone(self), neighbourhood })
     }
 }
 
-impl Drop for Place {
+impl Drop for AddressPermit {
     fn drop(&mut self) {
-        let mut taken = self.places.taken.lock();
+        let mut taken = self.limit.taken.lock();
         if let Some(count) = taken.get_mut(&self.neighbourhood) {
             *count -= 1;
             if *count == 0 {
@@ -65,9 +65,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_address_takes_its_places_and_no_other_ones() {
-        let places = Places::new(2);
-        let take = |address: &str| places.take(address.parse().unwrap());
+    fn one_address_takes_its_permits_and_no_other_ones() {
+        let limit = AddressLimit::new(2);
+        let take = |address: &str| limit.take(address.parse().unwrap());
         let (first, _second) = (take("10.0.0.1").unwrap(), take("::ffff:10.0.0.1").unwrap());
         assert!(take("10.0.0.1").is_none());
         assert!(take("10.0.0.2").is_some());
