@@ -3,6 +3,7 @@
 mod browser;
 mod budget;
 mod limits;
+mod outage_log;
 mod pool;
 mod publishing;
 mod queue;
@@ -18,7 +19,6 @@ mod state_tests;
 mod station;
 mod stream;
 mod tally;
-mod told;
 mod transcode;
 
 pub use limits::{INBOX_BYTES_FREE, Limits, OUTBOX_BYTES_FREE};

@@ -17,9 +17,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::limits::{DIAL_PAUSE, LANES_AT_FIRST};
+use super::outage_log::LastLogged;
 use super::queue::Queue;
 use super::tally::{Lack, Tally};
-use super::told::Told;
 
 /// All connections with one broker.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Pool {
     changed: Notify,
     /// When a further connection may be tried again.
     dial_after: Mutex<Instant>,
-    told: Mutex<Told>,
+    logged: Mutex<LastLogged>,
     tally: Arc<Tally>,
     /// Look at each connection's state; end with the pool.
     watchers: Mutex<JoinSet<()>>,
@@ -90,7 +90,7 @@ impl Pool {
             queue: Queue::new(),
             changed: Notify::new(),
             dial_after: Mutex::new(Instant::now()),
-            told: Mutex::default(),
+            logged: Mutex::default(),
             tally,
             watchers: Mutex::default(),
         });
@@ -257,12 +257,12 @@ impl Pool {
         self.changed.notify_waiters();
         match state {
             State::Online(online) => {
-                if self.told.lock().change(Told::Up) {
+                if self.logged.lock().change(LastLogged::Up) {
                     let (ip, port) = (online.broker.ip().to_canonical(), online.broker.port());
                     tracing::info!(broker = %SocketAddr::new(ip, port), "the broker is there");
                 }
             }
-            State::Waiting { why, .. } if up == 0 && self.told.lock().change(Told::down(why)) => {
+            State::Waiting { why, .. } if up == 0 && self.logged.lock().change(LastLogged::down(why)) => {
                 tracing::warn!(%why, "the broker is away; browsers wait for it");
             }
             State::Connecting | State::Waiting { .. } | State::Closed { .. } | _ => {}

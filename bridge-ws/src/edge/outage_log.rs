@@ -1,13 +1,13 @@
-//! What the log was told last of the broker, so that it is told of an outage once. It writes nothing itself.
+//! What the log said last of the broker, so that it tells of an outage once. It writes nothing itself.
 
 use std::mem::{Discriminant, discriminant};
 
 use callboard_client::Reason;
 use callboard_protocol::close::Code;
 
-/// What the log was told last.
+/// What the log said last of the broker.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum LastLogged {
     #[default]
     Nothing,
     Up,
@@ -17,8 +17,8 @@ pub(super) enum Told {
     Refused(Discriminant<Reason>, Option<u16>),
 }
 
-impl Told {
-    /// What is told of an end for this reason.
+impl LastLogged {
+    /// What the log says of an end for this reason.
     pub(super) fn down(why: &Reason) -> Self {
         match why {
             Reason::Lost(_) | Reason::Unreachable(_) => Self::Away,
@@ -48,19 +48,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_log_is_told_of_an_outage_once_and_of_each_refusal() {
-        let ended = |code: Code| Told::down(&Reason::Ended { code: code.number(), sentence: "".into() });
-        let lost = || Told::down(&Reason::Lost("timed out".into()));
-        let mut told = Told::default();
-        assert!(told.change(lost()));
-        assert!(!told.change(ended(Code::ShuttingDown)), "away all the same");
-        assert!(told.change(ended(Code::BadCredential)), "it is back, and refuses");
-        assert!(!told.change(ended(Code::BadCredential)));
-        assert!(!told.change(lost()), "another connection is as it was");
-        assert!(told.change(ended(Code::Forbidden)), "for another reason");
-        assert!(told.change(Told::down(&Reason::Untrusted("".into()))));
-        assert!(told.change(Told::Up));
-        assert!(!told.change(Told::Up));
-        assert!(told.change(lost()));
+    fn the_log_tells_of_an_outage_once_and_of_each_refusal() {
+        let ended = |code: Code| LastLogged::down(&Reason::Ended { code: code.number(), sentence: "".into() });
+        let lost = || LastLogged::down(&Reason::Lost("timed out".into()));
+        let mut logged = LastLogged::default();
+        assert!(logged.change(lost()));
+        assert!(!logged.change(ended(Code::ShuttingDown)), "away all the same");
+        assert!(logged.change(ended(Code::BadCredential)), "it is back, and refuses");
+        assert!(!logged.change(ended(Code::BadCredential)));
+        assert!(!logged.change(lost()), "another connection is as it was");
+        assert!(logged.change(ended(Code::Forbidden)), "for another reason");
+        assert!(logged.change(LastLogged::down(&Reason::Untrusted("".into()))));
+        assert!(logged.change(LastLogged::Up));
+        assert!(!logged.change(LastLogged::Up));
+        assert!(logged.change(lost()));
     }
 }
