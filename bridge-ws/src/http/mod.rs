@@ -1,7 +1,7 @@
 //! What the door says in HTTP/1.1: the upgrade, pages, health, and publishing for backends.
 
+mod body;
 mod hushed;
-mod order;
 mod pages;
 mod patient;
 mod publish;

@@ -11,7 +11,7 @@ use hyper::body::{Body as _, Incoming};
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::order::{bad, parse};
+use super::body::{bad, parse};
 use super::room::{Room, Rooms};
 use crate::config::{BODY_BYTES_FIRST, COME_AGAIN, Limits, MESSAGE_BYTES};
 use crate::denial::{Denial, Failure, as_json, written};

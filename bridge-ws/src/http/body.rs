@@ -18,7 +18,7 @@ use crate::upstream::Parcel;
 /// One message, or several of them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
-struct Order<'a> {
+struct PublishBody<'a> {
     #[serde(borrow)]
     messages: Option<&'a RawValue>,
     channel: Option<String>,
@@ -49,10 +49,10 @@ struct Item<'a> {
 ///
 /// What is wrong with the body.
 pub(super) fn parse(most: usize, text: &[u8]) -> Result<Vec<Parcel>, Denial> {
-    let order: Order<'_> = serde_json::from_slice(text).map_err(|error| {
+    let body: PublishBody<'_> = serde_json::from_slice(text).map_err(|error| {
         bad(format!("the body is not an order: {} at line {} column {}", told(&error), error.line(), error.column()))
     })?;
-    let Order { messages, channel, channels, key, payload } = order;
+    let PublishBody { messages, channel, channels, key, payload } = body;
     let items = match messages {
         None => vec![Item { channel, channels, key, payload }],
         Some(items) if channel.is_none() && channels.is_none() && key.is_none() && payload.is_none() => {
@@ -79,7 +79,7 @@ pub(super) fn parse(most: usize, text: &[u8]) -> Result<Vec<Parcel>, Denial> {
     if parcels.is_empty() { Err(bad("there is nothing to publish")) } else { Ok(parcels) }
 }
 
-/// What is wrong with a body that did not come whole, or is no order.
+/// What is wrong with a body that did not come whole, or is none of a publish.
 pub(super) fn bad(sentence: impl Into<std::borrow::Cow<'static, str>>) -> Denial {
     Denial::new(Class::BadRequest, sentence)
 }
