@@ -1,13 +1,13 @@
 //! What the door says in HTTP/1.1: the upgrade, pages, health, and publishing for backends.
 
 mod body;
-mod hushed;
 mod pages;
-mod patient;
 mod publish;
+mod refusal_filter;
 mod room;
 mod server;
 mod service;
-mod unread;
+mod unparsed;
+mod write_timeout;
 
 pub(crate) use server::{Doorway, serve};

@@ -19,12 +19,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::hushed::Hushed;
 use super::pages::Pages;
-use super::patient::Patient;
+use super::refusal_filter::RefusalFilter;
 use super::room::Rooms;
 use super::service::{Slot, answer};
-use super::unread::Unread;
+use super::unparsed::Unparsed;
+use super::write_timeout::WriteTimeout;
 use crate::address_limit::{AddressLimit, AddressPermit};
 use crate::bridge::{Bridge, Patience};
 use crate::config::Config;
@@ -137,7 +137,7 @@ pub(crate) async fn serve<U: Upstream>(doorway: Arc<Doorway<U>>, stream: TcpStre
             Ok(Ok(Ok(socket))) => socket,
             Ok(Ok(Err(mut socket))) => {
                 tracing::debug!(%peer, "HTTP without TLS at a door that speaks TLS");
-                return hang_up(&mut socket, &mut Unread::Open.answer(limits).into()).await;
+                return hang_up(&mut socket, &mut Unparsed::Open.answer(limits).into()).await;
             }
             Ok(Err(error)) => return tracing::debug!(%peer, %error, "TLS handshake failed"),
             Err(_) => return tracing::debug!(%peer, "TLS handshake not done in time"),
@@ -152,9 +152,9 @@ pub(crate) async fn serve<U: Upstream>(doorway: Arc<Doorway<U>>, stream: TcpStre
         return doorway.open(opening, socket, rest);
     }
     let mut last = Outgoing::default();
-    if let Err(Some(unread)) = ended {
-        tracing::debug!(%peer, ?unread, "request refused");
-        last = unread.answer(limits).into();
+    if let Err(Some(unparsed)) = ended {
+        tracing::debug!(%peer, ?unparsed, "request refused");
+        last = unparsed.answer(limits).into();
     }
     hang_up(&mut socket, &mut last).await;
 }
@@ -177,7 +177,7 @@ async fn converse<U: Upstream>(
     arrival: Arrival,
     socket: Socket,
     opening: &Slot<U>,
-) -> (Socket, Result<Bytes, Option<Unread>>) {
+) -> (Socket, Result<Bytes, Option<Unparsed>>) {
     let limits = doorway.config.limits;
     let service = service_fn(|request| {
         Box::pin(async move { Ok::<_, Infallible>(answer(doorway, arrival, opening, request).await) })
@@ -189,7 +189,7 @@ async fn converse<U: Upstream>(
         .max_headers(limits.headers)
         .max_header_size(limits.header_bytes)
         .max_buf_size(limits.header_bytes.max(BUFFER_BYTES_MIN));
-    let stream = Hushed::new(Patient::new(socket, limits.request_timeout));
+    let stream = RefusalFilter::new(WriteTimeout::new(socket, limits.request_timeout));
     let mut connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut is_shut = doorway.is_shut.clone();
     let shut = async {
@@ -212,7 +212,7 @@ async fn converse<U: Upstream>(
     let ended = match ended {
         Ok(()) => Ok(parts.read_buf),
         Err(_) if !stream.is_between_answers() => Err(None),
-        Err(error) => Err(Unread::of(&error, stream.refusal(), &parts.read_buf)),
+        Err(error) => Err(Unparsed::of(&error, stream.refusal(), &parts.read_buf)),
     };
     (stream.into_inner().into_inner(), ended)
 }

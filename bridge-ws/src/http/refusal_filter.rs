@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A stream under hyper.
 #[derive(Debug)]
-pub(super) struct Hushed<T> {
+pub(super) struct RefusalFilter<T> {
     inner: T,
     /// With what hyper refuses what it read.
     refusal: Option<StatusCode>,
@@ -17,7 +17,7 @@ pub(super) struct Hushed<T> {
     is_torn: bool,
 }
 
-impl<T> Hushed<T> {
+impl<T> RefusalFilter<T> {
     /// Nothing was kept back.
     pub(super) fn new(inner: T) -> Self {
         Self { inner, refusal: None, is_torn: false }
@@ -57,13 +57,13 @@ fn own_answer(bytes: &[u8]) -> Option<StatusCode> {
     StatusCode::from_bytes(refusal.get(..3)?).ok()
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Hushed<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for RefusalFilter<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().inner).poll_read(cx, buffer)
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Hushed<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for RefusalFilter<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.keeps(bytes) {
@@ -113,7 +113,7 @@ mod tests {
     #[tokio::test]
     async fn only_what_hyper_says_by_itself_is_kept_back() {
         let (near, mut far) = duplex(1000);
-        let mut hushed = Hushed::new(near);
+        let mut filter = RefusalFilter::new(near);
         let own = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\ndate: x\r\n\r\n";
         let ours: [&[u8]; 4] = [
             b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
@@ -122,12 +122,12 @@ mod tests {
             b"HTTP/1.1 100 Continue\r\n\r\n",
         ];
         for bytes in ours {
-            hushed.write_all(bytes).await.unwrap();
+            filter.write_all(bytes).await.unwrap();
         }
-        assert_eq!(hushed.refusal(), None);
-        hushed.write_all(own).await.unwrap();
-        assert_eq!(hushed.refusal(), Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
-        drop(hushed);
+        assert_eq!(filter.refusal(), None);
+        filter.write_all(own).await.unwrap();
+        assert_eq!(filter.refusal(), Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+        drop(filter);
         let mut heard = Vec::new();
         far.read_to_end(&mut heard).await.unwrap();
         assert_eq!(heard, ours.concat());
@@ -136,8 +136,8 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_is_not_taken_whole_is_known_to_be_torn() {
         let (near, _far) = duplex(10);
-        let mut hushed = Hushed::new(near);
-        assert_eq!((hushed.write(b"an answer").await.unwrap(), hushed.is_between_answers()), (9, true));
-        assert_eq!((hushed.write(b"another").await.unwrap(), hushed.is_between_answers()), (1, false));
+        let mut filter = RefusalFilter::new(near);
+        assert_eq!((filter.write(b"an answer").await.unwrap(), filter.is_between_answers()), (9, true));
+        assert_eq!((filter.write(b"another").await.unwrap(), filter.is_between_answers()), (1, false));
     }
 }

@@ -11,14 +11,14 @@ use tokio::time::{Sleep, sleep};
 
 /// A stream that gives up writing after a while.
 #[derive(Debug)]
-pub(super) struct Patient<T> {
+pub(super) struct WriteTimeout<T> {
     inner: T,
     limit: Duration,
     /// Runs while the peer takes nothing.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl<T> Patient<T> {
+impl<T> WriteTimeout<T> {
     /// Gives `limit` to each step of writing.
     pub(super) fn new(inner: T, limit: Duration) -> Self {
         Self { inner, limit, timer: None }
@@ -40,13 +40,13 @@ impl<T> Patient<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for WriteTimeout<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().inner).poll_read(cx, buffer)
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let step = Pin::new(&mut this.inner).poll_write(cx, bytes);
@@ -89,10 +89,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_takes_nothing_is_given_up() {
         let (near, mut far) = duplex(4);
-        let mut patient = Patient::new(near, Duration::from_secs(30));
-        patient.write_all(b"four").await.unwrap();
+        let mut stream = WriteTimeout::new(near, Duration::from_secs(30));
+        stream.write_all(b"four").await.unwrap();
         far.read_exact(&mut [0; 4]).await.unwrap();
-        let error = patient.write_all(b"four and more").await.unwrap_err();
+        let error = stream.write_all(b"four and more").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

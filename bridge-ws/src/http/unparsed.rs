@@ -12,7 +12,7 @@ use crate::denial::Denial;
 
 /// Why a request was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unread {
+pub(super) enum Unparsed {
     /// Hyper refused it with this status.
     Refused(StatusCode),
     /// Its header did not come in time.
@@ -21,7 +21,7 @@ pub(super) enum Unread {
     Open,
 }
 
-impl Unread {
+impl Unparsed {
     /// Why hyper ended a connection, if a request was the reason: `refusal` is what it would have answered, and `read`
     /// what it has read of that request.
     pub(super) fn of(error: &hyper::Error, refusal: Option<StatusCode>, read: &[u8]) -> Option<Self> {
