@@ -100,7 +100,7 @@ impl<U: Upstream> Door<U> {
     /// Waits until the last browser is gone, and every publish over HTTP that was let in is answered.
     pub async fn wait_idle(&self) {
         self.doorway.count.wait_empty().await;
-        self.doorway.rooms.wait_empty().await;
+        self.doorway.publish_budget.wait_empty().await;
     }
 }
 

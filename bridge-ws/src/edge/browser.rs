@@ -12,8 +12,8 @@ use callboard_protocol::frame::{ClientFrame, Ping, Resumed, ServerFrame, Suspend
 
 use super::budget::{Share, Shares};
 use super::limits::{FILL_BYTES, WAITING_MAX};
+use super::outward_room::OutwardRoom;
 use super::pool::Pool;
-use super::room::Room;
 use super::state::{Away, Beat, Effect, State};
 use super::stream::BrokerStream;
 use super::tally::Lack;
@@ -43,7 +43,7 @@ pub(super) struct Browser {
     /// Of what it says, and of what its handshake showed.
     inward: Share,
     /// For what it is told.
-    room: Room,
+    room: OutwardRoom,
     /// Bytes that the socket was given last, and may not have written.
     given: usize,
     /// Bytes of a message that has not come whole.
@@ -71,7 +71,7 @@ impl Browser {
             out: VecDeque::new(),
             ending: None,
             inward: shares.inward,
-            room: Room::new(shares.outward),
+            room: OutwardRoom::new(shares.outward),
             given: 0,
             begun: 0,
             waker: None,

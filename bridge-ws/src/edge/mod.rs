@@ -4,13 +4,13 @@ mod browser;
 mod budget;
 mod limits;
 mod outage_log;
+mod outward_room;
+#[cfg(test)]
+mod outward_room_tests;
 mod pool;
 mod publishing;
 mod queue;
 mod remote;
-mod room;
-#[cfg(test)]
-mod room_tests;
 mod session;
 mod sight;
 mod state;

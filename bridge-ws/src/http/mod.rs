@@ -3,8 +3,8 @@
 mod body;
 mod pages;
 mod publish;
+mod publish_budget;
 mod refusal_filter;
-mod room;
 mod server;
 mod service;
 mod unparsed;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::body::{bad, parse};
-use super::room::{Room, Rooms};
+use super::publish_budget::{PublishBudget, Reservation};
 use crate::config::{BODY_BYTES_FIRST, COME_AGAIN, Limits, MESSAGE_BYTES};
 use crate::denial::{Denial, Failure, as_json, written};
 use crate::rules::{Caller, bearer};
@@ -42,7 +42,7 @@ struct PositionBody {
 pub(super) async fn publish<U: Upstream>(
     upstream: &U,
     limits: &Limits,
-    rooms: &Rooms,
+    budget: &PublishBudget,
     caller: &Caller,
     head: &Parts,
     body: Incoming,
@@ -62,12 +62,12 @@ pub(super) async fn publish<U: Upstream>(
     upstream.recognise(&publisher).map_err(|refusal| Denial::from(refusal).and_close())?;
     let late =
         |_| Denial::new(Class::BadRequest, "the body did not come in time").with_status(StatusCode::REQUEST_TIMEOUT);
-    let mut room = rooms.enter();
-    let reading = read(limits, &mut room, body);
+    let mut reservation = budget.enter();
+    let reading = read(limits, &mut reservation, body);
     let text = timeout(limits.request_timeout, reading).await.map_err(|late_| late(late_).and_close())??;
     let parcels = parse(limits.publish_messages, &text)?;
     drop(text);
-    if !room.take(parcels.len() * MESSAGE_BYTES) {
+    if !reservation.take(parcels.len() * MESSAGE_BYTES) {
         return Err(full());
     }
     let channels: Vec<String> = parcels.iter().map(|parcel| parcel.channel.clone()).collect();
@@ -75,7 +75,7 @@ pub(super) async fn publish<U: Upstream>(
         let sentence = "the bus did not answer in time; some of this may have been published";
         return Err(Denial::new(Class::Unavailable, sentence));
     };
-    Ok(report(&channels, &outcomes?, room))
+    Ok(report(&channels, &outcomes?, reservation))
 }
 
 fn is_json(head: &Parts) -> bool {
@@ -86,7 +86,7 @@ fn is_json(head: &Parts) -> bool {
 }
 
 /// Reads a body into one piece of memory: a stranger may send it in pieces of a byte, each of which would cost more.
-async fn read(limits: &Limits, room: &mut Room, mut body: Incoming) -> Result<Vec<u8>, Denial> {
+async fn read(limits: &Limits, reservation: &mut Reservation, mut body: Incoming) -> Result<Vec<u8>, Denial> {
     let too_large = || {
         let sentence =
             format!("a body has at most {} bytes; send the messages in several requests", limits.publish_bytes);
@@ -107,7 +107,7 @@ async fn read(limits: &Limits, room: &mut Room, mut body: Incoming) -> Result<Ve
         if bytes > text.capacity() {
             // Only what has come is paid for: what is announced may never come.
             let wanted = bytes.max(2 * text.capacity()).max(BODY_BYTES_FIRST).min(limits.publish_bytes);
-            if !room.take(wanted - text.capacity()) {
+            if !reservation.take(wanted - text.capacity()) {
                 return Err(full());
             }
             text.reserve_exact(wanted - text.len());
@@ -123,8 +123,12 @@ fn full() -> Denial {
 }
 
 /// All outcomes in the order of the request. The status is that of the first failure only if nothing was published. The
-/// answer keeps the request's room until it is written.
-fn report(channels: &[String], outcomes: &[Result<Position, Refusal>], room: Room) -> Response<Full<Bytes>> {
+/// answer keeps the request's reservation until it is written.
+fn report(
+    channels: &[String],
+    outcomes: &[Result<Position, Refusal>],
+    reservation: Reservation,
+) -> Response<Full<Bytes>> {
     let results = channels.iter().zip(outcomes).map(|(channel, outcome)| Outcome {
         channel,
         position: outcome.as_ref().ok().map(|at| PositionBody { epoch: at.epoch.value(), offset: at.offset.value() }),
@@ -133,5 +137,5 @@ fn report(channels: &[String], outcomes: &[Result<Position, Refusal>], room: Roo
     let first = outcomes.iter().all(Result::is_err).then(|| outcomes.first()).flatten();
     let code = first.and_then(|outcome| outcome.as_ref().err()).map_or(200, |refusal| refusal.class.code());
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    as_json(status, room.around(written(&Results { results: results.collect() })))
+    as_json(status, reservation.around(written(&Results { results: results.collect() })))
 }

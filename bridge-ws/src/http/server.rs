@@ -20,8 +20,8 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::pages::Pages;
+use super::publish_budget::PublishBudget;
 use super::refusal_filter::RefusalFilter;
-use super::room::Rooms;
 use super::service::{Slot, answer};
 use super::unparsed::Unparsed;
 use super::write_timeout::WriteTimeout;
@@ -50,7 +50,7 @@ pub(crate) struct Doorway<U: Upstream> {
     tls: Option<TlsAcceptor>,
     per_address: Arc<AddressLimit>,
     /// What publishes over HTTP take.
-    pub(crate) rooms: Rooms,
+    pub(crate) publish_budget: PublishBudget,
 }
 
 /// What an upgrade leads to.
@@ -83,7 +83,7 @@ impl<U: Upstream> Doorway<U> {
             pages: Pages::of_this_build(),
             tls,
             per_address: AddressLimit::new(config.limits.http_connections_per_address),
-            rooms: Rooms::new(config.limits.publishes_bytes),
+            publish_budget: PublishBudget::new(config.limits.publishes_bytes),
             config,
         }
     }

@@ -74,7 +74,7 @@ async fn route<U: Upstream>(
     if path == PUBLISH {
         allow(head, &[Method::POST], "POST")?;
         doorway.check_open()?;
-        return publish(&*doorway.upstream, &doorway.config.limits, &doorway.rooms, &caller, head, body).await;
+        return publish(&*doorway.upstream, &doorway.config.limits, &doorway.publish_budget, &caller, head, body).await;
     }
     let resource = || doorway.config.resources.iter().find_map(|resource| resource.answer(path));
     let Some(mut page) = doorway.pages.answer(path, &head.headers).or_else(resource) else {

@@ -9,20 +9,20 @@ use crate::present::{Count, Present};
 
 /// What there is in all, and how many requests are under way.
 #[derive(Debug)]
-pub(crate) struct Rooms {
+pub(crate) struct PublishBudget {
     all: Arc<Semaphore>,
     requests: Count,
 }
 
-impl Rooms {
+impl PublishBudget {
     /// So many bytes, and nobody who takes of them.
     pub(super) fn new(bytes: usize) -> Self {
         Self { all: Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))), requests: Count::new() }
     }
 
     /// Begins a request, which has taken nothing yet.
-    pub(super) fn enter(&self) -> Room {
-        Room { all: Arc::clone(&self.all), taken: None, _request: self.requests.enter() }
+    pub(super) fn enter(&self) -> Reservation {
+        Reservation { all: Arc::clone(&self.all), taken: None, _request: self.requests.enter() }
     }
 
     /// Ready when no request is under way.
@@ -33,13 +33,13 @@ impl Rooms {
 
 /// What one request has taken. It is given back when this, and what was made from it, is dropped.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct Reservation {
     all: Arc<Semaphore>,
     taken: Option<OwnedSemaphorePermit>,
     _request: Present,
 }
 
-impl Room {
+impl Reservation {
     /// Takes so many bytes more, if there are as many.
     pub(super) fn take(&mut self, bytes: usize) -> bool {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -53,14 +53,14 @@ impl Room {
 
     /// Keeps what was taken for as long as `text` lives.
     pub(super) fn around(self, text: Vec<u8>) -> Bytes {
-        Bytes::from_owner(Kept { text, _room: self })
+        Bytes::from_owner(Kept { text, _reservation: self })
     }
 }
 
-/// A text and the room that it takes.
+/// A text and the bytes reserved for it.
 struct Kept {
     text: Vec<u8>,
-    _room: Room,
+    _reservation: Reservation,
 }
 
 impl AsRef<[u8]> for Kept {
@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn what_is_taken_comes_back_with_the_last_of_what_needs_it() {
-        let rooms = Rooms::new(100);
-        let (mut one, mut two) = (rooms.enter(), rooms.enter());
+        let budget = PublishBudget::new(100);
+        let (mut one, mut two) = (budget.enter(), budget.enter());
         assert!(one.take(60) && !two.take(41) && two.take(40) && !one.take(1));
         let answer = one.around(b"an answer".to_vec());
         let begun = answer.slice(3..);
@@ -84,8 +84,8 @@ mod tests {
         assert!(!two.take(60));
         drop(begun);
         assert!(two.take(60));
-        assert_eq!(rooms.requests.now(), 1);
+        assert_eq!(budget.requests.now(), 1);
         drop(two);
-        assert_eq!((rooms.all.available_permits(), rooms.requests.now()), (100, 0));
+        assert_eq!((budget.all.available_permits(), budget.requests.now()), (100, 0));
     }
 }

@@ -12,7 +12,7 @@ use crate::dialect::Dialect;
 
 /// Room for one browser. While it waits it holds none, and asks for all that it needs at once: so those who wait need nothing
 /// of each other.
-pub(super) struct Room {
+pub(super) struct OutwardRoom {
     share: Share,
     /// In the order of those who wait.
     turn: Option<Pin<Box<dyn Future<Output = Share> + Send>>>,
@@ -22,13 +22,13 @@ pub(super) struct Room {
     was_behind: bool,
 }
 
-impl fmt::Debug for Room {
+impl fmt::Debug for OutwardRoom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Room").field("share", &self.share).finish_non_exhaustive()
+        f.debug_struct("OutwardRoom").field("share", &self.share).finish_non_exhaustive()
     }
 }
 
-impl Room {
+impl OutwardRoom {
     pub(super) fn new(share: Share) -> Self {
         Self { share, turn: None, is_hungry: true, was_behind: false }
     }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::budget::{Budget, Share};
-use super::room::Room;
+use super::outward_room::OutwardRoom;
 use super::transcode::transcoded_bytes_max;
 use crate::dialect::Dialect;
 
-fn room(budget: &Arc<Budget>) -> Room {
-    Room::new(Share::of(budget))
+fn room(budget: &Arc<Budget>) -> OutwardRoom {
+    OutwardRoom::new(Share::of(budget))
 }
 
-fn has(room: &mut Room, bytes: usize) -> bool {
+fn has(room: &mut OutwardRoom, bytes: usize) -> bool {
     room.poll(&mut Context::from_waker(Waker::noop()), bytes) == Poll::Ready(())
 }
 
