@@ -43,8 +43,8 @@ impl Chance {
         Epoch::saturating(random % INTEGER_MAX + 1)
     }
 
-    /// Whether a thread that found a channel alone is to think that it did not.
-    pub(crate) fn meets_somebody(&self) -> bool {
+    /// Whether a thread that found a channel alone is to think that somebody else was at it.
+    pub(crate) fn pretends_contention(&self) -> bool {
         match self {
             Self::System(_) => false,
             #[cfg(feature = "simulation")]

@@ -214,9 +214,9 @@ impl Directory {
         all
     }
 
-    /// Whether a simulation says that somebody else is at a channel: in its one thread nobody ever is.
-    pub(crate) fn meets_somebody(&self) -> bool {
-        self.chance.meets_somebody()
+    /// Whether a simulation pretends that somebody else is at a channel: in its one thread nobody ever is.
+    pub(crate) fn pretends_contention(&self) -> bool {
+        self.chance.pretends_contention()
     }
 
     /// Draws the name of a channel's new life.

@@ -17,7 +17,7 @@ const SLEEPERS: &[(&str, &str)] = &[
     ("bridge-ws/src/edge/pool.rs", "tries a further connection again a while after this machine refused one"),
     ("bridge-ws/src/edge/queue.rs", "lets browsers come back to their broker one after the other"),
     ("bridge-ws/src/http/write_timeout.rs", "gives up a peer that takes nothing of an answer"),
-    ("broker/src/channel/actor.rs", "lays a channel to sleep that nothing has happened to for a while"),
+    ("broker/src/channel/actor.rs", "puts a channel to sleep that nothing has happened to for a while"),
     ("broker/src/connection/actor.rs", "ends a session that was not opened in time, or that lingers after its goodbye"),
     ("broker/src/data_dir.rs", "waits for another process that changes the data directory"),
     ("broker/src/demo/job.rs", "stands in for work that takes its time"),

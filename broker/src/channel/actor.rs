@@ -1,4 +1,4 @@
-//! One run of a channel: a thin shell that coalesces what waits in the mailbox, hands it out, and lays the channel down when idle.
+//! One run of a channel: a thin shell that coalesces what waits in the mailbox, hands it out, and puts the channel to sleep when idle.
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -31,7 +31,7 @@ pub(crate) struct Actor {
     slot: Arc<Slot>,
     directory: Arc<Directory>,
     bounds: config::History,
-    /// Taken only when the channel is laid down, which is the last thing a run does.
+    /// Taken only when the channel is put to sleep, which is the last thing a run does.
     state: Option<State>,
     open: Open,
     answers: Answers,
@@ -75,7 +75,7 @@ impl Actor {
     }
 
     fn state(&mut self) -> &mut State {
-        self.state.as_mut().expect("a run has its state until it lays the channel down, and then it ends")
+        self.state.as_mut().expect("a run has its state until it puts the channel to sleep, and then it ends")
     }
 
     async fn handle_input(&mut self, input: Input) {
@@ -91,7 +91,7 @@ impl Actor {
             Input::Leave(leave) => self.state().leave(leave, now),
             Input::Pull(pull) => self.state().pull(pull),
             Input::Quiesce(done) => {
-                self.state().give_rest();
+                self.state().flush_replays();
                 drop(done);
             }
         }
@@ -103,7 +103,7 @@ impl Actor {
         for publication in &publications {
             faults::strike(Site::Channel, self.slot.name().as_str(), publication.payload.bytes());
             let Self { state, open, answers, now, .. } = self;
-            let state = state.as_mut().expect("a run has its state until it lays the channel down");
+            let state = state.as_mut().expect("a run has its state until it puts the channel to sleep");
             state.publish(from.party(), publication, *now, open, answers);
             if self.open.is_full() {
                 self.flush().await;
@@ -133,24 +133,24 @@ impl Actor {
         }
         if !self.answers.is_empty() {
             let Self { state, answers, .. } = self;
-            state.as_ref().expect("a run has its state until it lays the channel down").answer(answers);
+            state.as_ref().expect("a run has its state until it puts the channel to sleep").answer(answers);
         }
         self.loads.clear();
     }
 
-    /// When the idle timer rings: lays the channel down if nothing came since it was set.
-    fn lay_down_if_idle(&mut self, mailbox: &MailboxReceiver<Box<Self>>) -> bool {
+    /// When the idle timer rings: puts the channel to sleep if nothing came since it was set.
+    fn put_to_sleep_if_idle(&mut self, mailbox: &MailboxReceiver<Box<Self>>) -> bool {
         if self.busy {
             self.busy = false;
             let again = Instant::now() + self.directory.channel_idle();
             self.idle.as_mut().reset(again);
             return false;
         }
-        let laid_down = self.slot.lay_down(&mut self.state, self.directory.now(), || mailbox.is_empty());
-        if laid_down {
+        let is_asleep = self.slot.put_to_sleep(&mut self.state, self.directory.now(), || mailbox.is_empty());
+        if is_asleep {
             self.directory.retire_if_empty(&self.slot);
         }
-        laid_down
+        is_asleep
     }
 }
 
@@ -186,7 +186,7 @@ impl kameo::Actor for Box<Actor> {
                     return Ok(signal);
                 }
                 () = &mut self.idle => {
-                    if self.lay_down_if_idle(mailbox) {
+                    if self.put_to_sleep_if_idle(mailbox) {
                         return Ok(None);
                     }
                 }
@@ -204,7 +204,7 @@ impl kameo::Actor for Box<Actor> {
         if let Some(state) = &mut self.state {
             state.fail(&fault, self.directory.draw_epoch());
         }
-        self.slot.lay_down(&mut self.state, self.directory.now(), || true);
+        self.slot.put_to_sleep(&mut self.state, self.directory.now(), || true);
         Ok(ControlFlow::Break(ActorStopReason::Panicked(fault)))
     }
 
@@ -229,7 +229,7 @@ impl kameo::Actor for Box<Actor> {
     }
 
     async fn on_stop(&mut self, _: WeakActorRef<Self>, _: ActorStopReason) -> Result<(), Infallible> {
-        // A run that could not lay its channel down takes the members with it, rather than leave them waiting.
+        // A run that could not put its channel to sleep takes the members with it, rather than leave them waiting.
         if let Some(state) = &mut self.state {
             state.abandon();
         }

@@ -74,7 +74,7 @@ impl Slot {
     /// the channel is quiet and nobody else is at it in this moment.
     pub(crate) fn send(self: &Arc<Self>, input: Input, directory: &Arc<Directory>) -> Sent {
         match self.phase.try_lock() {
-            Some(phase) => self.take(phase, input, !directory.meets_somebody(), directory),
+            Some(phase) => self.take(phase, input, !directory.pretends_contention(), directory),
             None => self.take(self.phase.lock(), input, false, directory),
         }
     }
@@ -125,23 +125,23 @@ impl Slot {
             Input::Leave(leave) => state.leave(leave, directory.now()),
             Input::Pull(pull) => state.pull(pull),
             Input::Quiesce(done) => {
-                state.give_rest();
+                state.flush_replays();
                 drop(done);
             }
         }
         None
     }
 
-    /// Lays the channel to sleep unless `is_idle` says that something came in the meantime; asked under the lock that
+    /// Puts the channel to sleep unless `is_idle` says that something came in the meantime; asked under the lock that
     /// every input passes.
-    pub(super) fn lay_down(&self, state: &mut Option<State>, now: Millis, is_idle: impl FnOnce() -> bool) -> bool {
+    pub(super) fn put_to_sleep(&self, state: &mut Option<State>, now: Millis, is_idle: impl FnOnce() -> bool) -> bool {
         let mut phase = self.phase.lock();
         if !is_idle() {
             return false;
         }
         match state.take() {
             Some(mut state) => {
-                state.let_go_of_the_gone(now);
+                state.remove_ended_members(now);
                 *phase = Phase::Asleep(state);
             }
             None => return false,
@@ -203,7 +203,7 @@ impl Run {
         match self.actor.tell(input).try_send() {
             Ok(()) => Sent::Taken,
             Err(SendError::MailboxFull(input)) => Sent::Full { input, room: Arc::clone(&self.room) },
-            // An actor that ends lays its channel down first; one that could not is given up with its slot.
+            // An actor that ends puts its channel to sleep first; one that could not is given up with its slot.
             Err(SendError::ActorNotRunning(input) | SendError::ActorRestarting(input)) => Sent::Retired(input),
             Err(SendError::HandlerError(never)) => match never {},
             Err(SendError::ActorStopped | SendError::Timeout(_)) => {

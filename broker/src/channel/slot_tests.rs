@@ -186,7 +186,7 @@ async fn a_member_that_was_gone_and_found_no_room_to_say_so_is_waited_for() {
     members[0].party.outbox.end(Ending::plain(Code::Internal));
     let (grace, mut phase) = (Duration::from_secs(60), house.slot.phase.lock());
     let Phase::Asleep(state) = &mut *phase else { panic!("nothing woke it") };
-    state.let_go_of_the_gone(Millis::saturating(100_000));
+    state.remove_ended_members(Millis::saturating(100_000));
     assert!(!state.has_members() && !state.is_over(Millis::saturating(159_999), grace));
     assert!(state.is_over(Millis::saturating(160_000), grace));
 }

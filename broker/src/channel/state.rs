@@ -88,8 +88,8 @@ impl State {
         self.window.expire(now);
     }
 
-    /// Lets go of members whose sessions are over and who found no room to say so.
-    pub(crate) fn let_go_of_the_gone(&mut self, now: Millis) {
+    /// Removes members whose sessions are over and who found no room to say so.
+    pub(crate) fn remove_ended_members(&mut self, now: Millis) {
         let before = self.members.len();
         self.members.retain(|_, member| member.outbox.check().is_ok());
         if self.members.len() < before {

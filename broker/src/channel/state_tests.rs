@@ -134,7 +134,7 @@ impl World {
             Step::Flush { turn } => self.flush(turn),
             Step::GiveRest => {
                 self.flush(8);
-                self.state.give_rest();
+                self.state.flush_replays();
             }
             Step::Read { member } => {
                 if let Some(id) = self.nth(member) {

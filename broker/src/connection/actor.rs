@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
-use super::bridge::Host;
+use super::bridge::BridgeUpgrade;
 use super::ending::Ending;
 use super::messages::Drain;
 use super::outbox::Outbox;
@@ -57,7 +57,7 @@ pub(crate) struct Opening {
     /// How long it waits.
     pub(crate) patience: Patience,
     /// What makes it a bridge's own session, should it be one.
-    pub(crate) host: Option<Box<Host>>,
+    pub(crate) upgrade: Option<Box<BridgeUpgrade>>,
 }
 
 /// One session at the QUIC door.
@@ -80,7 +80,7 @@ pub(crate) struct Actor {
     /// Set when the session is to end: nothing is read any more, and what is left goes out.
     ending: bool,
     /// Whether a frame may be out in part: nothing more can be said on the stream then.
-    torn: bool,
+    mid_frame: bool,
     /// When to give up waiting: for `Hello` first, for the end of the writing last.
     timer: Option<Pin<Box<Sleep>>>,
     /// Dropped when all that was read is handed over.
@@ -88,7 +88,7 @@ pub(crate) struct Actor {
     /// Counts the session once it is open.
     present: Option<Present>,
     /// Until it is welcomed, and longer only if it is a bridge's own session.
-    host: Option<Box<Host>>,
+    upgrade: Option<Box<BridgeUpgrade>>,
 }
 
 /// What woke a connection.
@@ -106,7 +106,7 @@ enum News {
 impl Actor {
     /// Starts a connection.
     pub(crate) fn start(opening: Opening) {
-        let Opening { id, mut session, socket, deframer, registry, patience, host } = opening;
+        let Opening { id, mut session, socket, deframer, registry, patience, upgrade } = opening;
         let (outbox, inbox) = (Arc::clone(session.outbox()), Arc::clone(session.inbox()));
         session.begin_read(deframer.buffered_bytes());
         let prepared = Box::<Self>::prepare_with_mailbox(mailbox::bounded(CONNECTION_MAILBOX));
@@ -126,11 +126,11 @@ impl Actor {
             reading: true,
             finished: false,
             ending: false,
-            torn: false,
+            mid_frame: false,
             timer: Some(Box::pin(sleep_until(patience.hello))),
             draining: None,
             present: None,
-            host,
+            upgrade,
         };
         prepared.spawn(Box::new(actor));
     }
@@ -159,7 +159,7 @@ impl Actor {
 
     /// Takes what the outbox has, once the socket took what came before. Gives the ending when everything is out.
     fn fill(&mut self) -> Option<Ending> {
-        if !self.writer.is_pending() && !self.torn {
+        if !self.writer.is_pending() && !self.mid_frame {
             self.observe_latency();
             self.writer.fill(&self.outbox);
             if self.writer.is_pending() {
@@ -176,7 +176,7 @@ impl Actor {
         }
         // A peer that says goodbye behind its publishes wants them taken.
         let heard = ending.code != Code::Finished || self.session.is_clear() || self.timer.is_none();
-        (heard && (taken || self.torn) && !self.writer.is_pending()).then_some(ending)
+        (heard && (taken || self.mid_frame) && !self.writer.is_pending()).then_some(ending)
     }
 
     /// Observes the latency of what is sampled, once it is written.
@@ -206,7 +206,7 @@ impl Actor {
     /// Whether the connection is closed without waiting for the peer, who hears the code and its sentence all the same. Who is
     /// too slow has no room for a goodbye. While a bridge whose key was revoked were waited for, its visitors would go on.
     fn cuts(&self, ending: &Ending) -> bool {
-        let is_bridge = self.host.as_ref().is_some_and(|host| host.is_bridge());
+        let is_bridge = self.upgrade.as_ref().is_some_and(|upgrade| upgrade.is_bridge());
         ending.code == Code::TooSlow || ending.code == Code::BadCredential && is_bridge
     }
 
@@ -249,21 +249,21 @@ impl Actor {
     }
 
     fn drop_unwritten(&mut self) {
-        self.torn |= self.writer.is_pending();
+        self.mid_frame |= self.writer.is_pending();
         self.writer.clear();
     }
 
     /// Says goodbye and closes. What the peer does not take in time is lost with the connection.
     async fn close(&mut self, ending: &Ending) {
         // Behind a part of a frame a goodbye would be read as the rest of it.
-        let torn = self.torn || self.writer.is_pending();
+        let mid_frame = self.mid_frame || self.writer.is_pending();
         let linger = if self.cuts(ending) { Duration::ZERO } else { LINGER };
-        if !torn {
-            let _ = timeout(linger, self.socket.outward.finish(ending.last_words())).await;
+        if !mid_frame {
+            let _ = timeout(linger, self.socket.outward.finish(ending.goodbye_frame())).await;
         }
-        if let Some(host) = self.host.as_mut().filter(|_| ending.code == Code::ShuttingDown) {
+        if let Some(upgrade) = self.upgrade.as_mut().filter(|_| ending.code == Code::ShuttingDown) {
             // Its visitors hear their own goodbyes before the connection under them is closed.
-            let _ = timeout(self.patience.drain, host.visitors_gone()).await;
+            let _ = timeout(self.patience.drain, upgrade.visitors_gone()).await;
         }
         self.socket.close(ending.code, &ending.sentence);
         self.registry.metrics().closed(ending.code);

@@ -81,15 +81,15 @@ impl Bridge {
     }
 }
 
-/// What opens a bridge's sessions for its visitors, at the door.
+/// With this the door accepts the streams of a bridge's visitors, and opens their sessions.
 #[derive(Debug)]
-pub(crate) struct Introducer {
+pub(crate) struct VisitorAcceptor {
     bridge: Arc<Bridge>,
     /// Nothing is sent: it is open as long as there may be a visitor.
     visitors: mpsc::Sender<Infallible>,
 }
 
-impl Introducer {
+impl VisitorAcceptor {
     /// The connection that visitors' streams come on.
     pub(crate) fn connection(&self) -> &quinn::Connection {
         &self.bridge.connection
@@ -163,22 +163,22 @@ impl Drop for BridgeShare {
     }
 }
 
-/// What makes a connection's first session a bridge's own, if it is welcomed under a key that has the right.
+/// What makes a connection a bridge's, once its first session is welcomed under a key that has the right.
 #[derive(Debug)]
-pub(crate) struct Host {
+pub(crate) struct BridgeUpgrade {
     /// How many sessions a bridge may open at once.
     sessions: u32,
     metrics: Arc<Metrics>,
     /// Where visitors are received. Dropped, it says that there will be none.
-    door: Option<oneshot::Sender<Introducer>>,
+    door: Option<oneshot::Sender<VisitorAcceptor>>,
     bridge: Option<Arc<Bridge>>,
     /// At its end when the last visitor is gone.
     visitors: Option<mpsc::Receiver<Infallible>>,
 }
 
-impl Host {
+impl BridgeUpgrade {
     /// Of a session that has not said hello; the door hears whether it is a bridge's.
-    pub(crate) fn new(sessions: u32, metrics: &Arc<Metrics>) -> (Self, oneshot::Receiver<Introducer>) {
+    pub(crate) fn new(sessions: u32, metrics: &Arc<Metrics>) -> (Self, oneshot::Receiver<VisitorAcceptor>) {
         let (door, welcomed) = oneshot::channel();
         (Self { sessions, metrics: Arc::clone(metrics), door: Some(door), bridge: None, visitors: None }, welcomed)
     }
@@ -200,7 +200,7 @@ impl Host {
         let bridge = Arc::new(bridge);
         let (open, visitors) = mpsc::channel(1);
         // A door that drains receives nobody any more.
-        let _ = door.send(Introducer { bridge: Arc::clone(&bridge), visitors: open });
+        let _ = door.send(VisitorAcceptor { bridge: Arc::clone(&bridge), visitors: open });
         (self.bridge, self.visitors) = (Some(bridge), Some(visitors));
         Ok(true)
     }

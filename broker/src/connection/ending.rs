@@ -41,7 +41,7 @@ impl Ending {
     }
 
     /// The goodbye that tells it, for a stream.
-    pub(crate) fn last_words(&self) -> Bytes {
+    pub(crate) fn goodbye_frame(&self) -> Bytes {
         let mut frame = BytesMut::new();
         let goodbye = ServerFrame::Goodbye(Goodbye {
             code: self.code.number(),

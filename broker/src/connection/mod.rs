@@ -23,7 +23,7 @@ mod writer;
 
 pub(crate) use actor::{Actor, Opening, Patience};
 pub(crate) use arrival::{Arrival, Shown};
-pub(crate) use bridge::{Host, Introducer};
+pub(crate) use bridge::{BridgeUpgrade, VisitorAcceptor};
 pub(crate) use ending::Ending;
 pub(crate) use gate::Gate;
 pub(crate) use hello::check_shown;

@@ -160,7 +160,7 @@ impl Outbox {
             return Err(Ended);
         }
         if !replay.hold(queue.share.sibling()) {
-            return self.be_too_slow(&mut queue);
+            return self.end_too_slow(&mut queue);
         }
         self.push(&mut queue, Piece::Replay(Box::new(replay)), 0);
         Ok(())
@@ -224,15 +224,15 @@ impl Outbox {
         let is_first = queue.bytes == 0 && self.format != Format::Stream;
         let fits = is_first || bytes <= self.bounds.bytes && messages_then <= self.bounds.messages;
         if !fits || !queue.hold(frames.len() + PIECE_BYTES_BESIDE) {
-            return self.be_too_slow(queue);
+            return self.end_too_slow(queue);
         }
         (queue.bytes, queue.messages) = (bytes, messages_then);
         self.push(queue, Piece::Frames(frames), messages);
         Ok(())
     }
 
-    /// ARCHITECTURE.md, "Full": a decision, never an await and never unbounded memory.
-    fn be_too_slow(&self, queue: &mut Queue) -> Result<(), Ended> {
+    /// A full outbox is a decision, never an await and never unbounded memory.
+    fn end_too_slow(&self, queue: &mut Queue) -> Result<(), Ended> {
         queue.clear();
         queue.ending = Some(Ending::plain(Code::TooSlow));
         self.reader.wake();
@@ -280,7 +280,7 @@ impl Outbox {
     pub(crate) fn take_beside(&self, bytes: usize) -> Result<(), Ended> {
         let mut queue = self.queue.lock();
         if !queue.hold(bytes) {
-            return self.be_too_slow(&mut queue);
+            return self.end_too_slow(&mut queue);
         }
         queue.taken += bytes;
         Ok(())

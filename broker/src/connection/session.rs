@@ -347,8 +347,8 @@ impl Drop for Session {
         let leaving = self.state.leave_all(!self.is_done);
         let leaving = leaving.map(|Command { channel, input }| (self.directory.slot(&channel), input));
         for (mut slot, input) in left.chain(leaving) {
-            // A channel whose mailbox is full lets go of a member whose outbox has ended: at its next delivery, or when
-            // it is laid down.
+            // A channel whose mailbox is full removes a member whose outbox has ended: at its next delivery, or when it is
+            // put to sleep.
             let _ = self.directory.send(&mut slot, input);
         }
     }

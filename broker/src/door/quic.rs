@@ -19,7 +19,7 @@ use super::local::Local;
 use super::reset::ResetSecret;
 use super::{tuning, visitors};
 use crate::config::Config;
-use crate::connection::{Actor, Arrival, Host, Introducer, Opening, Patience, Socket, Windows};
+use crate::connection::{Actor, Arrival, BridgeUpgrade, Opening, Patience, Socket, VisitorAcceptor, Windows};
 use crate::defaults::{INCOMING_BYTES, RECEIVE_WINDOW_SMALL, SEND_WINDOW_SMALL};
 use crate::format::Format;
 use crate::limit::{Begun, Greeting, Handshakes, Ticket};
@@ -193,13 +193,17 @@ async fn shake_hands(incoming: Incoming, _begun: Begun, local: Arc<Local>, waits
 /// Opens a connection's session. If that is a bridge's own, receives its visitors.
 async fn serve(stranger: Stranger, local: Arc<Local>, waits: Waits) {
     let Some(welcomed) = open_session(stranger, &local, waits).await else { return };
-    if let Ok(introducer) = welcomed.await {
-        visitors::receive(introducer, local, waits).await;
+    if let Ok(acceptor) = welcomed.await {
+        visitors::receive(acceptor, local, waits).await;
     }
 }
 
 /// Waits for a connection's first stream, which is the session.
-async fn open_session(stranger: Stranger, local: &Arc<Local>, waits: Waits) -> Option<oneshot::Receiver<Introducer>> {
+async fn open_session(
+    stranger: Stranger,
+    local: &Arc<Local>,
+    waits: Waits,
+) -> Option<oneshot::Receiver<VisitorAcceptor>> {
     let Stranger { mut unopened, ticket, patience } = stranger;
     let connection = unopened.connection.clone();
     let peer = connection.remote_address();
@@ -209,10 +213,10 @@ async fn open_session(stranger: Stranger, local: &Arc<Local>, waits: Waits) -> O
             let (id, session) = local.open(ticket, Format::Stream, Arrival::default());
             tracing::debug!(connection = %id, %peer, "session opened");
             let socket = Socket::quic(connection, send, recv, Windows::new(&local.windows));
-            let (host, welcomed) = Host::new(waits.bridge_sessions, local.registry.metrics());
+            let (upgrade, welcomed) = BridgeUpgrade::new(waits.bridge_sessions, local.registry.metrics());
             let (deframer, registry) = (Deframer::new(HELLO_BYTES_MAX), Arc::clone(&local.registry));
-            let host = Some(Box::new(host));
-            Actor::start(Opening { id, session, socket, deframer, registry, patience, host });
+            let upgrade = Some(Box::new(upgrade));
+            Actor::start(Opening { id, session, socket, deframer, registry, patience, upgrade });
             Some(welcomed)
         }
         Ok(Err(error)) => {

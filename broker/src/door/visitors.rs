@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::local::Local;
 use super::quic::Waits;
-use crate::connection::{Actor, Arrival, Ending, Introducer, Opening, Patience, Shown, Socket, check_shown};
+use crate::connection::{Actor, Arrival, Ending, Opening, Patience, Shown, Socket, VisitorAcceptor, check_shown};
 use crate::defaults::LINGER;
 use crate::format::Format;
 use crate::limit::Share;
@@ -25,15 +25,15 @@ use crate::limit::Share;
 const READ_BYTES: usize = 4 << 10;
 
 /// Receives the visitors of one bridge until its connection is over. Dropped, it receives nobody more; who is in stays.
-pub(super) async fn receive(introducer: Introducer, local: Arc<Local>, waits: Waits) {
-    let (introducer, mut under_way) = (Arc::new(introducer), JoinSet::new());
+pub(super) async fn receive(acceptor: VisitorAcceptor, local: Arc<Local>, waits: Waits) {
+    let (acceptor, mut under_way) = (Arc::new(acceptor), JoinSet::new());
     loop {
         tokio::select! {
-            stream = introducer.connection().accept_bi() => {
+            stream = acceptor.connection().accept_bi() => {
                 let Ok((send, recv)) = stream else { return };
                 let patience = Patience { hello: Instant::now() + waits.hello, drain: waits.drain };
                 let pending = PendingStream { halves: Some((send, recv)) };
-                under_way.spawn(introduce(pending, Arc::clone(&introducer), Arc::clone(&local), patience));
+                under_way.spawn(introduce(pending, Arc::clone(&acceptor), Arc::clone(&local), patience));
             }
             Some(_) = under_way.join_next() => {}
         }
@@ -41,7 +41,7 @@ pub(super) async fn receive(introducer: Introducer, local: Arc<Local>, waits: Wa
 }
 
 /// Hears who comes on a stream, and opens the session.
-async fn introduce(mut pending: PendingStream, introducer: Arc<Introducer>, local: Arc<Local>, patience: Patience) {
+async fn introduce(mut pending: PendingStream, acceptor: Arc<VisitorAcceptor>, local: Arc<Local>, patience: Patience) {
     let mut deframer = Deframer::new(HELLO_BYTES_MAX);
     let mut partial = Share::of(&local.partials);
     let heard = match timeout_at(patience.hello, pending.hear(&mut deframer, &mut partial)).await {
@@ -51,7 +51,7 @@ async fn introduce(mut pending: PendingStream, introducer: Arc<Introducer>, loca
     let opened = heard.and_then(|body| {
         let Introduced { address, origin, arrival } = introduced(&body)?;
         // PROTOCOL.md, "Visitors": a bridge has the right from the broker's operator, who may take it back at any time.
-        introducer.check()?;
+        acceptor.check()?;
         let ticket = local.admit(address).map_err(|refused| Ending::because(Code::Overloaded, refused))?;
         tracing::debug!(%address, origin, "a visitor is introduced");
         Ok(local.open(ticket, Format::Stream, arrival))
@@ -66,11 +66,11 @@ async fn introduce(mut pending: PendingStream, introducer: Arc<Introducer>, loca
     };
     let Some((send, recv)) = pending.halves.take() else { return };
     tracing::debug!(connection = %id, "session opened");
-    let socket = Socket::visitor(introducer.share(), send, recv);
+    let socket = Socket::visitor(acceptor.share(), send, recv);
     let registry = Arc::clone(&local.registry);
     // The session counts what it has of a frame itself.
     drop(partial);
-    Actor::start(Opening { id, session, socket, deframer, registry, patience, host: None });
+    Actor::start(Opening { id, session, socket, deframer, registry, patience, upgrade: None });
 }
 
 /// Who comes, and how, as the bridge tells it.
@@ -142,7 +142,7 @@ impl PendingStream {
         let Some((mut send, mut recv)) = self.halves.take() else { return };
         let number = VarInt::from(u32::from(ending.code.number()));
         let _ = recv.stop(number);
-        match timeout(LINGER, send.write_chunk(ending.last_words())).await {
+        match timeout(LINGER, send.write_chunk(ending.goodbye_frame())).await {
             Ok(Ok(())) => drop(send.finish()),
             Ok(Err(_)) | Err(_) => drop(send.reset(number)),
         }

@@ -142,7 +142,7 @@ impl World {
             deframer: Deframer::new(HELLO_BYTES_MAX),
             registry: std::sync::Arc::clone(&local.registry),
             patience,
-            host: None,
+            upgrade: None,
         });
         self.wires.push((id, pipe));
         Ok(Wire(self.wires.len() - 1))

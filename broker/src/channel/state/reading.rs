@@ -92,7 +92,7 @@ impl State {
     }
 
     /// Gives every replaying member the rest without waiting to be asked: a session that is told to end asks no more.
-    pub(crate) fn give_rest(&mut self) {
+    pub(crate) fn flush_replays(&mut self) {
         let behind = |(connection, member): (&ConnectionId, &Member)| {
             let after = member.replaying.filter(|after| *after < self.head)?;
             Some((*connection, after))

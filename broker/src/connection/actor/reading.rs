@@ -84,10 +84,10 @@ impl Actor {
 
     /// Opens the door to a bridge's visitors once its session is welcomed, or shuts it when the session is somebody else's.
     fn note_rights(&mut self) {
-        let Some(host) = &mut self.host else { return };
-        match host.note(self.session.may_bridge(), &mut self.socket, &self.outbox) {
+        let Some(upgrade) = &mut self.upgrade else { return };
+        match upgrade.note(self.session.may_bridge(), &mut self.socket, &self.outbox) {
             Ok(true) => {}
-            Ok(false) => self.host = None,
+            Ok(false) => self.upgrade = None,
             Err(ending) => self.outbox.end(ending),
         }
     }
