@@ -19,6 +19,10 @@ export const SESSION_IS_WELL_MS = 10_000;
  * pages do not come back in one instant. */
 export const AT_ONCE_JITTER_MS = 250;
 
+/** The network that is back, or the page that is shown, cuts a pause short at most this often: one that flaps must not
+ * make a busy loop. */
+export const WAKE_PAUSE_MS = 1_000;
+
 /** A broker's wish to be left alone is honoured up to here; a longer one is a mistake or worse. */
 export const RETRY_AFTER_CAP_MS = 3_600_000;
 

@@ -324,7 +324,7 @@ export class Driver {
   #wake() {
     // A bridge looks for its broker itself.
     if (this.#state.name !== 'waiting' || this.#isHidden || this.#session?.isSuspended) return;
-    this.#begin();
+    this.#begin(this.#pauses.wake());
   }
 
   #shown() {

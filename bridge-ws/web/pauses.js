@@ -2,6 +2,7 @@
 // timer, and begins no attempt.
 
 import { Backoff, NO_PAUSE } from './backoff.js';
+import { WAKE_PAUSE_MS } from './defaults.js';
 
 /** @import { Ending, Pause } from './backoff.js' */
 /** @import { Settled } from './options.js' */
@@ -14,6 +15,8 @@ export class Pauses {
   /** The pause that began with the last end; an open session ends it. @type {Pause} */
   #pause = NO_PAUSE;
   #since = 0;
+  /** When an event last cut a pause short. */
+  #wokenAt = -Infinity;
 
   /** @param {Settled} options */
   constructor({ clock, backoffBaseMs, backoffCapMs }) {
@@ -29,6 +32,18 @@ export class Pauses {
   /** How many are left of what the broker asked for, which nothing cuts short. */
   get leastLeft() {
     return this.#leftOf(this.#pause.floor);
+  }
+
+  /**
+   * Something speaks for a better chance than a moment ago. Such events may come by the hundred: only the first of a
+   * second cuts the pause short at once.
+   * @returns {number} How many milliseconds are left for it.
+   */
+  wake() {
+    const now = this.#clock.now();
+    const again = Math.min(this.#wokenAt, now) + WAKE_PAUSE_MS - now;
+    if (again <= 0) this.#wokenAt = now;
+    return Math.max(this.leastLeft, Math.min(this.left, again));
   }
 
   /**

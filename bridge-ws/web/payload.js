@@ -73,13 +73,25 @@ export function dataOf(data) {
 /** @param {unknown} payload */
 function kindOf(payload) {
   if (typeof payload === 'string') return 'text';
-  return payload instanceof ArrayBuffer || ArrayBuffer.isView(payload) ? 'binary' : 'json';
+  return isBuffer(payload) || ArrayBuffer.isView(payload) ? 'binary' : 'json';
+}
+
+/**
+ * Whether it is a buffer, of this page or of another frame, whose classes are others.
+ * @param {unknown} payload
+ * @returns {payload is ArrayBuffer | SharedArrayBuffer}
+ */
+function isBuffer(payload) {
+  return ['ArrayBuffer', 'SharedArrayBuffer'].includes(tagOf(payload));
+}
+
+/** @param {unknown} payload The name that it gives itself, as `Map` or `Promise`. */
+function tagOf(payload) {
+  return Object.prototype.toString.call(payload).slice('[object '.length, -1);
 }
 
 /** @param {unknown} payload */
 function stringify(payload) {
-  // JSON has `{}` for it.
-  if (payload instanceof Blob) throw badRequest('a file is read before it is published: `await blob.arrayBuffer()`');
   let json;
   try {
     json = JSON.stringify(payload);
@@ -87,7 +99,22 @@ function stringify(payload) {
     throw badRequest('the payload cannot be said in JSON', error);
   }
   if (json === undefined) throw badRequest(`a payload of type ${typeof payload} cannot be said in JSON`);
+  if (json === '{}') checkEmpty(/** @type {object} */ (payload));
   return json;
+}
+
+/**
+ * JSON has `{}` for whatever keeps its content elsewhere: publishing that would lose it without a word.
+ * @param {object} payload
+ */
+function checkEmpty(payload) {
+  const prototype = Object.getPrototypeOf(payload);
+  // A plain object is one whatever page it comes from; what says itself what it is in JSON may say this.
+  if (prototype === null || Object.getPrototypeOf(prototype) === null || 'toJSON' in payload) return;
+  if ('then' in payload) throw badRequest('a promise is published by its value: `await` it first');
+  if ('arrayBuffer' in payload) throw badRequest('a file is read before it is published: `await blob.arrayBuffer()`');
+  const name = payload.constructor?.name ?? tagOf(payload);
+  throw badRequest(`a payload of type ${name} becomes {} in JSON: publish a plain object or an array instead`);
 }
 
 /**
@@ -95,7 +122,7 @@ function stringify(payload) {
  * @param {unknown} payload
  */
 function copyOf(payload) {
-  if (payload instanceof ArrayBuffer) return new Uint8Array(payload.slice(0));
+  if (isBuffer(payload)) return new Uint8Array(payload).slice();
   if (!ArrayBuffer.isView(payload)) throw badRequest('a binary payload is an ArrayBuffer or a view of one');
   return new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength).slice();
 }

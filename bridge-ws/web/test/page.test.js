@@ -104,6 +104,19 @@ test('a page that is visible is back, though no browser said so', async () => {
   assert.deepEqual([client.state.name, broker.sockets.length], ['online', 2]);
 });
 
+test('a network that flaps makes no busy loop', async () => {
+  const { client, broker, clock, page } = setUp();
+  client.subscribe('a', () => {});
+  await settled();
+  for (let count = 0; count < 400; count += 1) {
+    if (!broker.socket.closed) broker.socket.drop();
+    await settled();
+    page.window.dispatchEvent(new Event('online'));
+    await clock.advance(5);
+  }
+  assert.ok(broker.sockets.length > 1 && broker.sockets.length <= 5, `${broker.sockets.length} in two seconds`);
+});
+
 test('a page that was left during an attempt gives it up', async () => {
   const { client, broker, clock, page } = setUp();
   client.subscribe('a', () => {});

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { runInNewContext } from 'node:vm';
 
 import { EPOCH, comeBack, listener, setUp, setUpOnline } from './support/broker.js';
 import { settled } from './support/clock.js';
@@ -138,6 +139,10 @@ test('mistakes are told where they are made, and nothing is sent', async () => {
     ['a', 'x', { kind: 'binary' }, 'bad-request'], ['a', 7, { kind: 'text' }, 'bad-request'],
     ['a', 'x', { kind: 'xml' }, 'bad-request'], ['a', 'x', null, 'bad-request'],
     ['a', 'x'.repeat(65537), {}, 'payload-too-large'], ['a', new Blob(['x']), {}, 'bad-request'],
+    // JSON would have {} for each of them.
+    ...[Promise.resolve(1), new Map([[1, 2]]), new Set([1]), new Error('x'), new (class Empty {})()]
+      .map((payload) => /** @type {[string, any, any, string]} */ (['a', payload, {}, 'bad-request'])),
+    ['a', new ArrayBuffer(1), { kind: 'json' }, 'bad-request'],
   ];
   for (const [channel, payload, options, name] of mistakes) {
     assert.throws(() => client.publish(channel, payload, options), { name: 'CallboardError', class: name });
@@ -157,6 +162,25 @@ test('bytes are taken as they are when publish is called', async () => {
   await broker.welcome();
   for (let count = 0; count < 2; count += 1) {
     assert.deepEqual(broker.hear('Publish').payload.bytes, new Uint8Array([1, 2]));
+  }
+});
+
+test('bytes of another frame, or shared with a worker, are bytes', async () => {
+  const { client, broker } = await setUpOnline({});
+  const shared = new SharedArrayBuffer(2);
+  new Uint8Array(shared).set([1, 2]);
+  const ofAnotherFrame = runInNewContext('new Uint8Array([1, 2])');
+  for (const payload of [ofAnotherFrame, ofAnotherFrame.buffer, shared, new Uint8Array(shared)]) {
+    client.publish('a', payload);
+    assert.deepEqual(broker.hear('Publish').payload, { kind: 'binary', bytes: new Uint8Array([1, 2]) });
+  }
+});
+
+test('what is empty in JSON because it is empty is published so', async () => {
+  const { client, broker } = await setUpOnline({});
+  for (const payload of [{}, Object.create(null), runInNewContext('({})'), { toJSON: () => ({}) }]) {
+    client.publish('a', payload);
+    assert.deepEqual(broker.hear('Publish').payload, { kind: 'json', json: '{}' });
   }
 });
 
