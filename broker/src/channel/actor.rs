@@ -104,7 +104,7 @@ impl Actor {
             faults::strike(Site::Channel, self.slot.name().as_str(), publication.payload.bytes());
             let Self { state, open, answers, now, .. } = self;
             let state = state.as_mut().expect("a run has its state until it puts the channel to sleep");
-            state.publish(from.party(), publication, *now, open, answers);
+            state.publish(from.requester(), publication, *now, open, answers);
             if self.open.is_full() {
                 self.flush().await;
                 // The subscribers that were woken may be waiting for this very thread.

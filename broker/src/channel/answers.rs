@@ -7,13 +7,13 @@ use callboard_protocol::close::Code;
 use callboard_protocol::frame::{Answer, ServerFrame};
 use callboard_protocol::{Epoch, Offset, Position, RequestId};
 
-use super::messages::Party;
+use super::messages::Requester;
 use crate::connection::Ending;
 use crate::format::Format;
 
 /// Who waits, for the answer to which request, and the offset that it will tell.
 #[derive(Debug, Default)]
-pub(crate) struct Answers(pub(super) Vec<(Arc<Party>, RequestId, Offset)>);
+pub(crate) struct Answers(pub(super) Vec<(Arc<Requester>, RequestId, Offset)>);
 
 impl Answers {
     /// Whether nobody waits.
@@ -22,30 +22,30 @@ impl Answers {
     }
 
     /// Somebody waits.
-    pub(super) fn push(&mut self, party: &Arc<Party>, request: RequestId, offset: Offset) {
-        self.0.push((Arc::clone(party), request, offset));
+    pub(super) fn push(&mut self, requester: &Arc<Requester>, request: RequestId, offset: Offset) {
+        self.0.push((Arc::clone(requester), request, offset));
     }
 
     /// Answers everybody who waits: their messages are stored in this epoch.
     pub(super) fn send(&mut self, epoch: Epoch) {
         let mut rest = self.0.drain(..).peekable();
-        while let Some((party, request, offset)) = rest.next() {
+        while let Some((requester, request, offset)) = rest.next() {
             let mut frames = BytesMut::new();
-            let (mut count, format) = (1, party.outbox.format());
+            let (mut count, format) = (1, requester.outbox.format());
             published(&mut frames, format, request, Position { epoch, offset });
-            while let Some((_, request, offset)) = rest.next_if(|(next, ..)| Arc::ptr_eq(next, &party)) {
+            while let Some((_, request, offset)) = rest.next_if(|(next, ..)| Arc::ptr_eq(next, &requester)) {
                 published(&mut frames, format, request, Position { epoch, offset });
                 count += 1;
             }
             // A session that is over needs no answer.
-            let _ = party.outbox.answer(frames.freeze(), count);
+            let _ = requester.outbox.answer(frames.freeze(), count);
         }
     }
 
     /// Ends the sessions that wait: what they asked for is in doubt, and they ask again when they come back.
     pub(crate) fn abandon(&mut self) {
-        for (party, ..) in self.0.drain(..) {
-            party.outbox.end(Ending::plain(Code::Internal));
+        for (requester, ..) in self.0.drain(..) {
+            requester.outbox.end(Ending::plain(Code::Internal));
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn is_quiet(state: &State, batch: &Batch, bounds: &config::History) -
 
 /// Takes a batch as the channel's actor would: hands it out, then remembers it, then answers whoever published it. Under
 /// the slot's lock, so it is bounded: what one read brought, to a few members. A panic is the channel's, not the
-/// publisher's; the claim that is dropped with the batch then tells that session to come back.
+/// publisher's; the guard that is dropped with the batch then tells that session to come back.
 pub(super) fn publish(state: &mut State, batch: Batch, bounds: &config::History, directory: &Directory) {
     let taken = catch_unwind(AssertUnwindSafe(|| take(state, batch, bounds, directory)));
     if let Err(panic) = taken {
@@ -41,7 +41,7 @@ fn take(state: &mut State, batch: Batch, bounds: &config::History, directory: &D
     let (mut open, mut answers) = (Open::expecting(bytes, publications.len()), Answers::default());
     for publication in &publications {
         faults::strike(Site::Channel, state.name().as_str(), publication.payload.bytes());
-        state.publish(from.party(), publication, now, &mut open, &mut answers);
+        state.publish(from.requester(), publication, now, &mut open, &mut answers);
         if open.is_full() {
             hand_out(state, &mut open, &mut read, now, bounds);
         }

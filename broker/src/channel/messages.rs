@@ -16,9 +16,9 @@ use crate::limit::Load;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Instance(pub(crate) [u8; 16]);
 
-/// Who a session is to a channel: made when the session opens and when its identity changes, shared by its requests.
+/// The session behind a request, as channels know it: made when it opens and when its identity changes, shared by its requests.
 #[derive(Debug)]
-pub(crate) struct Party {
+pub(crate) struct Requester {
     /// The connection.
     pub(crate) connection: ConnectionId,
     /// The client behind it, over reconnections.
@@ -29,25 +29,25 @@ pub(crate) struct Party {
     pub(crate) outbox: Arc<Outbox>,
 }
 
-/// The right of a session to an answer, carried by what it asks of a channel. Dropped unsettled, by a fault on the way, it
-/// ends the session: whoever waits comes back and asks again.
+/// Sees to it that a session is answered, and is carried by what it asks of a channel. Dropped unsettled, by a fault on the
+/// way, it ends the session: whoever waits comes back and asks again.
 #[derive(Debug)]
-pub(crate) struct Claim {
-    party: Arc<Party>,
+pub(crate) struct AnswerGuard {
+    requester: Arc<Requester>,
     settled: bool,
     /// What was read with it, which waits as long as it does.
     load: Option<Arc<Load>>,
 }
 
-impl Claim {
-    /// The claim of `party`.
-    pub(crate) fn of(party: &Arc<Party>) -> Self {
-        Self { party: Arc::clone(party), settled: false, load: None }
+impl AnswerGuard {
+    /// Guards the answer that `requester` waits for.
+    pub(crate) fn of(requester: &Arc<Requester>) -> Self {
+        Self { requester: Arc::clone(requester), settled: false, load: None }
     }
 
     /// Who asks.
-    pub(crate) fn party(&self) -> &Arc<Party> {
-        &self.party
+    pub(crate) fn requester(&self) -> &Arc<Requester> {
+        &self.requester
     }
 
     /// Takes over what was read with it.
@@ -61,10 +61,10 @@ impl Claim {
     }
 }
 
-impl Drop for Claim {
+impl Drop for AnswerGuard {
     fn drop(&mut self) {
         if !self.settled {
-            self.party.outbox.end(Ending::plain(Code::Internal));
+            self.requester.outbox.end(Ending::plain(Code::Internal));
         }
     }
 }
@@ -85,26 +85,26 @@ pub(crate) enum Input {
 }
 
 impl Input {
-    /// The claim that it carries.
-    fn claim(&mut self) -> Option<&mut Claim> {
+    /// The guard that it carries.
+    fn guard(&mut self) -> Option<&mut AnswerGuard> {
         match self {
             Self::Publish(batch) => Some(&mut batch.from),
             Self::Join(join) => Some(&mut join.from),
-            Self::Leave(leave) => leave.request.as_mut().map(|(_, claim)| claim),
+            Self::Leave(leave) => leave.request.as_mut().map(|(_, guard)| guard),
             Self::Pull(_) | Self::Quiesce(_) => None,
         }
     }
 
     /// Notes what was read with it; `None` takes the note away.
     pub(crate) fn set_load(&mut self, load: Option<&Arc<Load>>) {
-        if let Some(claim) = self.claim() {
-            claim.load = load.map(Arc::clone);
+        if let Some(guard) = self.guard() {
+            guard.load = load.map(Arc::clone);
         }
     }
 
     /// Whether it is noted what was read with it, where it can be.
     pub(crate) fn is_counted(&mut self) -> bool {
-        self.claim().is_none_or(|claim| claim.load.is_some())
+        self.guard().is_none_or(|guard| guard.load.is_some())
     }
 
     /// The memory that it takes on its way to its channel and there, beside the bytes that were read.
@@ -126,7 +126,7 @@ const PUBLICATION_BYTES: usize = 96;
 #[derive(Debug)]
 pub(crate) struct Batch {
     /// Who publishes.
-    pub(crate) from: Claim,
+    pub(crate) from: AnswerGuard,
     /// The messages, in order.
     pub(crate) publications: Vec<Publication>,
     /// The bytes that they have on their way out, about.
@@ -140,14 +140,14 @@ const HEADER_BYTES: usize = 24;
 
 impl Batch {
     /// A batch with room for so many messages.
-    pub(crate) fn with_room(from: Claim, messages: usize) -> Self {
+    pub(crate) fn with_room(from: AnswerGuard, messages: usize) -> Self {
         Self { from, publications: Vec::with_capacity(messages), bytes: 0, read: None }
     }
 
     /// Adds a message.
     pub(crate) fn push(&mut self, publication: Publication) {
         let key = publication.key.as_deref().map_or(0, str::len);
-        let publisher = self.from.party.key.as_deref().map_or(0, str::len);
+        let publisher = self.from.requester.key.as_deref().map_or(0, str::len);
         self.bytes += HEADER_BYTES + key + publisher + publication.payload.bytes().len();
         self.publications.push(publication);
     }
@@ -178,7 +178,7 @@ impl Publication {
 #[derive(Debug)]
 pub(crate) struct Join {
     /// Who subscribes.
-    pub(crate) from: Claim,
+    pub(crate) from: AnswerGuard,
     /// Its request's number.
     pub(crate) request: RequestId,
     /// Where to begin.
@@ -199,7 +199,7 @@ pub(crate) struct Leave {
     /// The membership's gate: tells this membership from a later one of the same connection.
     pub(crate) gate: Arc<Gate>,
     /// The request to answer, and who waits; `None` when the session is over.
-    pub(crate) request: Option<(RequestId, Claim)>,
+    pub(crate) request: Option<(RequestId, AnswerGuard)>,
     /// Whether the session was lost, so that its client may be on its way back.
     pub(crate) may_return: bool,
 }

@@ -16,6 +16,6 @@ mod slot;
 mod state;
 mod window;
 
-pub(crate) use messages::{Batch, Claim, Input, Instance, Join, Leave, Party, Publication};
+pub(crate) use messages::{AnswerGuard, Batch, Input, Instance, Join, Leave, Publication, Requester};
 pub(crate) use replay::Replay;
 pub(crate) use slot::{Sent, Slot};

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::chance::Chance;
-use crate::channel::{Batch, Claim, Instance, Join, Party, Publication};
+use crate::channel::{AnswerGuard, Batch, Instance, Join, Publication, Requester};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::connection::{Ending, Gate, Outbox, Writer};
@@ -32,7 +32,7 @@ struct House {
 
 /// A session, and what it was told so far.
 struct Guest {
-    party: Arc<Party>,
+    requester: Arc<Requester>,
     deframer: Deframer,
 }
 
@@ -56,20 +56,20 @@ impl House {
     fn guest(&mut self) -> Guest {
         self.sessions += 1;
         let bounds = config::Outbox { messages: 4_000, bytes: 1 << 20 };
-        let party = Party {
+        let requester = Requester {
             connection: ConnectionId::saturating(self.sessions),
             instance: Instance([7; 16]),
             key: None,
             outbox: Arc::new(Outbox::new(bounds, &Budget::new(1 << 30), crate::format::Format::Stream)),
         };
-        Guest { party: Arc::new(party), deframer: Deframer::new(BODY_BYTES_MAX) }
+        Guest { requester: Arc::new(requester), deframer: Deframer::new(BODY_BYTES_MAX) }
     }
 
     fn members(&mut self, count: usize) -> Vec<Guest> {
         let join = |_| {
             let guest = self.guest();
             let join = Join {
-                from: Claim::of(&guest.party),
+                from: AnswerGuard::of(&guest.requester),
                 request: RequestId::saturating(1),
                 start: Start::Live,
                 options: SubscribeOptions::NONE,
@@ -93,7 +93,7 @@ impl House {
 
 impl Guest {
     fn batch(&self, texts: &[&str]) -> Batch {
-        let mut batch = Batch::with_room(Claim::of(&self.party), texts.len());
+        let mut batch = Batch::with_room(AnswerGuard::of(&self.requester), texts.len());
         for text in texts {
             let (request, sequence) = (RequestId::saturating(1), Sequence::ZERO);
             batch.push(Publication { request, sequence, key: None, payload: Payload::text(*text) });
@@ -104,7 +104,7 @@ impl Guest {
     fn told(&mut self) -> Vec<Told> {
         let mut writer = Writer::default();
         while {
-            writer.fill(&self.party.outbox);
+            writer.fill(&self.requester.outbox);
             writer.is_pending()
         } {
             writer.chunks().drain(..).for_each(|chunk| self.deframer.handle_bytes(chunk));
@@ -183,7 +183,7 @@ async fn a_channel_that_nothing_keeps_has_an_actor_that_does() {
 async fn a_member_that_was_gone_and_found_no_room_to_say_so_is_waited_for() {
     let mut house = House::with_channel("awaits");
     let members = house.members(1);
-    members[0].party.outbox.end(Ending::plain(Code::Internal));
+    members[0].requester.outbox.end(Ending::plain(Code::Internal));
     let (grace, mut phase) = (Duration::from_secs(60), house.slot.phase.lock());
     let Phase::Asleep(state) = &mut *phase else { panic!("nothing woke it") };
     state.remove_ended_members(Millis::saturating(100_000));

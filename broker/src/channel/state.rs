@@ -14,7 +14,7 @@ use super::chunk::{Chunk, Open};
 use super::edition::Editions;
 use super::history::History;
 use super::member::Member;
-use super::messages::{Join, Leave, Party, Publication};
+use super::messages::{Join, Leave, Publication, Requester};
 use super::window::Window;
 use crate::config;
 use crate::connection::{Ended, Ending};
@@ -117,7 +117,7 @@ impl State {
     /// Takes a message: it gets the next offset and is encoded to the end of `open`, unless it was stored before.
     pub(crate) fn publish(
         &mut self,
-        from: &Arc<Party>,
+        from: &Arc<Requester>,
         publication: &Publication,
         now: Millis,
         open: &mut Open,
@@ -132,7 +132,7 @@ impl State {
         }
     }
 
-    fn store(&mut self, from: &Party, publication: &Publication, now: Millis, open: &mut Open) -> Offset {
+    fn store(&mut self, from: &Requester, publication: &Publication, now: Millis, open: &mut Open) -> Offset {
         let Publication { sequence, key, payload, .. } = publication;
         if *sequence != Sequence::ZERO
             && let Some(stored) = self.window.find(from.instance, *sequence)
@@ -215,24 +215,24 @@ impl State {
     pub(crate) fn join(&mut self, join: Join, now: Millis, bounds: &config::History) {
         self.history.expire(now, bounds);
         let Join { from, request, start, options, gate, permit } = join;
-        let party = Arc::clone(from.party());
+        let requester = Arc::clone(from.requester());
         from.settle();
         let (next, recovered) = self.begin(start);
         let answer = Answer::Subscribed(Subscribed { channel: self.id, position: self.position(), next, recovered });
-        if party.outbox.say(&ServerFrame::Ok { request, answer }).is_err() {
+        if requester.outbox.say(&ServerFrame::Ok { request, answer }).is_err() {
             return;
         }
-        let without = options.contains(SubscribeOptions::EXCLUDE_OWN).then_some(party.instance);
+        let without = options.contains(SubscribeOptions::EXCLUDE_OWN).then_some(requester.instance);
         let without = without.filter(|_| !self.orders.has(Sabotage::OwnDelivered));
-        let mut member = Member { outbox: Arc::clone(&party.outbox), gate, without, replaying: None };
+        let mut member = Member { outbox: Arc::clone(&requester.outbox), gate, without, replaying: None };
         if next <= self.head {
             member.replaying = Some(self.head);
             self.count_replay(next);
-            if member.outbox.replay(self.replay(party.connection, &member, next, permit)).is_err() {
+            if member.outbox.replay(self.replay(requester.connection, &member, next, permit)).is_err() {
                 return;
             }
         }
-        self.members.insert(party.connection, member);
+        self.members.insert(requester.connection, member);
     }
 
     /// Lets a member go and answers its request.
@@ -253,7 +253,7 @@ impl State {
         }
         if let Some((request, from)) = request {
             // A session that is over needs no answer.
-            let _ = from.party().outbox.say(&ServerFrame::Ok { request, answer: Answer::Done });
+            let _ = from.requester().outbox.say(&ServerFrame::Ok { request, answer: Answer::Done });
             from.settle();
         }
     }

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::channel::{Claim, Input, Instance};
+use crate::channel::{AnswerGuard, Input, Instance};
 use crate::connection::{Gate, Outbox, Writer};
 use crate::format::Format;
 use crate::format::tests::{ALL, Reading};
@@ -64,7 +64,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// One subscriber: reads its outbox as its client would and checks every rule of a subscription.
 struct Reader {
-    party: Arc<Party>,
+    requester: Arc<Requester>,
     gate: Arc<Gate>,
     exclude_own: bool,
     writer: Writer,
@@ -113,10 +113,10 @@ impl World {
         }
     }
 
-    fn party(&mut self, number: u8, format: Format) -> Arc<Party> {
+    fn requester(&mut self, number: u8, format: Format) -> Arc<Requester> {
         self.joined += 1;
         let bounds = config::Outbox { messages: OUTBOX_MESSAGES, bytes: 1 << 20 };
-        Arc::new(Party {
+        Arc::new(Requester {
             connection: ConnectionId::saturating(self.joined),
             instance: instance(number),
             key: None,
@@ -149,7 +149,7 @@ impl World {
     }
 
     fn publish(&mut self, number: u8, count: u8, sequence: Option<u8>) {
-        let from = self.party(number, ALL[usize::from(number) % ALL.len()]);
+        let from = self.requester(number, ALL[usize::from(number) % ALL.len()]);
         let mut publications = Vec::new();
         for index in 0..count {
             // Only the first of a batch carries an id, so that ids come again and are known.
@@ -186,10 +186,11 @@ impl World {
             }
             self.state.remember(editions.into_chunk(), Millis::ZERO, &self.bounds);
         }
-        let asked: Vec<_> = self.answers.0.iter().map(|(party, request, _)| (Arc::clone(party), *request)).collect();
+        let asked: Vec<_> =
+            self.answers.0.iter().map(|(requester, request, _)| (Arc::clone(requester), *request)).collect();
         self.state.answer(&mut self.answers);
-        for (party, request) in asked {
-            let answers = answers_in(&party.outbox);
+        for (requester, request) in asked {
+            let answers = answers_in(&requester.outbox);
             assert!(answers.is_empty() || answers.contains(&request), "a publish is answered");
         }
     }
@@ -216,15 +217,15 @@ impl World {
             }
             _ => (next, recovered),
         };
-        let party = self.party(number, format);
+        let requester = self.requester(number, format);
         let gate = Arc::new(Gate::default());
         let options = if exclude_own { SubscribeOptions::EXCLUDE_OWN } else { SubscribeOptions::NONE };
         let request = RequestId::saturating(1);
         let permit = Arc::clone(&self.replays).try_acquire_owned().ok();
-        let join = Join { from: Claim::of(&party), request, start, options, gate: Arc::clone(&gate), permit };
+        let join = Join { from: AnswerGuard::of(&requester), request, start, options, gate: Arc::clone(&gate), permit };
         self.state.join(join, Millis::ZERO, &self.bounds);
         let mut reader = Reader {
-            party,
+            requester,
             gate,
             exclude_own,
             writer: Writer::default(),
@@ -232,7 +233,7 @@ impl World {
             expected: None,
         };
         // The answer is what every test of the subscription starts from.
-        reader.writer.fill(&reader.party.outbox);
+        reader.writer.fill(&reader.requester.outbox);
         let body = reader.next_body().expect("a subscribe is answered at once");
         let ServerFrame::Ok { answer: Answer::Subscribed(answer), .. } = decode_server(&body).unwrap() else {
             panic!("the answer comes before any delivery");
@@ -247,9 +248,9 @@ impl World {
         self.flush(8);
         let reader = self.readers.remove(&id).unwrap();
         reader.gate.shut();
-        let (connection, gate) = (reader.party.connection, Arc::clone(&reader.gate));
+        let (connection, gate) = (reader.requester.connection, Arc::clone(&reader.gate));
         self.state.leave(Leave { connection, gate, request: None, may_return: false }, Millis::ZERO);
-        assert!(!self.state.members.contains_key(&reader.party.connection));
+        assert!(!self.state.members.contains_key(&reader.requester.connection));
     }
 
     /// Reads what one member has, and hands its pulls over.
@@ -257,7 +258,7 @@ impl World {
         loop {
             let reader = self.readers.get_mut(&id).expect("only leaving takes a reader away");
             reader.check(&self.log);
-            reader.writer.fill(&reader.party.outbox);
+            reader.writer.fill(&reader.requester.outbox);
             reader.check(&self.log);
             let pulls = reader.writer.take_finished();
             if pulls.is_empty() && !reader.writer.is_replaying() {
@@ -284,7 +285,7 @@ impl Reader {
     fn check(&mut self, log: &[(u8, String)]) {
         while let Some(body) = self.next_body() {
             let expected = self.expected.expect("a reader is made with its answer");
-            let own = self.exclude_own.then_some(self.party.instance);
+            let own = self.exclude_own.then_some(self.requester.instance);
             match decode_server(&body).expect("what the broker writes can be decoded") {
                 ServerFrame::Message(message) => {
                     assert_eq!(message.offset.value(), expected, "offsets are dense");
@@ -331,7 +332,7 @@ fn who_went_without_a_word_is_let_go_while_it_reads_history_too() {
         world.publish(0, 1, None);
         world.join(1, &start, false, Format::Stream);
         for reader in world.readers.values() {
-            reader.party.outbox.abandon(Ending::plain(Code::Finished));
+            reader.requester.outbox.abandon(Ending::plain(Code::Finished));
         }
         world.publish(0, 1, None);
         world.flush(8);
@@ -356,7 +357,7 @@ proptest! {
             world.read(id);
             let reader = &world.readers[&id];
             let caught_up = reader.expected == Some(head + 1);
-            let told = reader.party.outbox.ending().is_some_and(|(ending, _)| ending.code == Code::TooSlow);
+            let told = reader.requester.outbox.ending().is_some_and(|(ending, _)| ending.code == Code::TooSlow);
             prop_assert!(caught_up != told, "caught up: {caught_up}, told to come back: {told}");
         }
     }

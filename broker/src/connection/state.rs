@@ -20,7 +20,7 @@ use super::messages::Command;
 use super::outbox::Outbox;
 use super::size;
 use super::subscriptions::Subscriptions;
-use crate::channel::{Batch, Claim, Input, Instance, Join, Leave, Party, Publication};
+use crate::channel::{AnswerGuard, Batch, Input, Instance, Join, Leave, Publication, Requester};
 use crate::config::Limits;
 use crate::defaults::{BATCHES_SEARCHED, GRANTS_MAX, STRIKES_MAX};
 use crate::faults::{self, Site};
@@ -54,8 +54,8 @@ pub(crate) struct Rules {
 pub(crate) struct State {
     rules: Arc<Rules>,
     arrival: Arrival,
-    gatekeeper: FromClient,
-    party: Arc<Party>,
+    frame_order: FromClient,
+    requester: Arc<Requester>,
     identity: Option<Identity>,
     /// The key that the identity relies on, for whoever ends the sessions of a revoked one.
     key_binding: Arc<KeyBinding>,
@@ -88,8 +88,8 @@ impl State {
             subscriptions: Subscriptions::new(rules.subscriptions_max, &rules.subscriptions),
             rules,
             arrival,
-            gatekeeper: FromClient::default(),
-            party: Arc::new(Party { connection, instance: Instance([0; 16]), key: None, outbox }),
+            frame_order: FromClient::default(),
+            requester: Arc::new(Requester { connection, instance: Instance([0; 16]), key: None, outbox }),
             identity: None,
             key_binding: Arc::default(),
             grants: HashSet::new(),
@@ -130,7 +130,7 @@ impl State {
         body: &Bytes,
         commands: &mut Vec<Command>,
     ) -> Result<(), Ending> {
-        self.gatekeeper.handle(frame).map_err(|violation| Ending::because(Code::OutOfOrder, violation))?;
+        self.frame_order.handle(frame).map_err(|violation| Ending::because(Code::OutOfOrder, violation))?;
         if let Err(wait) = self.frames.take(self.rules.limits.frames) {
             return self.come_too_fast(request_of(frame), "sends frames", wait);
         }
@@ -163,7 +163,7 @@ impl State {
             Err(refusal) => return self.refuse(frame.request, &refusal),
         };
         let join = Join {
-            from: Claim::of(&self.party),
+            from: AnswerGuard::of(&self.requester),
             request: frame.request,
             start: frame.start,
             options: frame.options,
@@ -196,8 +196,8 @@ impl State {
             return self.refuse(frame.request, &Refusal::new(Class::NotSubscribed, sentence));
         };
         gate.shut();
-        let request = Some((frame.request, Claim::of(&self.party)));
-        let leave = Leave { connection: self.party.connection, gate, request, may_return: false };
+        let request = Some((frame.request, AnswerGuard::of(&self.requester)));
+        let leave = Leave { connection: self.requester.connection, gate, request, may_return: false };
         commands.push(Command { channel: name, input: Input::Leave(leave) });
     }
 
@@ -216,10 +216,10 @@ impl State {
         size::check(frame.payload.bytes().len(), frame.key, self.rules.payload_bytes_max)?;
         faults::strike(Site::Connection, frame.channel, frame.payload.bytes());
         // Publishes to one channel are handed over as one, as long as nothing but publishes lies between them. That this
-        // party may publish there was asked for the first of them.
+        // requester may publish there was asked for the first of them.
         for command in commands.iter_mut().rev().take(BATCHES_SEARCHED) {
             let Input::Publish(batch) = &mut command.input else { break };
-            if command.channel.as_str() == frame.channel && Arc::ptr_eq(batch.from.party(), &self.party) {
+            if command.channel.as_str() == frame.channel && Arc::ptr_eq(batch.from.requester(), &self.requester) {
                 batch.push(self.publication(frame, body)?);
                 self.batch_expected = batch.publications.len();
                 return Ok(());
@@ -228,7 +228,7 @@ impl State {
         let channel = self.publishable(frame.channel)?;
         let publication = self.publication(frame, body)?;
         let expected = std::mem::replace(&mut self.batch_expected, 1);
-        let mut batch = Batch::with_room(Claim::of(&self.party), expected);
+        let mut batch = Batch::with_room(AnswerGuard::of(&self.requester), expected);
         batch.push(publication);
         commands.push(Command { channel, input: Input::Publish(batch) });
         Ok(())
@@ -271,7 +271,7 @@ impl State {
     fn publication(&self, frame: &Publish<'_>, body: &Bytes) -> Result<Publication, Refusal> {
         let mut publication = Publication::of(frame, body);
         if !self.rules.hooks.is_empty() {
-            let (channel, publisher) = (frame.channel, self.party.key.as_deref());
+            let (channel, publisher) = (frame.channel, self.requester.key.as_deref());
             let Publication { key, payload, .. } = &mut publication;
             self.rules.hooks.apply(&mut Incoming { channel, publisher, key, payload })?;
             size::check(payload.bytes().len(), key.as_deref(), self.rules.payload_bytes_max)?;
@@ -295,7 +295,7 @@ impl State {
 
     /// The commands that take the session out of every channel. Nothing is delivered from here on.
     pub(crate) fn leave_all(&mut self, may_return: bool) -> impl Iterator<Item = Command> {
-        let connection = self.party.connection;
+        let connection = self.requester.connection;
         self.subscriptions.drain().map(move |(channel, gate)| {
             gate.shut();
             Command { channel, input: Input::Leave(Leave { connection, gate, request: None, may_return }) }
@@ -330,7 +330,7 @@ impl State {
 
     fn say(&self, frame: &ServerFrame<'_>) {
         // A session that is over is found by whoever reads its socket.
-        let _ = self.party.outbox.say(frame);
+        let _ = self.requester.outbox.say(frame);
     }
 }
 

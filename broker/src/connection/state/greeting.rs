@@ -8,7 +8,7 @@ use callboard_protocol::error::Class;
 use callboard_protocol::frame::{Answer, Authenticate, Credential, Hello, Logout, ServerFrame, Welcome};
 
 use super::State;
-use crate::channel::{Instance, Party};
+use crate::channel::{Instance, Requester};
 use crate::connection::arrival::Shown;
 use crate::connection::ending::Ending;
 use crate::connection::hello::{NOT_PRIVATE, TOO_LONG_A_CREDENTIAL, check_hello, fits};
@@ -25,8 +25,8 @@ impl State {
                 self.verify(&credential).map_err(|refusal| Ending::because(Code::BadCredential, &refusal.sentence))?,
             ),
         };
-        let Party { connection, outbox, .. } = &*self.party;
-        self.party = Arc::new(Party {
+        let Requester { connection, outbox, .. } = &*self.requester;
+        self.requester = Arc::new(Requester {
             connection: *connection,
             instance: Instance(hello.instance),
             key: None,
@@ -36,7 +36,7 @@ impl State {
         self.open = true;
         let welcome = Welcome {
             agent: concat!("callboard/", env!("CARGO_PKG_VERSION")),
-            connection: self.party.connection,
+            connection: self.requester.connection,
             capabilities: 0,
             payload_bytes_max: u32::try_from(self.rules.payload_bytes_max).unwrap_or(u32::MAX),
             subscriptions_max: u32::try_from(self.rules.subscriptions_max).unwrap_or(u32::MAX),
@@ -76,9 +76,10 @@ impl State {
     }
 
     fn become_known_as(&mut self, identity: Option<Identity>) {
-        let Party { connection, instance, outbox, .. } = &*self.party;
+        let Requester { connection, instance, outbox, .. } = &*self.requester;
         let key = identity.as_ref().map(|identity| Arc::clone(&identity.key));
-        self.party = Arc::new(Party { connection: *connection, instance: *instance, key, outbox: Arc::clone(outbox) });
+        self.requester =
+            Arc::new(Requester { connection: *connection, instance: *instance, key, outbox: Arc::clone(outbox) });
         self.identity = identity;
         self.grants.clear();
     }
