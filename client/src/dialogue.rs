@@ -64,7 +64,7 @@ impl Wants {
 /// One session's conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Dialogue {
-    judge: FromServer,
+    frame_order: FromServer,
     last: RequestId,
     /// Frames that wait for the socket.
     pub(crate) gathering: BytesMut,
@@ -85,7 +85,7 @@ impl Dialogue {
     /// Decodes a body and judges its place.
     pub(crate) fn decode<'a>(&mut self, body: &'a [u8]) -> Result<ServerFrame<'a>, End> {
         let frame = codec::decode_server(body)?;
-        self.judge.handle(&frame)?;
+        self.frame_order.handle(&frame)?;
         Ok(frame)
     }
 
@@ -156,7 +156,7 @@ impl Dialogue {
     fn take_body(&mut self, wants: &mut Wants, body: &Bytes) -> Result<Delivery, End> {
         let table = &mut wants.table;
         match self.decode(body)? {
-            // A message that was held was judged when it came, and a message changes nothing for the judge.
+            // A message that was held had its place judged when it came, and changes nothing for what follows.
             ServerFrame::Message(message) => return table.deliver(&message, body),
             ServerFrame::Skipped(skipped) => table.skip(&skipped)?,
             ServerFrame::Reset(reset) => table.reset(&reset)?,
@@ -198,8 +198,8 @@ impl Dialogue {
 
     /// Appends what `write` writes, with a source of request numbers. Whoever takes a number sends it, in this order.
     fn append<T>(&mut self, write: impl FnOnce(&mut dyn FnMut() -> RequestId, &mut BytesMut) -> T) -> T {
-        let Self { gathering, judge, last, .. } = self;
-        write(&mut || next_request(last, judge), gathering)
+        let Self { gathering, frame_order, last, .. } = self;
+        write(&mut || next_request(last, frame_order), gathering)
     }
 
     /// Appends whole frames.
@@ -229,8 +229,8 @@ fn take_answer(wants: &mut Wants, request: RequestId, answer: &Answer<'_>) -> Re
     }
 }
 
-fn next_request(last: &mut RequestId, judge: &mut FromServer) -> RequestId {
+fn next_request(last: &mut RequestId, frame_order: &mut FromServer) -> RequestId {
     *last = last.next();
-    judge.asked(*last);
+    frame_order.asked(*last);
     *last
 }

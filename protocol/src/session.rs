@@ -1,4 +1,4 @@
-//! The gatekeeper of a session: which frame may follow which. One judge for each direction; both end at the first violation.
+//! The order of a session's frames: which may follow which. One state for each direction; both end at the first violation.
 
 use crate::frame::{ClientFrame, ServerFrame};
 use crate::integer::{Nonce, RequestId};
@@ -42,7 +42,7 @@ pub enum Violation {
     WhileSuspended,
 }
 
-/// Where a session stands; its client's side is never suspended, for a new session begins with a new judge.
+/// Where a session stands; its client's side is never suspended, for each session begins anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     New,
@@ -263,15 +263,15 @@ mod tests {
 
     /// The verdicts about what a client says.
     fn heard_from_client(frames: &[ClientFrame<'_>]) -> Vec<Result<(), Violation>> {
-        let mut judge = FromClient::default();
-        frames.iter().map(|frame| judge.handle(frame)).collect()
+        let mut order = FromClient::default();
+        frames.iter().map(|frame| order.handle(frame)).collect()
     }
 
     /// The verdicts about what a broker says after request `asked` was made.
     fn heard_from_server(asked: u64, frames: &[ServerFrame<'_>]) -> Vec<Result<(), Violation>> {
-        let mut judge = FromServer::default();
-        judge.asked(request(asked));
-        frames.iter().map(|frame| judge.handle(frame)).collect()
+        let mut order = FromServer::default();
+        order.asked(request(asked));
+        frames.iter().map(|frame| order.handle(frame)).collect()
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl Outlet {
 pub(crate) struct FakeSession {
     outlet: Arc<Outlet>,
     dialect: Dialect,
-    judge: FromClient,
+    frame_order: FromClient,
     holds: bool,
     published: u64,
 }
@@ -165,7 +165,7 @@ impl Upstream for Fake {
         let outlet = Arc::new(Outlet::default());
         self.sessions.lock().unwrap().push(Arc::clone(&outlet));
         let holds = *self.holds.lock().unwrap();
-        FakeSession { outlet, dialect, judge: FromClient::default(), holds, published: 0 }
+        FakeSession { outlet, dialect, frame_order: FromClient::default(), holds, published: 0 }
     }
 
     fn recognise(&self, publisher: &Publisher) -> Result<(), Refusal> {
@@ -214,7 +214,7 @@ impl Session for FakeSession {
     fn begin_read(&mut self, _: usize) {}
 
     fn handle(&mut self, frame: &ClientFrame<'_>, _: &Bytes) -> Result<(), Ending> {
-        self.judge.handle(frame).map_err(|violation| Ending::because(Code::OutOfOrder, violation))?;
+        self.frame_order.handle(frame).map_err(|violation| Ending::because(Code::OutOfOrder, violation))?;
         match frame {
             ClientFrame::Hello(_) => {
                 self.outlet.state.lock().unwrap().hellos += 1;

@@ -18,7 +18,7 @@ pub(super) struct Peer {
     /// Cuts what it says, to know what was asked; `None` once it said what is no frame or may not stand there.
     said: Option<(Deframer, FromClient)>,
     heard: Deframer,
-    gatekeeper: FromServer,
+    frame_order: FromServer,
     asked: BTreeMap<RequestId, Asked>,
     channels: HashMap<ChannelId, (String, Position)>,
     epochs: HashMap<String, Epoch>,
@@ -37,7 +37,7 @@ impl Peer {
             wire,
             said: Some((Deframer::new(HELLO_BYTES_MAX), FromClient::default())),
             heard: Deframer::new(BODY_BYTES_MAX),
-            gatekeeper: FromServer::default(),
+            frame_order: FromServer::default(),
             asked: BTreeMap::new(),
             channels: HashMap::new(),
             epochs: HashMap::new(),
@@ -52,7 +52,7 @@ impl Peer {
 
     /// Whether it has said something.
     pub(super) fn has_greeted(&self) -> bool {
-        self.said.as_ref().is_none_or(|(_, judge)| *judge != FromClient::default())
+        self.said.as_ref().is_none_or(|(_, order)| *order != FromClient::default())
     }
 
     /// The epoch that a channel was last known to be in.
@@ -62,13 +62,13 @@ impl Peer {
 
     /// Notes what the peer asks by saying this.
     pub(super) fn note_said(&mut self, bytes: &[u8]) {
-        let Some((mut deframer, mut judge)) = self.said.take() else { return };
+        let Some((mut deframer, mut order)) = self.said.take() else { return };
         deframer.handle_bytes(Bytes::copy_from_slice(bytes));
         loop {
             match deframer.poll_body() {
                 Ok(Some(body)) => {
                     let Ok(frame) = decode_client(&body) else { return };
-                    if judge.handle(&frame).is_err() {
+                    if order.handle(&frame).is_err() {
                         return;
                     }
                     self.note_asked(&frame);
@@ -78,13 +78,13 @@ impl Peer {
                 Err(_) => return,
             }
         }
-        self.said = Some((deframer, judge));
+        self.said = Some((deframer, order));
     }
 
     fn note_asked(&mut self, frame: &ClientFrame<'_>) {
         let Some(request) = request_of(frame) else { return };
         self.last_request = self.last_request.max(request.value());
-        self.gatekeeper.asked(request);
+        self.frame_order.asked(request);
         let asked = if let ClientFrame::Subscribe(frame) = frame {
             Asked::Subscribe(frame.channel.to_owned())
         } else if let ClientFrame::Unsubscribe(frame) = frame {
@@ -104,7 +104,7 @@ impl Peer {
             let mut again = BytesMut::new();
             encode(&frame, &mut again).expect("what was decoded is short enough");
             assert_eq!(again, body, "one frame, one encoding");
-            self.gatekeeper.handle(&frame).unwrap_or_else(|violation| panic!("{frame:?}: {violation}"));
+            self.frame_order.handle(&frame).unwrap_or_else(|violation| panic!("{frame:?}: {violation}"));
             self.take(&frame);
         }
         world.over(self.wire).is_some()

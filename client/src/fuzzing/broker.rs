@@ -18,7 +18,7 @@ use super::{Choices, Kind};
 /// What the broker knows. Channels outlive sessions, as they do in a broker.
 #[derive(Default)]
 pub(super) struct Broker {
-    judge: FromClient,
+    frame_order: FromClient,
     asked: VecDeque<Question>,
     channels: BTreeMap<String, Channel>,
     /// The largest number that a channel has. No two have the same, whatever became of a subscription.
@@ -56,7 +56,7 @@ impl Channel {
 impl Broker {
     /// A session begins; what was asked in the one before is forgotten.
     pub(super) fn begin(&mut self) {
-        self.judge = FromClient::default();
+        self.frame_order = FromClient::default();
         self.asked.clear();
         for channel in self.channels.values_mut() {
             channel.heard = None;
@@ -69,7 +69,7 @@ impl Broker {
         deframer.handle_bytes(written.freeze());
         while let Some(body) = deframer.poll_body().expect("a client frames well") {
             let frame = codec::decode_client(&body).expect("a client encodes well");
-            self.judge.handle(&frame).expect("a client says nothing out of order");
+            self.frame_order.handle(&frame).expect("a client says nothing out of order");
             self.note(&frame);
         }
         assert!(!deframer.is_mid_frame(), "a client gathers whole frames");

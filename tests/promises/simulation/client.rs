@@ -61,7 +61,7 @@ pub(super) struct Session {
     pub(super) wire: Wire,
     pub(super) open: bool,
     pub(super) deframer: Deframer,
-    pub(super) gatekeeper: FromServer,
+    pub(super) frame_order: FromServer,
     pub(super) last_request: u64,
     pub(super) asked: BTreeMap<RequestId, Asked>,
     /// Which subscription has a channel's number.
@@ -139,7 +139,7 @@ impl Client {
             wire,
             open: false,
             deframer: Deframer::new(BODY_BYTES_MAX),
-            gatekeeper: FromServer::default(),
+            frame_order: FromServer::default(),
             last_request: 0,
             asked: BTreeMap::new(),
             channels: HashMap::new(),
@@ -169,7 +169,7 @@ impl Client {
         encode_stream(frame, bytes).expect("a client's frame fits a body");
         let session = self.session.as_mut().expect("only who has a session says something");
         if let Some(request) = request_of(frame) {
-            session.gatekeeper.asked(request);
+            session.frame_order.asked(request);
             session.asked.insert(request, asked.expect("what asks is remembered"));
         }
     }

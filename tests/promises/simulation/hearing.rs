@@ -17,7 +17,7 @@ impl Client {
             encode(&frame, &mut again).expect("what was decoded is short enough");
             assert_eq!(again, body, "one frame, one encoding");
             let session = self.session.as_mut().expect("a frame comes over a session");
-            session.gatekeeper.handle(&frame).unwrap_or_else(|violation| panic!("{frame:?}: {violation}"));
+            session.frame_order.handle(&frame).unwrap_or_else(|violation| panic!("{frame:?}: {violation}"));
             self.take(&frame, now_ms);
         }
     }
