@@ -26,7 +26,7 @@ use crate::farewell::{Farewell, hang_up};
 use crate::messages::{Drain, Ring};
 use crate::outgoing::Outgoing;
 use crate::present::Present;
-use crate::reader::{Fault, Heard, Reader};
+use crate::reader::{self, Fault, Reader};
 use crate::socket::Socket;
 use crate::upstream::{Ending, News as _, Session};
 use crate::wheel::{Seat, Wheel};
@@ -201,20 +201,20 @@ impl<S: Session> Bridge<S> {
     }
 
     fn hear(&mut self) -> Result<(), Ending> {
-        while let Some(heard) = self.reader.poll().map_err(|fault| self.stumble(fault))? {
-            let body = match heard {
-                Heard::Text(text) => self.decode(Incoming::Text(text.as_str()))?,
-                Heard::Binary(body) => self.decode(Incoming::Binary(body))?,
-                Heard::Ping(content) => {
+        while let Some(message) = self.reader.poll().map_err(|fault| self.stumble(fault))? {
+            let body = match message {
+                reader::Message::Text(text) => self.decode(Incoming::Text(text.as_str()))?,
+                reader::Message::Binary(body) => self.decode(Incoming::Binary(body))?,
+                reader::Message::Ping(content) => {
                     self.count_control()?;
                     self.out.pong(&content);
                     continue;
                 }
-                Heard::Pong => {
+                reader::Message::Pong => {
                     self.count_control()?;
                     continue;
                 }
-                Heard::Close(code) => {
+                reader::Message::Close(code) => {
                     self.farewell = Some(Box::new(Farewell::Reply(code)));
                     return Err(Ending::plain(Code::Finished));
                 }

@@ -9,7 +9,7 @@ use callboard_protocol::limits::{BODY_BYTES_MAX, SENTENCE_BYTES_MAX};
 use tungstenite::Message as Said;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 
-use crate::reader::{Heard, Reader};
+use crate::reader::{Message, Reader};
 use crate::{Dialect, Incoming, Outgoing, Refused};
 
 /// What stands for chance where a `Hello` names no instance.
@@ -138,12 +138,12 @@ fn hear(input: &[u8], step: usize) -> (Vec<Said>, bool) {
         reader.handle_bytes(piece);
         loop {
             match reader.poll() {
-                Ok(Some(heard)) => all.push(match heard {
-                    Heard::Text(text) => Said::Text(text),
-                    Heard::Binary(bytes) => Said::Binary(bytes),
-                    Heard::Ping(bytes) => Said::Ping(bytes),
-                    Heard::Pong => Said::Pong(Bytes::new()),
-                    Heard::Close(code) => {
+                Ok(Some(message)) => all.push(match message {
+                    Message::Text(text) => Said::Text(text),
+                    Message::Binary(bytes) => Said::Binary(bytes),
+                    Message::Ping(bytes) => Said::Ping(bytes),
+                    Message::Pong => Said::Pong(Bytes::new()),
+                    Message::Close(code) => {
                         Said::Close(code.map(|code| CloseFrame { code: code.into(), reason: "".into() }))
                     }
                 }),

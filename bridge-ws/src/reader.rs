@@ -9,12 +9,11 @@ use tungstenite::Utf8Bytes;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
 use crate::config::FRAGMENTS_MAX;
-use crate::framing::CONTROL_BYTES_MAX;
-use crate::framing::Header;
+use crate::framing::{CONTROL_BYTES_MAX, Header};
 
 /// What a browser said.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Message {
     /// A whole text message.
     Text(Utf8Bytes),
     /// A whole binary message.
@@ -105,7 +104,7 @@ impl Reader {
     /// # Errors
     ///
     /// What cannot be read; nothing that follows can be.
-    pub(crate) fn poll(&mut self) -> Result<Option<Heard>, Fault> {
+    pub(crate) fn poll(&mut self) -> Result<Option<Message>, Fault> {
         while !self.is_over {
             let Some(frame) = self.header()? else { break };
             if self.buffer.len() < frame.bytes {
@@ -114,12 +113,12 @@ impl Reader {
             self.frame = None;
             let mut content = self.buffer.split_to(frame.bytes);
             unmask(&mut content, frame.mask);
-            let heard = match frame.opcode {
+            let message = match frame.opcode {
                 OpCode::Control(control) => self.control(control, content.freeze())?,
                 OpCode::Data(data) => self.data(data, frame.is_final, content)?,
             };
-            if heard.is_some() {
-                return Ok(heard);
+            if message.is_some() {
+                return Ok(message);
             }
         }
         self.release();
@@ -193,23 +192,23 @@ impl Reader {
         }
     }
 
-    fn control(&mut self, control: Control, content: Bytes) -> Result<Option<Heard>, Fault> {
+    fn control(&mut self, control: Control, content: Bytes) -> Result<Option<Message>, Fault> {
         match control {
-            Control::Ping => Ok(Some(Heard::Ping(content))),
-            Control::Pong => Ok(Some(Heard::Pong)),
+            Control::Ping => Ok(Some(Message::Ping(content))),
+            Control::Pong => Ok(Some(Message::Pong)),
             Control::Close => {
                 self.is_over = true;
-                close(&content).map(|code| Some(Heard::Close(code)))
+                close(&content).map(|code| Some(Message::Close(code)))
             }
             Control::Reserved(_) => Err(Fault::Framing(NO_OPCODE)),
         }
     }
 
-    fn data(&mut self, data: Data, is_final: bool, content: BytesMut) -> Result<Option<Heard>, Fault> {
+    fn data(&mut self, data: Data, is_final: bool, content: BytesMut) -> Result<Option<Message>, Fault> {
         let Some(message) = &mut self.message else {
             let is_text = data == Data::Text;
             if is_final {
-                return heard(is_text, content).map(Some);
+                return whole(is_text, content).map(Some);
             }
             let mut message = Box::new(Fragments { is_text, content: BytesMut::new(), checked: 0, count: 0 });
             message.extend(&content)?;
@@ -221,7 +220,7 @@ impl Reader {
             return Ok(None);
         }
         let message = self.message.take().expect("it was just extended");
-        heard(message.is_text, message.content).map(Some)
+        whole(message.is_text, message.content).map(Some)
     }
 }
 
@@ -241,11 +240,11 @@ impl Fragments {
     }
 }
 
-fn heard(is_text: bool, content: BytesMut) -> Result<Heard, Fault> {
+fn whole(is_text: bool, content: BytesMut) -> Result<Message, Fault> {
     let content = content.freeze();
     match is_text {
-        true => Utf8Bytes::try_from(content).map(Heard::Text).map_err(|_| Fault::Text),
-        false => Ok(Heard::Binary(content)),
+        true => Utf8Bytes::try_from(content).map(Message::Text).map_err(|_| Fault::Text),
+        false => Ok(Message::Binary(content)),
     }
 }
 

@@ -23,13 +23,13 @@ fn frame(first: u8, content: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn read(bytes: &[u8], step: usize) -> (Vec<Heard>, Option<Fault>, Reader) {
+fn read(bytes: &[u8], step: usize) -> (Vec<Message>, Option<Fault>, Reader) {
     let (mut reader, mut all) = (Reader::new(1000), Vec::new());
     for piece in bytes.chunks(step) {
         reader.handle_bytes(piece);
         loop {
             match reader.poll() {
-                Ok(Some(heard)) => all.push(heard),
+                Ok(Some(message)) => all.push(message),
                 Ok(None) => break,
                 Err(fault) => return (all, Some(fault), reader),
             }
@@ -38,8 +38,8 @@ fn read(bytes: &[u8], step: usize) -> (Vec<Heard>, Option<Fault>, Reader) {
     (all, None, reader)
 }
 
-fn text(text: &'static str) -> Heard {
-    Heard::Text(Utf8Bytes::from_static(text))
+fn text(text: &'static str) -> Message {
+    Message::Text(Utf8Bytes::from_static(text))
 }
 
 #[test]
@@ -56,15 +56,15 @@ fn messages_do_not_depend_on_how_they_were_cut() {
     ]
     .concat();
     for step in [1, 2, 7, 100, 10_000] {
-        let (heard, fault, reader) = read(&bytes, step);
+        let (messages, fault, reader) = read(&bytes, step);
         let expected = [
             text("Grüße"),
-            Heard::Ping(Bytes::from_static(b"are you there")),
-            Heard::Binary([&b"a"[..], &[b'b'; 300]].concat().into()),
-            Heard::Pong,
-            Heard::Close(Some(1000)),
+            Message::Ping(Bytes::from_static(b"are you there")),
+            Message::Binary([&b"a"[..], &[b'b'; 300]].concat().into()),
+            Message::Pong,
+            Message::Close(Some(1000)),
         ];
-        assert_eq!((heard.as_slice(), fault), (&expected[..], None), "{step}");
+        assert_eq!((messages.as_slice(), fault), (&expected[..], None), "{step}");
         assert_eq!(reader.buffer.capacity(), 0, "nothing is read behind a close, and nothing is kept");
     }
 }
@@ -97,8 +97,8 @@ fn a_header_is_judged_before_its_content() {
         (&[0x82, 0xff, 127, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0], false),
         (&[0x82, 0xfe, 3, 233, 0, 0, 0, 0], false),
     ] {
-        let (heard, fault, _) = read(bytes, bytes.len());
-        assert!(heard.is_empty());
+        let (messages, fault, _) = read(bytes, bytes.len());
+        assert!(messages.is_empty());
         assert!(
             matches!((fault, is_framing), (Some(Framing(_)), true) | (Some(TooLong { max: 1000 }), false)),
             "{bytes:x?}"
@@ -135,8 +135,8 @@ fn a_text_that_is_no_utf_8_is_refused_with_the_frame_that_shows_it() {
     ] {
         assert_eq!(read(&bytes, 3).1, Some(Fault::Text), "{bytes:x?}");
     }
-    let (heard, fault, _) = read(&[frame(0x01, b"\xc3"), frame(0x80, b"\xa4")].concat(), 3);
-    assert_eq!((heard.as_slice(), fault), (&[text("ä")][..], None), "a character may be cut between frames");
+    let (messages, fault, _) = read(&[frame(0x01, b"\xc3"), frame(0x80, b"\xa4")].concat(), 3);
+    assert_eq!((messages.as_slice(), fault), (&[text("ä")][..], None), "a character may be cut between frames");
 }
 
 #[test]
@@ -161,5 +161,5 @@ fn close_codes_that_nobody_may_send_are_refused() {
         assert_eq!(fault.is_none(), is_legal, "{code}");
     }
     assert!(matches!(read(&frame(0x88, b"\x03"), 100).1, Some(Fault::Framing(_))));
-    assert_eq!(read(&frame(0x88, b""), 100).0, [Heard::Close(None)]);
+    assert_eq!(read(&frame(0x88, b""), 100).0, [Message::Close(None)]);
 }

@@ -83,11 +83,11 @@ impl Browser {
     }
 
     /// Takes what the browser says.
-    pub(super) fn hear(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending> {
+    pub(super) fn handle_client(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending> {
         if let ClientFrame::Goodbye(_) = frame {
             self.say(body)?;
         }
-        match self.state.hear(frame, self.pool.is_up()) {
+        match self.state.handle_client(frame, self.pool.is_up()) {
             Effect::Pass => self.say(body)?,
             Effect::Drop => {}
             Effect::Open => {
@@ -101,7 +101,7 @@ impl Browser {
                     }
                     Err(lack) => {
                         self.pool.tally().refused(lack).add(1);
-                        if let Effect::Suspend(away) = self.state.lose() {
+                        if let Effect::Suspend(away) = self.state.handle_lost() {
                             self.suspend(away, if lack == Lack::Place { FULL } else { AWAY });
                         }
                     }
@@ -232,8 +232,8 @@ impl Browser {
 
     fn take_end(&mut self, end: &raw::End) {
         let effect = match end {
-            raw::End::Lost(_) => self.state.lose(),
-            raw::End::Code(number) => self.state.break_off(*number),
+            raw::End::Lost(_) => self.state.handle_lost(),
+            raw::End::Code(number) => self.state.handle_reset(*number),
             raw::End::Finished | raw::End::Fault(_) | _ => self.state.fail(&end.to_string()),
         };
         self.take(effect);
@@ -283,7 +283,7 @@ impl Browser {
         self.given = 0;
         while moved < FILL_BYTES && self.next.is_some() && self.has_room(transcoded) {
             let Some(body) = self.next.take() else { break };
-            match self.state.tell(&body) {
+            match self.state.handle_broker(&body) {
                 Effect::Pass => {
                     moved += body.len();
                     match transcode(self.dialect, body, &mut batch, pieces) {

@@ -64,7 +64,7 @@ impl upstream::Session for Session {
     }
 
     fn handle(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending> {
-        self.browser.lock().hear(frame, body)
+        self.browser.lock().handle_client(frame, body)
     }
 
     fn hold_begun(&mut self, bytes: usize) -> Result<(), Ending> {

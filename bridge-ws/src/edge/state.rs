@@ -109,7 +109,7 @@ impl State {
     }
 
     /// Takes what the browser says. `is_up` says whether there is a broker now.
-    pub(super) fn hear(&mut self, frame: &ClientFrame<'_>, is_up: bool) -> Effect {
+    pub(super) fn handle_client(&mut self, frame: &ClientFrame<'_>, is_up: bool) -> Effect {
         if self.phase == Phase::Over {
             return Effect::Drop;
         }
@@ -137,7 +137,7 @@ impl State {
     }
 
     /// Takes a body that the broker says to this browser.
-    pub(super) fn tell(&mut self, body: &[u8]) -> Effect {
+    pub(super) fn handle_broker(&mut self, body: &[u8]) -> Effect {
         match self.phase {
             Phase::Opening => self.enter(Phase::Open),
             Phase::Open => {}
@@ -160,7 +160,7 @@ impl State {
     }
 
     /// The connection with the broker is gone.
-    pub(super) fn lose(&mut self) -> Effect {
+    pub(super) fn handle_lost(&mut self) -> Effect {
         match self.phase {
             Phase::Opening | Phase::Open => self.suspend(None),
             Phase::New { .. } | Phase::Suspended { .. } | Phase::Over => Effect::Drop,
@@ -168,7 +168,7 @@ impl State {
     }
 
     /// The broker broke this one session off, with a code.
-    pub(super) fn break_off(&mut self, number: u64) -> Effect {
+    pub(super) fn handle_reset(&mut self, number: u64) -> Effect {
         let code = u16::try_from(number).ok().and_then(Code::from_number);
         match (self.phase, code) {
             (Phase::New { .. } | Phase::Suspended { .. } | Phase::Over, _) => Effect::Drop,

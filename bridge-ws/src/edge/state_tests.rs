@@ -49,21 +49,21 @@ fn new() -> State {
 /// One that the broker has let in.
 fn open() -> State {
     let mut state = new();
-    assert_eq!(state.hear(&HELLO, true), Effect::Open);
-    assert_eq!(state.tell(&welcome()), Effect::Pass);
+    assert_eq!(state.handle_client(&HELLO, true), Effect::Open);
+    assert_eq!(state.handle_broker(&welcome()), Effect::Pass);
     state
 }
 
 /// One that was told that the broker is away, and the nonce that it was told with.
 fn suspended(mut state: State) -> (State, Nonce) {
-    let Effect::Suspend(Away { nonce, .. }) = state.lose() else { panic!("it is to be told") };
+    let Effect::Suspend(Away { nonce, .. }) = state.handle_lost() else { panic!("it is to be told") };
     (state, nonce)
 }
 
 /// One that knows that it waits.
 fn waiting() -> (State, Nonce) {
     let (mut state, nonce) = suspended(open());
-    assert_eq!(state.hear(&pong(nonce), false), Effect::Await);
+    assert_eq!(state.handle_client(&pong(nonce), false), Effect::Await);
     (state, nonce)
 }
 
@@ -71,50 +71,52 @@ fn waiting() -> (State, Nonce) {
 fn hello_opens_a_session_and_everything_passes_from_there_on() {
     let mut state = new();
     assert!(!state.is_open() && state.awaits_hello());
-    assert_eq!(state.hear(&HELLO, true), Effect::Open);
+    assert_eq!(state.handle_client(&HELLO, true), Effect::Open);
     assert!(state.is_open() && !state.awaits_hello());
-    assert_eq!(state.hear(&LOGOUT, true), Effect::Pass, "it need not wait for the answer");
-    assert_eq!(state.tell(&welcome()), Effect::Pass);
-    assert_eq!(state.hear(&HELLO, true), Effect::Pass, "the broker judges what follows, a second hello too");
-    assert_eq!(state.hear(&pong(Nonce::saturating(1)), true), Effect::Pass, "that answers the broker");
+    assert_eq!(state.handle_client(&LOGOUT, true), Effect::Pass, "it need not wait for the answer");
+    assert_eq!(state.handle_broker(&welcome()), Effect::Pass);
+    assert_eq!(state.handle_client(&HELLO, true), Effect::Pass, "the broker judges what follows, a second hello too");
+    assert_eq!(state.handle_client(&pong(Nonce::saturating(1)), true), Effect::Pass, "that answers the broker");
 }
 
 #[test]
 fn what_is_no_hello_opens_nothing() {
     for frame in [LOGOUT, pong(Nonce::saturating(1)), pong(Nonce::saturating(1 << 52 | 1))] {
-        let Effect::End(ending) = new().hear(&frame, true) else { panic!("{frame:?} was taken") };
+        let Effect::End(ending) = new().handle_client(&frame, true) else { panic!("{frame:?} was taken") };
         assert_eq!(ending.code, Code::OutOfOrder);
     }
     let introduce =
         Introduce { address: [1; 16], origin: None, credential: None, private: true, ping_interval: Millis::ZERO };
-    let Effect::End(ending) = new().hear(&ClientFrame::Introduce(introduce), true) else { panic!("it was taken") };
+    let Effect::End(ending) = new().handle_client(&ClientFrame::Introduce(introduce), true) else {
+        panic!("it was taken")
+    };
     assert_eq!(ending.code, Code::OutOfOrder);
 }
 
 #[test]
 fn hello_while_the_broker_is_away_is_kept_waiting_and_never_passed_on() {
     let mut state = new();
-    let Effect::Suspend(Away { nonce, .. }) = state.hear(&HELLO, false) else { panic!("it is to be told") };
+    let Effect::Suspend(Away { nonce, .. }) = state.handle_client(&HELLO, false) else { panic!("it is to be told") };
     assert!(state.is_open(), "it is no stranger any more");
-    assert_eq!(state.hear(&LOGOUT, true), Effect::Drop);
+    assert_eq!(state.handle_client(&LOGOUT, true), Effect::Drop);
     assert_eq!(state.resume(), None, "it does not know yet");
-    assert_eq!(state.hear(&pong(nonce), false), Effect::Await);
+    assert_eq!(state.handle_client(&pong(nonce), false), Effect::Await);
     assert_eq!(state.resume(), Some(nonce));
     assert!(state.awaits_hello());
-    assert_eq!(state.hear(&HELLO, true), Effect::Open);
+    assert_eq!(state.handle_client(&HELLO, true), Effect::Open);
 }
 
 #[test]
 fn nothing_of_the_session_before_is_taken_for_the_next() {
     let (mut state, nonce) = suspended(open());
     for frame in [LOGOUT, HELLO, pong(Nonce::saturating(9))] {
-        assert_eq!(state.hear(&frame, true), Effect::Drop, "{frame:?}");
+        assert_eq!(state.handle_client(&frame, true), Effect::Drop, "{frame:?}");
         assert_eq!(state.resume(), None, "{frame:?}");
     }
-    assert_eq!(state.tell(&welcome()), Effect::Drop, "what the old stream still has");
-    assert_eq!(state.hear(&pong(nonce), true), Effect::Await);
-    assert_eq!(state.hear(&pong(nonce), true), Effect::Drop, "once is enough");
-    assert_eq!(state.hear(&LOGOUT, true), Effect::Drop, "it says nothing until it is resumed");
+    assert_eq!(state.handle_broker(&welcome()), Effect::Drop, "what the old stream still has");
+    assert_eq!(state.handle_client(&pong(nonce), true), Effect::Await);
+    assert_eq!(state.handle_client(&pong(nonce), true), Effect::Drop, "once is enough");
+    assert_eq!(state.handle_client(&LOGOUT, true), Effect::Drop, "it says nothing until it is resumed");
     assert_eq!(state.resume(), Some(nonce));
     assert_eq!(state.resume(), None, "once is enough");
 }
@@ -123,46 +125,48 @@ fn nothing_of_the_session_before_is_taken_for_the_next() {
 fn pongs_to_the_edge_stay_at_the_edge_also_when_they_come_late() {
     let mut state = open();
     let Beat::Ping(nonce) = state.ring() else { panic!("an open session is asked") };
-    assert_eq!(state.hear(&pong(nonce), true), Effect::Drop);
+    assert_eq!(state.handle_client(&pong(nonce), true), Effect::Drop);
     let beyond = Nonce::saturating(nonce.value() + 1);
-    assert_eq!(state.hear(&pong(beyond), true), Effect::Pass, "that was not asked here: the broker judges it");
+    assert_eq!(state.handle_client(&pong(beyond), true), Effect::Pass, "that was not asked here: the broker judges it");
     let (mut state, nonce) = waiting();
     let Beat::Ping(asked) = state.ring() else { panic!("a suspended session is asked") };
     assert_eq!(state.resume(), Some(nonce));
-    assert_eq!(state.hear(&pong(asked), true), Effect::Drop, "the answer was on its way");
-    assert_eq!(state.hear(&HELLO, true), Effect::Open);
+    assert_eq!(state.handle_client(&pong(asked), true), Effect::Drop, "the answer was on its way");
+    assert_eq!(state.handle_client(&HELLO, true), Effect::Open);
 }
 
 #[test]
 fn each_suspension_has_a_nonce_of_its_own() {
     let (mut state, first) = waiting();
     assert_eq!(state.resume(), Some(first));
-    assert_eq!(state.hear(&HELLO, true), Effect::Open);
+    assert_eq!(state.handle_client(&HELLO, true), Effect::Open);
     let (mut state, second) = suspended(state);
     assert_ne!(first, second);
-    assert_eq!(state.hear(&pong(first), true), Effect::Drop);
+    assert_eq!(state.handle_client(&pong(first), true), Effect::Drop);
     assert_eq!(state.resume(), None, "that was an answer of long ago");
-    assert_eq!(state.hear(&pong(second), true), Effect::Await);
+    assert_eq!(state.handle_client(&pong(second), true), Effect::Await);
 }
 
 #[test]
 fn a_broker_that_shuts_down_suspends_and_any_other_goodbye_ends_with_its_own_words() {
-    let Effect::Suspend(Away { retry_after, .. }) = open().tell(&body(&goodbye(4100))) else { panic!("it is kept") };
+    let Effect::Suspend(Away { retry_after, .. }) = open().handle_broker(&body(&goodbye(4100))) else {
+        panic!("it is kept")
+    };
     assert_eq!(retry_after, Some(Millis::saturating(7)));
     for code in Code::ALL.iter().filter(|code| **code != Code::ShuttingDown) {
         let ending = Ending { code: *code, sentence: "that was it".into(), retry_after: Some(Millis::saturating(7)) };
-        assert_eq!(open().tell(&body(&goodbye(code.number()))), Effect::End(ending));
+        assert_eq!(open().handle_broker(&body(&goodbye(code.number()))), Effect::End(ending));
     }
-    let Effect::End(unknown) = open().tell(&body(&goodbye(4999))) else { panic!("it is over") };
+    let Effect::End(unknown) = open().handle_broker(&body(&goodbye(4999))) else { panic!("it is over") };
     assert_eq!(unknown.code, Code::Internal);
 }
 
 #[test]
 fn a_stream_that_is_broken_off_ends_with_its_code() {
-    assert_eq!(open().break_off(4101), Effect::End(Ending::plain(Code::TooSlow)));
-    assert!(matches!(open().break_off(4100), Effect::Suspend(_)));
+    assert_eq!(open().handle_reset(4101), Effect::End(Ending::plain(Code::TooSlow)));
+    assert!(matches!(open().handle_reset(4100), Effect::Suspend(_)));
     for number in [0, 4999, u64::MAX] {
-        let Effect::End(ending) = open().break_off(number) else { panic!("it is over") };
+        let Effect::End(ending) = open().handle_reset(number) else { panic!("it is over") };
         assert_eq!(ending.code, Code::Internal);
     }
 }
@@ -171,10 +175,10 @@ fn a_stream_that_is_broken_off_ends_with_its_code() {
 fn goodbye_is_taken_at_any_time_and_nothing_follows() {
     let bye = ClientFrame::Goodbye(Goodbye { code: 4000, sentence: "", retry_after: None });
     for mut state in [new(), open(), suspended(open()).0, waiting().0] {
-        assert_eq!(state.hear(&bye, true), Effect::End(Ending::plain(Code::Finished)));
-        assert_eq!(state.hear(&HELLO, true), Effect::Drop);
-        assert_eq!(state.tell(&welcome()), Effect::Drop);
-        assert_eq!(state.lose(), Effect::Drop);
+        assert_eq!(state.handle_client(&bye, true), Effect::End(Ending::plain(Code::Finished)));
+        assert_eq!(state.handle_client(&HELLO, true), Effect::Drop);
+        assert_eq!(state.handle_broker(&welcome()), Effect::Drop);
+        assert_eq!(state.handle_lost(), Effect::Drop);
         assert_eq!(state.ring(), Beat::Nothing);
     }
 }
@@ -182,9 +186,9 @@ fn goodbye_is_taken_at_any_time_and_nothing_follows() {
 #[test]
 fn nothing_is_said_before_welcome() {
     let mut state = new();
-    state.hear(&HELLO, true);
+    state.handle_client(&HELLO, true);
     assert_eq!(state.ring(), Beat::Nothing);
-    state.tell(&body(&ServerFrame::Ping(Ping { nonce: Nonce::ZERO })));
+    state.handle_broker(&body(&ServerFrame::Ping(Ping { nonce: Nonce::ZERO })));
     assert!(matches!(state.ring(), Beat::Ping(_)));
     let (mut state, _) = waiting();
     state.resume();
@@ -196,7 +200,7 @@ fn who_lets_the_edge_wait_is_given_up() {
     let rings = |mut state: State| (0..10).map(move |_| state.ring()).find(|beat| matches!(beat, Beat::End(_)));
     let ended = |code| Some(Beat::End(Ending::plain(code)));
     let mut opening = new();
-    opening.hear(&HELLO, true);
+    opening.handle_client(&HELLO, true);
     assert_eq!(rings(opening), ended(Code::Overloaded), "the broker does not answer");
     assert_eq!(rings(suspended(open()).0), ended(Code::Idle), "it does not know that it waits");
     let (mut resumed, _) = waiting();
