@@ -28,7 +28,7 @@ use crate::outgoing::Outgoing;
 use crate::present::Present;
 use crate::reader::{self, Fault, Reader};
 use crate::socket::Socket;
-use crate::upstream::{Ending, News as _, Session};
+use crate::upstream::{Ending, Interest, News as _, Session};
 use crate::wheel::{Seat, Wheel};
 
 /// How long a socket waits for what.
@@ -134,7 +134,7 @@ impl<S: Session> Bridge<S> {
     /// Waits for the next thing to do. Whatever is not chosen loses nothing by being dropped.
     async fn news(&mut self, mailbox: &mut MailboxReceiver<Box<Self>>) -> News<S> {
         let (writing, more, clear) = (self.is_writing(), self.session.has_more(), self.session.is_clear());
-        let (hungry, unaware) = (!writing && !more, !self.ending);
+        let interest = Interest { output: !writing && !more, ending: !self.ending };
         let Self { session, news, socket, reader, out, timer, reading, .. } = self;
         let hears = *reading && clear;
         let mut both = |cx: &mut Context<'_>| {
@@ -150,7 +150,7 @@ impl<S: Session> Bridge<S> {
             biased;
             signal = mailbox.recv() => News::Signal(signal),
             news = poll_fn(&mut both), if writing || hears => news,
-            () = poll_fn(|cx| news.poll(cx, hungry, unaware)) => News::Session,
+            () = poll_fn(|cx| news.poll(cx, interest)) => News::Session,
             () = std::future::ready(()), if !writing && more => News::Session,
             () = session.room(), if !clear => News::Room,
             () = ring(timer) => News::Timer,

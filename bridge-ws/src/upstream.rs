@@ -129,9 +129,17 @@ pub trait Session: Send + 'static {
 
 /// Wakes a bridge.
 pub trait News: Send + Sync + 'static {
-    /// Ready when something can be written and `hungry` says that it would be, or once the session is to end and
-    /// `unaware` says that this is news.
-    fn poll(&self, cx: &mut Context<'_>, hungry: bool, unaware: bool) -> Poll<()>;
+    /// Ready when there is something that `interest` asks for.
+    fn poll(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<()>;
+}
+
+/// What a bridge is to be woken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interest {
+    /// Something to write: all that came before is written.
+    pub output: bool,
+    /// The end of the session: it is not known yet.
+    pub ending: bool,
 }
 
 /// How a session ends.

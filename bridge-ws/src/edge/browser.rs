@@ -19,7 +19,7 @@ use super::stream::BrokerStream;
 use super::tally::Lack;
 use super::transcode::{transcode, transcoded_bytes_max};
 use crate::dialect::Dialect;
-use crate::upstream::Ending;
+use crate::upstream::{Ending, Interest};
 
 /// What a browser is told that waits for the broker.
 const AWAY: &str = "the broker behind this bridge is away; this connection waits for it";
@@ -195,19 +195,19 @@ impl Browser {
         Poll::Ready(())
     }
 
-    /// Ready when there is something for a socket that takes it, or the session is to end and that is news.
-    pub(super) fn poll_news(&mut self, cx: &mut Context<'_>, hungry: bool, unaware: bool) -> Poll<()> {
+    /// Ready when there is something that `interest` asks for.
+    pub(super) fn poll_news(&mut self, cx: &mut Context<'_>, interest: Interest) -> Poll<()> {
         if self.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
         }
-        if !hungry {
+        if !interest.output {
             self.room.note_busy();
         }
         loop {
-            if hungry && !self.out.is_empty() || unaware && self.ending.is_some() {
+            if interest.output && !self.out.is_empty() || interest.ending && self.ending.is_some() {
                 return Poll::Ready(());
             }
-            let has_room = hungry && self.room.poll(cx, self.wanted()).is_ready();
+            let has_room = interest.output && self.room.poll(cx, self.wanted()).is_ready();
             if has_room && self.next.is_some() {
                 return Poll::Ready(());
             }

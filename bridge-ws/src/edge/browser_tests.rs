@@ -31,7 +31,7 @@ async fn who_says_much_while_it_waits_is_asked_for_its_turn_all_the_same() {
         Poll::Pending
     })));
     let mut cx = Context::from_waker(Waker::noop());
-    assert!(browser.poll_news(&mut cx, true, true).is_pending());
+    assert!(browser.poll_news(&mut cx, Interest { output: true, ending: true }).is_pending());
     // Its bridge has always something to read, and never asks for news again.
     browser.hand_over();
     assert_eq!(asked.load(Ordering::Relaxed), 2);

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::browser::Browser;
 use super::remote::{Registry, Ticket};
 use super::tally::Tally;
-use crate::upstream::{self, Ending};
+use crate::upstream::{self, Ending, Interest};
 
 /// One browser's session at the edge.
 #[derive(Debug)]
@@ -47,8 +47,8 @@ impl Drop for Session {
 }
 
 impl upstream::News for News {
-    fn poll(&self, cx: &mut Context<'_>, hungry: bool, unaware: bool) -> Poll<()> {
-        self.0.lock().poll_news(cx, hungry, unaware)
+    fn poll(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<()> {
+        self.0.lock().poll_news(cx, interest)
     }
 }
 

@@ -8,7 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use callboard_bridge_ws::Dialect;
-use callboard_bridge_ws::upstream::{CredentialSource, Ending, News, Parcel, Publisher, Session, Upstream, Visitor};
+use callboard_bridge_ws::upstream::{
+    CredentialSource, Ending, Interest, News, Parcel, Publisher, Session, Upstream, Visitor,
+};
 use callboard_protocol::close::Code;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{Answer, ClientFrame, Message, Ping, ServerFrame, Welcome};
@@ -139,10 +141,10 @@ impl FakeSession {
 pub(crate) struct FakeNews(Arc<Outlet>);
 
 impl News for FakeNews {
-    fn poll(&self, cx: &mut Context<'_>, hungry: bool, unaware: bool) -> Poll<()> {
+    fn poll(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<()> {
         let mut state = self.0.state.lock().unwrap();
         state.wakers.push(cx.waker().clone());
-        let news = hungry && !state.queue.is_empty() || unaware && state.ending.is_some();
+        let news = interest.output && !state.queue.is_empty() || interest.ending && state.ending.is_some();
         if news { Poll::Ready(()) } else { Poll::Pending }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use callboard_bridge_ws::upstream::Interest;
 use callboard_protocol::ConnectionId;
 use callboard_protocol::close::Code;
 use callboard_protocol::deframe::Deframer;
@@ -137,7 +138,8 @@ impl Actor {
 
     /// Waits for the next thing to do. Whatever is not chosen loses nothing by being dropped.
     async fn news(&mut self, mailbox: &mut MailboxReceiver<Box<Self>>, chunks: &mut [Bytes]) -> News {
-        let (hungry, unaware) = (!self.writer.is_pending() && !self.writer.is_replaying(), !self.ending);
+        let is_idle = !self.writer.is_pending() && !self.writer.is_replaying();
+        let interest = Interest { output: is_idle, ending: !self.ending };
         let clear = self.session.is_clear();
         let (takes, reads_on, full) = (clear && (self.more || self.reading), self.reads_on(), self.inbox.is_full());
         let reads = (takes && !self.more) || reads_on;
@@ -147,7 +149,7 @@ impl Actor {
             written = self.socket.outward.write(self.writer.chunks()), if self.writer.is_pending() => {
                 News::Written(written)
             }
-            () = poll_fn(|cx| self.outbox.poll_news(cx, hungry, unaware)) => News::Outbox,
+            () = poll_fn(|cx| self.outbox.poll_news(cx, interest)) => News::Outbox,
             () = std::future::ready(()), if !self.writer.is_pending() && self.writer.is_replaying() => News::Outbox,
             () = self.session.room(), if !clear => News::Room,
             () = self.inbox.room(), if (takes || reads_on) && full => News::Room,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
+use callboard_bridge_ws::upstream::Interest;
 use callboard_protocol::close::Code;
 use callboard_protocol::frame::ServerFrame;
 use futures_util::task::AtomicWaker;
@@ -292,12 +293,11 @@ impl Outbox {
         queue.ending.clone().map(|ending| (ending, queue.pieces.is_empty()))
     }
 
-    /// Ready when something can be taken and `hungry` says that it would be, or once the session is to end and `ending`
-    /// says that this is news.
-    pub(crate) fn poll_news(&self, cx: &mut Context<'_>, hungry: bool, ending: bool) -> Poll<()> {
+    /// Ready when there is something that `interest` asks for.
+    pub(crate) fn poll_news(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<()> {
         self.reader.register(cx.waker());
         let queue = self.queue.lock();
-        if hungry && !queue.pieces.is_empty() || ending && queue.ending.is_some() {
+        if interest.output && !queue.pieces.is_empty() || interest.ending && queue.ending.is_some() {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -382,12 +382,13 @@ mod tests {
     #[test]
     fn only_wanted_news_wakes_the_reader() {
         let (outbox, mut cx) = (outbox(10, 100), Context::from_waker(Waker::noop()));
-        assert!(outbox.poll_news(&mut cx, true, true).is_pending());
+        let news = |output, ending| Interest { output, ending };
+        assert!(outbox.poll_news(&mut cx, news(true, true)).is_pending());
         assert_eq!(outbox.answer(frames(10), 1), Ok(()));
-        assert!(outbox.poll_news(&mut cx, false, true).is_pending(), "the socket still has enough");
-        assert!(outbox.poll_news(&mut cx, true, true).is_ready());
+        assert!(outbox.poll_news(&mut cx, news(false, true)).is_pending(), "the socket still has enough");
+        assert!(outbox.poll_news(&mut cx, news(true, true)).is_ready());
         outbox.end(Ending::plain(Code::Internal));
-        assert!(outbox.poll_news(&mut cx, false, true).is_ready());
-        assert!(outbox.poll_news(&mut cx, false, false).is_pending(), "the ending is known");
+        assert!(outbox.poll_news(&mut cx, news(false, true)).is_ready());
+        assert!(outbox.poll_news(&mut cx, news(false, false)).is_pending(), "the ending is known");
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use callboard_bridge_ws::Dialect;
-use callboard_bridge_ws::upstream::{self, Parcel, Publisher, Visitor};
+use callboard_bridge_ws::upstream::{self, Interest, Parcel, Publisher, Visitor};
 use callboard_protocol::close::Code;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{ClientFrame, Ping, ServerFrame};
@@ -221,8 +221,8 @@ impl upstream::Session for Browser {
 pub(crate) struct News(Arc<Outbox>);
 
 impl upstream::News for News {
-    fn poll(&self, cx: &mut Context<'_>, hungry: bool, unaware: bool) -> Poll<()> {
-        self.0.poll_news(cx, hungry, unaware)
+    fn poll(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<()> {
+        self.0.poll_news(cx, interest)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use callboard_bridge_ws::upstream::{Parcel, Publisher};
+use callboard_bridge_ws::upstream::{Interest, Parcel, Publisher};
 use callboard_protocol::close::Code;
 use callboard_protocol::codec::decode_server;
 use callboard_protocol::deframe::Deframer;
@@ -143,7 +143,7 @@ impl Order {
             let outbox = Arc::clone(self.session.outbox());
             let is_clear = self.session.is_clear();
             tokio::select! {
-                () = poll_fn(|cx| outbox.poll_news(cx, true, true)) => {}
+                () = poll_fn(|cx| outbox.poll_news(cx, Interest { output: true, ending: true })) => {}
                 () = self.session.room(), if !is_clear => {}
             }
         }
