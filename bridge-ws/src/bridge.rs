@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::codec::decode_client;
 use callboard_protocol::limits::{BODY_BYTES_MAX, HELLO_BYTES_MAX};
 use kameo::actor::{ActorRef, Spawn, WeakActorRef};
@@ -28,7 +28,7 @@ use crate::outgoing::Outgoing;
 use crate::present::Present;
 use crate::reader::{self, Fault, Reader};
 use crate::socket::Socket;
-use crate::upstream::{Ending, Interest, News as _, Session};
+use crate::upstream::{Interest, News as _, Session};
 use crate::wheel::{Seat, Wheel};
 
 /// How long a socket waits for what.

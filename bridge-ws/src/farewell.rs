@@ -3,7 +3,8 @@
 use std::future::poll_fn;
 
 use bytes::{Bytes, BytesMut};
-use callboard_protocol::frame::{Goodbye, ServerFrame};
+use callboard_protocol::close::Ending;
+use callboard_protocol::frame::ServerFrame;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
@@ -12,7 +13,6 @@ use crate::dialect::Dialect;
 use crate::framing;
 use crate::outgoing::Outgoing;
 use crate::socket::Socket;
-use crate::upstream::Ending;
 
 /// What is said last (PROTOCOL.md, "WebSocket").
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +30,10 @@ impl Farewell {
     pub(crate) fn encoded(&self, dialect: Dialect) -> Bytes {
         let mut out = BytesMut::new();
         match self {
-            Self::Goodbye(Ending { code, sentence, retry_after }) => {
-                let goodbye = Goodbye { code: code.number(), sentence, retry_after: *retry_after };
+            Self::Goodbye(ending) => {
+                let goodbye = ending.goodbye();
                 dialect.encode(&ServerFrame::Goodbye(goodbye), &mut out).expect("a sentence fits a body");
-                framing::close(code.number(), sentence, &mut out);
+                framing::close(ending.code.number(), &ending.sentence, &mut out);
             }
             Self::Reply(Some(code)) => framing::close(*code, "", &mut out),
             Self::Reply(None) => framing::header(framing::Opcode::Close, 0, &mut out),

@@ -1,6 +1,5 @@
 //! What the bridge asks of the bus behind it: sessions and publishes; it names no broker, so that one may be far away.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -8,10 +7,9 @@ use std::net::IpAddr;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::frame::ClientFrame;
-use callboard_protocol::sentence::capped;
-use callboard_protocol::{Millis, Payload, Position, Refusal};
+use callboard_protocol::{Payload, Position, Refusal};
 
 use crate::dialect::Dialect;
 
@@ -140,32 +138,6 @@ pub struct Interest {
     pub output: bool,
     /// The end of the session: it is not known yet.
     pub ending: bool,
-}
-
-/// How a session ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending {
-    /// Why, as the peer is told.
-    pub code: Code,
-    /// The sentence that goes with it.
-    pub sentence: Cow<'static, str>,
-    /// How long the peer should stay away.
-    pub retry_after: Option<Millis>,
-}
-
-impl Ending {
-    /// An ending with the registry's own sentence.
-    #[must_use]
-    pub fn plain(code: Code) -> Self {
-        Self { code, sentence: code.sentence().into(), retry_after: None }
-    }
-
-    /// An ending with a more exact sentence.
-    #[must_use]
-    pub fn because(code: Code, reason: impl fmt::Display) -> Self {
-        let sentence = capped(format!("{}: {reason}", code.sentence()));
-        Self { code, sentence: sentence.into(), retry_after: None }
-    }
 }
 
 /// Who opens a socket, as its handshake tells.

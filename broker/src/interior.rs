@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_protocol::Millis;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -12,7 +12,7 @@ use crate::chance::Chance;
 use crate::channel::Input;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::connection::{Drain, Ending, Registry, Rules};
+use crate::connection::{Drain, Registry, Rules};
 use crate::defaults::{SHARDS, SWEEP_EVERY, SWEEPS_A_LOOK};
 use crate::directory::Directory;
 use crate::door::Local;

@@ -1,5 +1,44 @@
 //! The close-code registry: why a session ended, and whether to come back. One registry for QUIC, WebSocket and JavaScript.
 
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::frame::Goodbye;
+use crate::integer::Millis;
+use crate::sentence::capped;
+
+/// How a session ends: what its peer is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Why.
+    pub code: Code,
+    /// The sentence that goes with it.
+    pub sentence: Cow<'static, str>,
+    /// How long the peer should stay away.
+    pub retry_after: Option<Millis>,
+}
+
+impl Ending {
+    /// An ending with the registry's own sentence.
+    #[must_use]
+    pub fn plain(code: Code) -> Self {
+        Self { code, sentence: code.sentence().into(), retry_after: None }
+    }
+
+    /// An ending with a more exact sentence.
+    #[must_use]
+    pub fn because(code: Code, reason: impl fmt::Display) -> Self {
+        let sentence = capped(format!("{}: {reason}", code.sentence()));
+        Self { code, sentence: sentence.into(), retry_after: None }
+    }
+
+    /// The frame that tells it.
+    #[must_use]
+    pub fn goodbye(&self) -> Goodbye<'_> {
+        Goodbye { code: self.code.number(), sentence: &self.sentence, retry_after: self.retry_after }
+    }
+}
+
 /// What a client does after a session ended; the range of the code tells (PROTOCOL.md, "Close codes").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Return {

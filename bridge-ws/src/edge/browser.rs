@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
 use callboard_client::raw;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::frame::{ClientFrame, Ping, Resumed, ServerFrame, Suspended};
 
 use super::budget::{Share, Shares};
@@ -19,7 +19,7 @@ use super::stream::BrokerStream;
 use super::tally::Lack;
 use super::transcode::{transcode, transcoded_bytes_max};
 use crate::dialect::Dialect;
-use crate::upstream::{Ending, Interest};
+use crate::upstream::Interest;
 
 /// What a browser is told that waits for the broker.
 const AWAY: &str = "the broker behind this bridge is away; this connection waits for it";

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use callboard_client::{BuildError, Builder, Reason};
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::codec::encode;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{ClientFrame, Credential, Introduce};
@@ -28,7 +28,7 @@ use super::tally::{Lack, Tally};
 use crate::address_limit::{AddressLimit, AddressPermit};
 use crate::config::Config;
 use crate::dialect::Dialect;
-use crate::upstream::{Ending, Parcel, Publisher, Upstream, Visitor};
+use crate::upstream::{Parcel, Publisher, Upstream, Visitor};
 
 /// How a key is shown that came by HTTP.
 const APIKEY: &str = "apikey";

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::frame::ClientFrame;
 use parking_lot::Mutex;
 
 use super::browser::Browser;
 use super::remote::{Registry, Ticket};
 use super::tally::Tally;
-use crate::upstream::{self, Ending, Interest};
+use crate::upstream::{self, Interest};
 
 /// One browser's session at the edge.
 #[derive(Debug)]

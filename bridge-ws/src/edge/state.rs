@@ -1,13 +1,11 @@
 //! What the edge knows of one browser: bodies in, effects out. It has no socket, no clock and no judgement of its own but
 //! whether a session may begin; everything else the broker judges.
 
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::codec::decode_server;
 use callboard_protocol::frame::{ClientFrame, Goodbye, ServerFrame};
 use callboard_protocol::session::Violation;
 use callboard_protocol::{Millis, Nonce};
-
-use crate::upstream::Ending;
 
 /// The edge's own nonces begin here, so that a pong says by itself whether it is for the edge: a broker counts from 1.
 const NONCES: u64 = 1 << 52;

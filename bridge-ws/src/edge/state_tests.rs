@@ -1,13 +1,12 @@
 //! One browser's way through the edge, told as bodies in and effects out.
 
 use bytes::BytesMut;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::codec::encode;
 use callboard_protocol::frame::{ClientFrame, Goodbye, Hello, Introduce, Logout, Ping, Pong, ServerFrame, Welcome};
 use callboard_protocol::{ConnectionId, Millis, Nonce, RequestId};
 
 use super::state::{Away, Beat, Effect, Patience, State};
-use crate::upstream::Ending;
 
 const PATIENCE: Patience = Patience { hello: 1, answer: 3 };
 

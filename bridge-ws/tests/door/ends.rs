@@ -1,9 +1,8 @@
 //! A session ends at this door as at every other: a `Goodbye`, then a close with the same code and sentence.
 
 use callboard_bridge_ws::Dialect;
-use callboard_bridge_ws::upstream::Ending;
 use callboard_protocol::PayloadRef;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::frame::{ClientFrame, Goodbye, Hello};
 use callboard_protocol::limits::HELLO_BYTES_MAX;
 use std::time::Duration;

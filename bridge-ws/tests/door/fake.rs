@@ -8,10 +8,8 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use callboard_bridge_ws::Dialect;
-use callboard_bridge_ws::upstream::{
-    CredentialSource, Ending, Interest, News, Parcel, Publisher, Session, Upstream, Visitor,
-};
-use callboard_protocol::close::Code;
+use callboard_bridge_ws::upstream::{CredentialSource, Interest, News, Parcel, Publisher, Session, Upstream, Visitor};
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{Answer, ClientFrame, Message, Ping, ServerFrame, Welcome};
 use callboard_protocol::session::FromClient;

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::frame::{Answer, ServerFrame};
 use callboard_protocol::{Epoch, Offset, Position, RequestId};
 
 use super::messages::Requester;
-use crate::connection::Ending;
 use crate::format::Format;
 
 /// Who waits, for the answer to which request, and the offset that it will tell.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::frame::{Publish, Start, SubscribeOptions};
 use callboard_protocol::{ConnectionId, Offset, Payload, RequestId, Sequence};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
-use crate::connection::{Ending, Gate, Outbox};
+use crate::connection::{Gate, Outbox};
 use crate::limit::Load;
 
 /// A publisher's 128 random bits, the same over all reconnections of one client.

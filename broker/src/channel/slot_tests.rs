@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::codec::decode_server;
 use callboard_protocol::deframe::Deframer;
 use callboard_protocol::frame::{Answer, ServerFrame, Start, SubscribeOptions};
@@ -17,7 +17,7 @@ use crate::chance::Chance;
 use crate::channel::{AnswerGuard, Batch, Instance, Join, Publication, Requester};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::connection::{Ending, Gate, Outbox, Writer};
+use crate::connection::{Gate, Outbox, Writer};
 use crate::defaults::MEMBERS_IN_PLACE;
 use crate::limit::Budget;
 use crate::metrics::Metrics;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::frame::{Answer, Message, Reset, ServerFrame, SubscribeOptions, Subscribed};
 use callboard_protocol::{ChannelId, ChannelName, ConnectionId, Epoch, Millis, Offset, Position, RequestId, Sequence};
 use indexmap::IndexMap;
@@ -17,7 +17,7 @@ use super::member::Member;
 use super::messages::{Join, Leave, Publication, Requester};
 use super::window::Window;
 use crate::config;
-use crate::connection::{Ended, Ending};
+use crate::connection::Ended;
 use crate::directory::Budgets;
 use crate::faults::{Orders, Sabotage};
 use crate::metrics::Metrics;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use callboard_bridge_ws::upstream::Interest;
 use callboard_protocol::ConnectionId;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::deframe::Deframer;
 use kameo::actor::{ActorRef, Spawn, WeakActorRef};
 use kameo::error::{ActorStopReason, PanicError};
@@ -21,7 +21,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::bridge::BridgeUpgrade;
-use super::ending::Ending;
+use super::ending::goodbye_frame;
 use super::messages::Drain;
 use super::outbox::Outbox;
 use super::registry::Registry;
@@ -261,7 +261,7 @@ impl Actor {
         let mid_frame = self.mid_frame || self.writer.is_pending();
         let linger = if self.cuts(ending) { Duration::ZERO } else { LINGER };
         if !mid_frame {
-            let _ = timeout(linger, self.socket.outward.finish(ending.goodbye_frame())).await;
+            let _ = timeout(linger, self.socket.outward.finish(goodbye_frame(ending))).await;
         }
         if let Some(upgrade) = self.upgrade.as_mut().filter(|_| ending.code == Code::ShuttingDown) {
             // Its visitors hear their own goodbyes before the connection under them is closed.

@@ -7,12 +7,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use parking_lot::Mutex;
 use quinn::VarInt;
 use tokio::sync::{mpsc, oneshot};
 
-use super::ending::Ending;
 use super::loan::Loan;
 use super::outbox::{Ended, Outbox};
 use super::socket::Socket;

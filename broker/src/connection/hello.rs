@@ -1,10 +1,8 @@
 //! What is asked of a `Hello` and of a credential before anything is done about them; pure, and it knows no session.
 
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::frame::{Credential, Hello};
 use callboard_protocol::limits::{CREDENTIAL_BYTES_MAX, LABEL_BYTES_MAX};
-
-use super::ending::Ending;
 
 pub(super) const NOT_PRIVATE: &str =
     "others could have read the credential on its way, so it is not taken; come by wss, and with a new one";

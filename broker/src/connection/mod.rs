@@ -24,7 +24,7 @@ mod writer;
 pub(crate) use actor::{Actor, Opening, Patience};
 pub(crate) use arrival::{Arrival, Shown};
 pub(crate) use bridge::{BridgeUpgrade, VisitorAcceptor};
-pub(crate) use ending::Ending;
+pub(crate) use ending::{goodbye_frame, malformed};
 pub(crate) use gate::Gate;
 pub(crate) use hello::check_shown;
 pub(crate) use messages::Drain;

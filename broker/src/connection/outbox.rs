@@ -6,13 +6,12 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use callboard_bridge_ws::upstream::Interest;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::frame::ServerFrame;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::ending::Ending;
 use super::gate::Gate;
 use crate::channel::Replay;
 use crate::config::{self, OUTBOX_BYTES_FREE};

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use callboard_protocol::ConnectionId;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use kameo::actor::ActorRef;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::actor::Actor;
-use super::ending::Ending;
 use super::outbox::Outbox;
 use super::session::Session;
 use crate::identity::{KeyBinding, LiveKeys};

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use callboard_protocol::close::{Code, Return};
+use callboard_protocol::close::{Code, Ending, Return};
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{ClientFrame, Start};
 use callboard_protocol::{ChannelName, ConnectionId, Refusal};
@@ -13,7 +13,6 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::arrival::Arrival;
-use super::ending::Ending;
 use super::messages::Command;
 use super::outbox::Outbox;
 use super::state::{Rules, State};

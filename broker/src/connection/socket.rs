@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use quinn::{RecvStream, SendStream, VarInt};
 
 use super::bridge::{Bridge, BridgeShare};
-use super::ending::Ending;
 use super::outbox::Outbox;
 use super::windows::Windows;
 use crate::limit::Inbox;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{
     Answer, ClientFrame, Failed, Publish, ServerFrame, Subscribe, SubscribeOptions, Unsubscribe,
@@ -14,7 +14,6 @@ use callboard_protocol::session::{FromClient, Violation, request_of};
 use callboard_protocol::{ChannelName, ConnectionId, Millis, PayloadRef, Refusal, RequestId};
 
 use super::arrival::Arrival;
-use super::ending::Ending;
 use super::gate::Gate;
 use super::messages::Command;
 use super::outbox::Outbox;

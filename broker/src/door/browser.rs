@@ -8,14 +8,14 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use callboard_bridge_ws::Dialect;
 use callboard_bridge_ws::upstream::{self, Interest, Parcel, Publisher, Visitor};
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{ClientFrame, Ping, ServerFrame};
 use callboard_protocol::{ConnectionId, Millis, Nonce, Position, Refusal};
 
 use super::local::Local;
 use super::publishing::Publishing;
-use crate::connection::{Arrival, Ending, Outbox, Registry, Session, Shown, Writer};
+use crate::connection::{Arrival, Outbox, Registry, Session, Shown, Writer};
 use crate::format::Format;
 use crate::identity::APIKEY;
 use crate::limit::{Inbox, Ticket};
@@ -131,19 +131,19 @@ impl upstream::Session for Browser {
         self.session.begin_read(bytes);
     }
 
-    fn handle(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), upstream::Ending> {
+    fn handle(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending> {
         if self.session.commands_are_full() {
             self.session.hand_over();
         }
-        self.session.handle(frame, body).map_err(told)?;
+        self.session.handle(frame, body)?;
         if self.present.is_none() && self.session.is_open() {
             self.present = Some(Present::new(self.registry.metrics(), |metrics| &metrics.sessions));
         }
         Ok(())
     }
 
-    fn hold_begun(&mut self, bytes: usize) -> Result<(), upstream::Ending> {
-        self.session.hold_partial(bytes).map_err(told)
+    fn hold_begun(&mut self, bytes: usize) -> Result<(), Ending> {
+        self.session.hold_partial(bytes)
     }
 
     fn hand_over(&mut self) {
@@ -194,17 +194,17 @@ impl upstream::Session for Browser {
         let _ = self.outbox.say(&ServerFrame::Ping(Ping { nonce: Nonce::saturating(self.pings) }));
     }
 
-    fn ending(&self) -> Option<(upstream::Ending, bool)> {
-        self.outbox.ending().map(|(ending, taken)| (told(ending), taken && !self.writer.is_pending()))
+    fn ending(&self) -> Option<(Ending, bool)> {
+        self.outbox.ending().map(|(ending, taken)| (ending, taken && !self.writer.is_pending()))
     }
 
-    fn end(&mut self, ending: upstream::Ending) {
-        self.outbox.end(heard(ending));
+    fn end(&mut self, ending: Ending) {
+        self.outbox.end(ending);
     }
 
-    fn abandon(&mut self, ending: upstream::Ending) {
+    fn abandon(&mut self, ending: Ending) {
         self.writer.clear();
-        self.outbox.abandon(heard(ending));
+        self.outbox.abandon(ending);
     }
 
     fn note_closed(&mut self, code: Code) {
@@ -224,14 +224,4 @@ impl upstream::News for News {
     fn poll(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<()> {
         self.0.poll_news(cx, interest)
     }
-}
-
-fn told(ending: Ending) -> upstream::Ending {
-    let Ending { code, sentence, retry_after } = ending;
-    upstream::Ending { code, sentence, retry_after }
-}
-
-fn heard(ending: upstream::Ending) -> Ending {
-    let upstream::Ending { code, sentence, retry_after } = ending;
-    Ending { code, sentence, retry_after }
 }

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use callboard_bridge_ws::upstream::{Interest, Parcel, Publisher};
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::codec::decode_server;
 use callboard_protocol::deframe::Deframer;
 use callboard_protocol::error::Class;
@@ -15,7 +15,7 @@ use callboard_protocol::{Position, Refusal, RequestId, Sequence};
 use parking_lot::Mutex;
 
 use super::local::Local;
-use crate::connection::{Arrival, Ending, Session, Writer};
+use crate::connection::{Arrival, Session, Writer};
 use crate::defaults::PUBLISHERS_KEPT;
 use crate::format::Format;
 use crate::identity::{self, Identity, KeyBinding};

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::codec::decode_client;
 use callboard_protocol::deframe::Deframer;
 use callboard_protocol::frame::{ClientFrame, Introduce};
@@ -16,7 +16,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::local::Local;
 use super::quic::Waits;
-use crate::connection::{Actor, Arrival, Ending, Opening, Patience, Shown, Socket, VisitorAcceptor, check_shown};
+use crate::connection::{
+    Actor, Arrival, Opening, Patience, Shown, Socket, VisitorAcceptor, check_shown, goodbye_frame, malformed,
+};
 use crate::defaults::LINGER;
 use crate::format::Format;
 use crate::limit::Share;
@@ -119,7 +121,7 @@ impl PendingStream {
     async fn hear(&mut self, deframer: &mut Deframer, partial: &mut Share) -> Result<Bytes, Ending> {
         let (_, recv) = self.halves.as_mut().expect("nobody took the stream before it was heard");
         loop {
-            if let Some(body) = deframer.poll_body().map_err(|error| Ending::torn(&error))? {
+            if let Some(body) = deframer.poll_body().map_err(|error| malformed(&error))? {
                 return Ok(body);
             }
             // A frame that grows piece by piece lies in a buffer with room for as much again.
@@ -142,7 +144,7 @@ impl PendingStream {
         let Some((mut send, mut recv)) = self.halves.take() else { return };
         let number = VarInt::from(u32::from(ending.code.number()));
         let _ = recv.stop(number);
-        match timeout(LINGER, send.write_chunk(ending.goodbye_frame())).await {
+        match timeout(LINGER, send.write_chunk(goodbye_frame(ending))).await {
             Ok(Ok(())) => drop(send.finish()),
             Ok(Err(_)) | Err(_) => drop(send.reset(number)),
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::frame::Start;
 use callboard_protocol::{ConnectionId, Offset};
 use tokio::sync::OwnedSemaphorePermit;
@@ -13,7 +13,6 @@ use super::super::member::Member;
 use super::super::messages::Pull;
 use super::super::replay::Replay;
 use super::State;
-use crate::connection::Ending;
 use crate::faults::Sabotage;
 use crate::limit::Share;
 

@@ -1,12 +1,12 @@
 //! How a session's owner takes what its peer says: bytes to bodies, bodies to frames, frames to the session. It writes nothing.
 
 use bytes::Bytes;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::codec::decode_client;
 use callboard_protocol::limits::BODY_BYTES_MAX;
 
 use super::Actor;
-use crate::connection::ending::Ending;
+use crate::connection::ending::malformed;
 use crate::connection::socket::Gone;
 use crate::metrics::Present;
 
@@ -58,7 +58,7 @@ impl Actor {
     fn take_bodies(&mut self) -> Result<(), Ending> {
         self.more = true;
         while !self.session.commands_are_full() {
-            let Some(body) = self.deframer.poll_body().map_err(|error| Ending::torn(&error))? else {
+            let Some(body) = self.deframer.poll_body().map_err(|error| malformed(&error))? else {
                 self.more = false;
                 return Ok(());
             };

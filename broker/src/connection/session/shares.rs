@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 
 use super::Session;
-use crate::connection::ending::Ending;
 use crate::connection::messages::Command;
 use crate::defaults::PARTIAL_BYTES_FREE;
 use crate::limit::{Inbox, Load, Share, Ticket};

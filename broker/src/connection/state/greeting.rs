@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use callboard_protocol::Refusal;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{Answer, Authenticate, Credential, Hello, Logout, ServerFrame, Welcome};
 
 use super::State;
 use crate::channel::{Instance, Requester};
 use crate::connection::arrival::Shown;
-use crate::connection::ending::Ending;
 use crate::connection::hello::{NOT_PRIVATE, TOO_LONG_A_CREDENTIAL, check_hello, fits};
 use crate::identity::{self, Identity};
 
