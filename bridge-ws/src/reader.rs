@@ -42,7 +42,7 @@ pub(crate) enum Fault {
         max: usize,
     },
     /// PROTOCOL.md, "WebSocket".
-    #[error("a message is cut into at most {FRAGMENTS_MAX} frames, and this one into more")]
+    #[error("a message has at most {FRAGMENTS_MAX} fragments, and this one has more")]
     TooManyFragments,
 }
 
@@ -152,7 +152,7 @@ impl Reader {
         if header.is_extended {
             return Err(Fault::Framing("a reserved bit is set, and no extension was agreed on"));
         }
-        let Some(mask) = header.mask else { return Err(Fault::Framing("what a client sends is masked")) };
+        let Some(mask) = header.mask else { return Err(Fault::Framing("a client must mask its frames")) };
         // RFC 6455, section 5.2: the shortest form, and the topmost bit is 0.
         let length_bytes = match bytes {
             0..=125 => 0,
@@ -165,7 +165,7 @@ impl Reader {
         let within = match (opcode, &self.message) {
             (OpCode::Control(_), _) => {
                 if !header.is_final {
-                    return Err(Fault::Framing("a control frame is not fragmented"));
+                    return Err(Fault::Framing("a control frame must not be fragmented"));
                 }
                 if bytes > CONTROL_BYTES_MAX as u64 {
                     return Err(Fault::Framing("a control frame has at most 125 bytes"));
@@ -256,7 +256,7 @@ fn close(content: &[u8]) -> Result<Option<u16>, Fault> {
         [high, low, reason @ ..] => {
             let code = u16::from_be_bytes([*high, *low]);
             if !CloseCode::from(code).is_allowed() {
-                return Err(Fault::Framing("this close code is not one that is sent"));
+                return Err(Fault::Framing("this close code may not be sent"));
             }
             str::from_utf8(reason).map_err(|_| Fault::Text)?;
             Ok(Some(code))

@@ -16,7 +16,9 @@ const SCHEMES = { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:'
  */
 export function addressOf(given, base = globalThis.location?.href) {
   const named = given === undefined ? PATH : given;
-  if (typeof named !== 'string' && !(named instanceof URL)) throw badRequest('the broker is named by a URL');
+  if (typeof named !== 'string' && !(named instanceof URL)) {
+    throw badRequest('give the address of the broker as a string or a URL');
+  }
   const url = parse(named, base);
   if (url === null) return String(named);
   const scheme = SCHEMES[url.protocol];

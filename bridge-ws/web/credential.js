@@ -50,7 +50,9 @@ export class Who {
  * @param {unknown} given
  */
 function toToken(given) {
-  if (given === undefined) throw new CallboardError(0, 'no-token', '`getToken` gave nothing; `null` is for nobody');
+  if (given === undefined) {
+    throw new CallboardError(0, 'no-token', '`getToken` returned undefined; return null to stay anonymous');
+  }
   return toCredential(given);
 }
 

@@ -42,7 +42,8 @@ pub enum StartError {
     #[error(transparent)]
     Keys(#[from] KeyError),
     /// The secret of stateless resets can be neither read nor made.
-    #[error("cannot keep a secret in {directory}: {source}; make the directory writable, with room on its disk, or choose another one", directory = directory.display())]
+    #[error("cannot save a secret in {directory}: {source}; make the directory writable, with room on its disk, or \
+        choose another one", directory = directory.display())]
     Secret {
         /// The data directory.
         directory: PathBuf,

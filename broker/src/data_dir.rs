@@ -62,7 +62,7 @@ pub(crate) fn prepare(directory: &Path) -> io::Result<()> {
             // A process has one, and comes here for each file that it makes in it.
             WARNED.call_once(|| {
                 tracing::warn!(
-                    "others on this machine may enter the data directory (mode {mode:o}): chmod 700 {directory}"
+                    "other users of this machine can enter the data directory (mode {mode:o}): chmod 700 {directory}"
                 );
             });
         }

@@ -10,7 +10,7 @@ use callboard_protocol::close::Code;
 /// Everything that is counted.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
-    /// Connections that were let in.
+    /// Connections that were accepted.
     pub(crate) connections_opened: Counter,
     /// Sessions that are open: their hello was answered.
     pub(crate) sessions: Counter,
@@ -26,7 +26,7 @@ pub(crate) struct Metrics {
     pub(crate) publish_bytes: Counter,
     /// Messages that were put into outboxes, one for each.
     pub(crate) deliveries: Counter,
-    /// Messages that their own publisher did not get, as it wished.
+    /// Messages not delivered to their own publisher, at its wish.
     pub(crate) skipped: Counter,
     /// Parts of a history that were given to readers.
     pub(crate) replays: Counter,

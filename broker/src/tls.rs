@@ -71,7 +71,7 @@ pub enum TlsError {
         key: PathBuf,
     },
     /// The certificate's time is over.
-    #[error("the certificate {} expired on {expired}; renew it, clients refuse it as it is", path.display())]
+    #[error("the certificate {} expired on {expired}; renew it, since clients refuse it", path.display())]
     Expired {
         /// The file.
         path: PathBuf,

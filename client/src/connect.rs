@@ -90,7 +90,7 @@ impl Dialer {
         let token = |error: String| Failed::Before(Reason::Token(error.into()));
         let credential = self.source.ask().await.map_err(|error| token(error.to_string()))?;
         if credential.as_ref().is_some_and(|credential| !credential.fits()) {
-            return Err(token("the token is longer than a broker reads".to_owned()));
+            return Err(token("the token is longer than a broker accepts".to_owned()));
         }
         let connection = self.reach().await.map_err(Failed::Before)?;
         let (send, recv) = connection.open_bi().await.map_err(End::from)?;

@@ -36,7 +36,7 @@ impl End {
     pub(crate) fn of_code(code: VarInt, sentence: &str) -> Self {
         match u16::try_from(code.into_inner()) {
             Ok(code) if (4000..5000).contains(&code) => {
-                let known = close::Code::from_number(code).map_or("no sentence came with it", close::Code::sentence);
+                let known = close::Code::from_number(code).map_or("no reason was given", close::Code::sentence);
                 let sentence = if sentence.is_empty() { known } else { sentence };
                 Self::Goodbye { code, sentence: sentence.to_owned(), retry_after: None }
             }

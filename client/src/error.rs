@@ -32,10 +32,10 @@ pub enum BuildError {
     #[error("a credential has at most {CREDENTIAL_BYTES_MAX} bytes")]
     CredentialTooLong,
     /// The system gave no random numbers.
-    #[error("the system gave no random numbers: {0}")]
+    #[error("the system provided no random numbers: {0}")]
     Random(#[source] getrandom::Error),
     /// There is no tokio runtime around the call, or it has no I/O or no time.
-    #[error("a client is built inside a tokio runtime")]
+    #[error("a client must be built inside a tokio runtime")]
     NoRuntime,
 }
 
@@ -74,7 +74,7 @@ pub enum PublishError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// The payload is larger than the broker takes.
-    #[error("the payload has {bytes} bytes, the broker takes {max}")]
+    #[error("the payload has {bytes} bytes, the broker accepts {max}")]
     PayloadTooLarge {
         /// Its size.
         bytes: usize,
@@ -111,15 +111,15 @@ pub enum SubscribeError {
     /// The client has a subscription of this channel, and its one subscription on the wire cannot begin at two places
     /// or leave own messages out for one reader only.
     #[error(
-        "this client is subscribed to {channel} already, and that began elsewhere: drop the other subscription first, \
-         subscribe without `rewind`, `recover_from` and another `exclude_own`, or use a client of its own"
+        "this client already has a subscription to {channel} with other options: drop it first, subscribe without \
+         `rewind` or `recover_from` and with the same `exclude_own`, or use another client"
     )]
     AlreadySubscribed {
         /// The channel.
         channel: ChannelName,
     },
     /// A bound of the subscription's queue is zero.
-    #[error("a subscription's queue has room for one message at least")]
+    #[error("a subscription's queue must have room for at least one message")]
     NoRoom,
     /// `rewind` and `recover_from` were both asked for.
     #[error("a subscription begins with `rewind` or with `recover_from`, not with both")]
@@ -149,7 +149,7 @@ pub enum CloseError {
 #[non_exhaustive]
 pub enum RebindError {
     /// The system gave no new socket.
-    #[error("the system gave no new socket: {0}")]
+    #[error("the system provided no new socket: {0}")]
     Socket(#[source] std::io::Error),
     /// The client closed.
     #[error("the client has closed")]

@@ -90,7 +90,7 @@ impl fmt::Display for GapWhy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotRecoverable => "the history no longer reaches back",
-            Self::NewEpoch => "the channel began anew",
+            Self::NewEpoch => "the channel started anew",
             Self::Reset => "the broker dropped messages",
             Self::SlowConsumer => "the reader was too slow",
         })

@@ -276,11 +276,11 @@ impl Options {
         let idle = Duration::from_secs(1)..=Duration::from_secs(600);
         bound(idle.contains(&self.idle_timeout), "idle_timeout", "between 1 s and 10 min")?;
         let day = Duration::from_secs(86_400);
-        bound(self.connect_timeout <= day, "connect_timeout", "a day at most")?;
-        bound(self.attempt_timeout <= day, "attempt_timeout", "a day at most")?;
-        bound(self.close_timeout <= day, "close_timeout", "a day at most")?;
+        bound(self.connect_timeout <= day, "connect_timeout", "at most a day")?;
+        bound(self.attempt_timeout <= day, "attempt_timeout", "at most a day")?;
+        bound(self.close_timeout <= day, "close_timeout", "at most a day")?;
         bound(self.backoff_base <= self.backoff_cap, "backoff", "a base that is not above its cap")?;
-        bound(!self.backoff_base.is_zero() && self.backoff_cap <= day, "backoff", "above zero, and a day at most")?;
+        bound(!self.backoff_base.is_zero() && self.backoff_cap <= day, "backoff", "above zero and at most a day")?;
         bound(self.offline.bounds().messages > 0, "offline", "a queue with room for one message at least")?;
         bound((1..=UNACKNOWLEDGED_MAX).contains(&self.unacknowledged), "unacknowledged", "from 1 to 128")?;
         bound(self.agent.len() <= 255, "agent", "at most 255 bytes long")?;

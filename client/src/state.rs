@@ -87,7 +87,7 @@ pub enum Reason {
     #[error("the runtime that the client ran on has stopped")]
     Stopped,
     /// The token provider gave no token.
-    #[error("the token provider gave no token: {0}")]
+    #[error("the token provider returned no token: {0}")]
     Token(Arc<str>),
     /// No session could be opened: the name was not found, or nobody answered.
     #[error("the broker was not reached: {0}")]

@@ -111,14 +111,14 @@ macro_rules! registry {
 
 registry! {
     /// The peer said goodbye of its own accord.
-    Finished = 4000, "the session ended as its peer wished";
+    Finished = 4000, "the peer ended the session";
     /// An operator or a rule ended the session.
     Kicked = 4001, "the broker ended this session; connect again only when asked to";
 
     /// The broker shuts down or restarts; the frame before says when to come back.
     ShuttingDown = 4100, "the broker is shutting down; come back and recover";
     /// The reader was slower than what was sent to it.
-    TooSlow = 4101, "this session reads more slowly than its subscriptions publish; come back and recover";
+    TooSlow = 4101, "this session reads more slowly than its channels publish; come back and recover";
 
     /// The broker failed; the fault is its own.
     Internal = 4200, "something broke inside the broker; the session had to end";

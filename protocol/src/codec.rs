@@ -38,7 +38,7 @@ pub enum DecodeError {
     #[error("the body ends before its frame does")]
     Truncated,
     /// The frame ends before its body does.
-    #[error("{bytes} bytes stand behind the frame")]
+    #[error("{bytes} bytes follow the frame")]
     Trailing {
         /// How many are left.
         bytes: usize,

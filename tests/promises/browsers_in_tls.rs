@@ -96,7 +96,7 @@ async fn plain_http_at_a_door_of_tls_is_told_so() {
     let broker = start(|_| ()).await;
     for request in ["GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /v1/bus HTTP/1.1\r\nHost: local"] {
         let back = String::from_utf8(answered(&broker, request.as_bytes()).await).expect("an answer of text");
-        assert!(back.starts_with("HTTP/1.1 400 ") && back.contains("come by https or wss"), "{back}");
+        assert!(back.starts_with("HTTP/1.1 400 ") && back.contains("use https or wss"), "{back}");
     }
     carries_messages(&broker, "localhost", &development_certificate(broker.data_dir())).await;
 }

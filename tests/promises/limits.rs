@@ -53,7 +53,7 @@ async fn connections_in_all() {
     let broker = broker(Limits { connections: 3, ..Limits::default() }).await;
     let mut neighbour = neighbour(&broker).await;
     let (second, _third) = (peer(&broker).await, peer(&broker).await);
-    is_turned_away(&broker, "the broker has as many connections").await;
+    is_turned_away(&broker, "the broker has reached its limit of connections").await;
     carries_on(&mut neighbour).await;
     second.close(0);
     // A client that is turned away comes back until there is room.
@@ -68,7 +68,7 @@ async fn a_peer_that_falls_silent_gives_its_place_back() {
     let network = Proxy::before(broker.addr()).await;
     let mut silent = Peer::connect(network.addr()).await;
     silent.hello().await;
-    is_turned_away(&broker, "the broker has as many connections").await;
+    is_turned_away(&broker, "the broker has reached its limit of connections").await;
     // Nothing says goodbye: its machine has lost its power.
     network.cut();
     broker.client().await;
@@ -80,7 +80,7 @@ async fn connections_from_one_address() {
     let broker = broker(Limits { connections_per_address: 2, ..Limits::default() }).await;
     let mut neighbour = neighbour(&broker).await;
     let _second = peer(&broker).await;
-    is_turned_away(&broker, "this address has as many connections").await;
+    is_turned_away(&broker, "this address has reached its limit of connections").await;
     carries_on(&mut neighbour).await;
 }
 

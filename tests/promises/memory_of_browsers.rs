@@ -91,7 +91,7 @@ async fn whatever_browsers_fill_at_once_stays_below_the_bound() {
     }
     ledger.allows(&["connections", "channels"]);
     let beginners = begin_messages(&door).await;
-    ledger.allows(&["connections", "their frames begun", "larger frames begun"]);
+    ledger.allows(&["connections", "their partial frames", "larger partial frames"]);
     let key = KeyStore::open(broker.data_dir()).expect("a store").create("reporter").expect("a key").reveal();
     let requests = begin_requests(&door, &key).await;
     ledger.allows(&["HTTP connections", "publishes over HTTP"]);

@@ -99,7 +99,7 @@ async fn connections_are_counted_by_the_visitors_address() {
     let mut third = bridge.visitor_from(HOME).await;
     let parting = third.parting().await;
     assert_eq!(parting.code, Code::Overloaded.number());
-    assert!(parting.sentence.contains("this address has as many connections"), "{parting:?}");
+    assert!(parting.sentence.contains("this address has reached its limit of connections"), "{parting:?}");
     // The same address in other words, and others: the bridge's own has one place left.
     let mut mapped = bridge.visitor_from(HOME.to_ipv6_mapped()).await;
     assert_eq!(mapped.parting().await.code, Code::Overloaded.number());

@@ -131,7 +131,7 @@ impl Browser {
         if self.hold_inward() {
             return Ok(());
         }
-        Err(Ending::because(Code::Overloaded, "too much that browsers said waits here"))
+        Err(Ending::because(Code::Overloaded, "too much that browsers sent waits here for the broker"))
     }
 
     fn hold_inward(&mut self) -> bool {

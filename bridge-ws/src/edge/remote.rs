@@ -143,7 +143,7 @@ impl Upstream for Remote {
         let seat = Arc::clone(&self.seats).try_acquire_owned();
         let seat = seat.map_err(|_| full(Lack::Connections, "too many browsers are connected"))?;
         let permit = self.per_address.take(address);
-        let permit = permit.ok_or_else(|| full(Lack::Address, "too many of them come from this address"))?;
+        let permit = permit.ok_or_else(|| full(Lack::Address, "too many browsers are connected from this address"))?;
         Ok(Ticket { _seat: seat, _address: permit })
     }
 

@@ -26,7 +26,7 @@ pub struct Figures {
     pub connections_down: u64,
     /// Times that the last of them was lost.
     pub outages: u64,
-    /// Sessions that were opened with the broker for browsers.
+    /// Sessions opened with the broker for browsers.
     pub sessions_opened: u64,
     /// Sessions that were not, for browsers and for publishes over HTTP.
     pub refused: Refused,

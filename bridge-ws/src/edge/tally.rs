@@ -20,7 +20,7 @@ pub(super) enum Lack {
 /// Everything that is counted.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Sessions that were opened with the broker for browsers.
+    /// Sessions opened with the broker for browsers.
     pub(super) opened: Counter,
     refused: [Counter; 4],
     /// Times that the last connection with the broker was lost.

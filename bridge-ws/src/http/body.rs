@@ -50,7 +50,12 @@ struct Item<'a> {
 /// What is wrong with the body.
 pub(super) fn parse(most: usize, text: &[u8]) -> Result<Vec<Parcel>, Denial> {
     let body: PublishBody<'_> = serde_json::from_slice(text).map_err(|error| {
-        bad(format!("the body is not an order: {} at line {} column {}", told(&error), error.line(), error.column()))
+        bad(format!(
+            "the body is not a publish request: {} at line {} column {}",
+            told(&error),
+            error.line(),
+            error.column()
+        ))
     })?;
     let PublishBody { messages, channel, channels, key, payload } = body;
     let items = match messages {
@@ -58,7 +63,7 @@ pub(super) fn parse(most: usize, text: &[u8]) -> Result<Vec<Parcel>, Denial> {
         Some(items) if channel.is_none() && channels.is_none() && key.is_none() && payload.is_none() => {
             few(most, items).map_err(|fault| fault.of("messages", most))?
         }
-        Some(_) => return Err(bad("say either `messages`, or one message's `channel`, `key` and `payload`")),
+        Some(_) => return Err(bad("give either `messages`, or one message's `channel`, `key` and `payload`")),
     };
     let mut parcels = Vec::new();
     for (index, item) in items.into_iter().enumerate() {
@@ -67,7 +72,7 @@ pub(super) fn parse(most: usize, text: &[u8]) -> Result<Vec<Parcel>, Denial> {
             (Some(channel), None) => vec![channel],
             (None, Some(channels)) => few(most, channels).map_err(|fault| fault.of("channels", most))?,
             (Some(_), Some(_)) | (None, None) => {
-                return Err(bad(format!("message {index}: say either `channel` or `channels`")));
+                return Err(bad(format!("message {index}: give either `channel` or `channels`")));
             }
         };
         if parcels.len() + channels.len() > most {
@@ -165,6 +170,6 @@ fn content(item: &Item<'_>) -> Result<(Option<String>, Payload), String> {
             Err(format!("a message key has at most {KEY_BYTES_MAX} bytes"))
         }
         Ok(ClientFrame::Publish(publish)) => Ok((publish.key.map(str::to_owned), publish.payload.share(&body))),
-        Ok(_) | Err(_) => Err("it is no message".into()),
+        Ok(_) | Err(_) => Err("it is not a message".into()),
     }
 }

@@ -61,7 +61,7 @@ pub(super) async fn publish<U: Upstream>(
     let publisher = Publisher { address: caller.address, secret };
     upstream.recognise(&publisher).map_err(|refusal| Denial::from(refusal).and_close())?;
     let late =
-        |_| Denial::new(Class::BadRequest, "the body did not come in time").with_status(StatusCode::REQUEST_TIMEOUT);
+        |_| Denial::new(Class::BadRequest, "the body did not arrive in time").with_status(StatusCode::REQUEST_TIMEOUT);
     let mut reservation = budget.enter();
     let reading = read(limits, &mut reservation, body);
     let text = timeout(limits.request_timeout, reading).await.map_err(|late_| late(late_).and_close())??;
@@ -97,7 +97,7 @@ async fn read(limits: &Limits, reservation: &mut Reservation, mut body: Incoming
     }
     let mut text = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| bad("the body did not come whole").and_close())?;
+        let frame = frame.map_err(|_| bad("the body is incomplete").and_close())?;
         // Trailers, which say nothing here.
         let Ok(data) = frame.into_data() else { continue };
         let bytes = text.len() + data.len();
@@ -118,7 +118,7 @@ async fn read(limits: &Limits, reservation: &mut Reservation, mut body: Incoming
 }
 
 fn full() -> Denial {
-    let sentence = "others publish as much over HTTP right now as may be under way at once; try again in a moment";
+    let sentence = "too many HTTP publishes are in progress; try again in a moment";
     Denial::from(Refusal { retry_after: Some(COME_AGAIN), ..Refusal::new(Class::Unavailable, sentence) }).and_close()
 }
 

@@ -97,7 +97,12 @@ impl<U: Upstream> Doorway<U> {
     /// Whether somebody may still come in.
     pub(super) fn check_open(&self) -> Result<(), Denial> {
         if *self.is_shut.borrow() {
-            return Err(Denial::new(Class::Unavailable, "this door is shutting; come back in a moment").and_close());
+            return Err(Denial::new(
+                Class::Unavailable,
+                "the server is shutting down; try again in a \
+                moment",
+            )
+            .and_close());
         }
         Ok(())
     }
@@ -125,7 +130,7 @@ impl<U: Upstream> Doorway<U> {
 pub(crate) async fn serve<U: Upstream>(doorway: Arc<Doorway<U>>, stream: TcpStream) {
     let (Ok(peer), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
     let Some(_permit) = doorway.permit(peer.ip()) else {
-        tracing::debug!(%peer, "an address has as many HTTP connections as it may");
+        tracing::debug!(%peer, "an address has reached its limit of HTTP connections");
         return;
     };
     // Messages are small and whole: waiting for more of them is the kernel's idea, not ours.
@@ -136,7 +141,7 @@ pub(crate) async fn serve<U: Upstream>(doorway: Arc<Doorway<U>>, stream: TcpStre
         Some(tls) => match timeout(limits.header_timeout, shake_hands(tls, stream)).await {
             Ok(Ok(Ok(socket))) => socket,
             Ok(Ok(Err(mut socket))) => {
-                tracing::debug!(%peer, "HTTP without TLS at a door that speaks TLS");
+                tracing::debug!(%peer, "HTTP without TLS on a port that requires TLS");
                 return hang_up(&mut socket, &mut Unparsed::Open.answer(limits).into()).await;
             }
             Ok(Err(error)) => return tracing::debug!(%peer, %error, "TLS handshake failed"),

@@ -97,8 +97,7 @@ fn allow(head: &Parts, methods: &[Method], names: &'static str) -> Result<(), De
     if methods.contains(&head.method) {
         return Ok(());
     }
-    let denial =
-        Denial::new(Class::MethodNotAllowed, "this path has no such method; the header Allow names those it has");
+    let denial = Denial::new(Class::MethodNotAllowed, "this path does not support that method; see the header Allow");
     Err(denial.with_header(header::ALLOW, names))
 }
 

@@ -36,14 +36,14 @@ impl Unparsed {
     /// The whole answer.
     pub(super) fn answer(self, limits: &Limits) -> Bytes {
         let (status, sentence) = match self {
-            Self::Late => (StatusCode::REQUEST_TIMEOUT, Cow::from("the request's header did not come in time")),
-            Self::Open => (StatusCode::BAD_REQUEST, "this door speaks TLS: come by https or wss".into()),
+            Self::Late => (StatusCode::REQUEST_TIMEOUT, Cow::from("the request's header did not arrive in time")),
+            Self::Open => (StatusCode::BAD_REQUEST, "this port requires TLS: use https or wss".into()),
             Self::Refused(status @ (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG)) => {
                 let Limits { headers, header_bytes, .. } = limits;
                 let most = format!("{headers} header fields, and {header_bytes} bytes before its body");
                 (status, format!("a request has at most {most}").into())
             }
-            Self::Refused(status) => (status, "this is no request of HTTP/1.1".into()),
+            Self::Refused(status) => (status, "this is not an HTTP/1.1 request".into()),
         };
         written(Denial::new(Class::BadRequest, sentence).with_status(status).and_close())
     }

@@ -46,11 +46,11 @@ impl Handshake {
     pub(crate) fn of(request: &Parts) -> Result<Self, Denial> {
         let headers = &request.headers;
         if request.method != Method::GET {
-            let denial = Denial::new(Class::MethodNotAllowed, "a WebSocket is opened with GET");
+            let denial = Denial::new(Class::MethodNotAllowed, "open a WebSocket with GET");
             return Err(denial.with_header(header::ALLOW, "GET"));
         }
         if request.version != Version::HTTP_11 {
-            return Err(bad("a WebSocket is opened over HTTP/1.1"));
+            return Err(bad("open a WebSocket over HTTP/1.1"));
         }
         if !has_token(headers, header::UPGRADE, "websocket") || !has_token(headers, header::CONNECTION, "upgrade") {
             let sentence =
@@ -60,7 +60,7 @@ impl Handshake {
         if headers.contains_key(header::TRANSFER_ENCODING)
             || headers.get_all(header::CONTENT_LENGTH).into_iter().any(|length| length != "0")
         {
-            return Err(bad("the request that opens a WebSocket has no body"));
+            return Err(bad("the request that opens a WebSocket must have no body"));
         }
         if one(headers, header::SEC_WEBSOCKET_VERSION) != Some("13") {
             return Err(upgrade_required("the only version of WebSocket is 13")

@@ -63,7 +63,7 @@ enum Kind {
 /// A text is no pattern of origins.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "an origin is `scheme://host` or `scheme://host:port`, the host may begin with `*.`; `*` alone lets every page in"
+    "an origin is `scheme://host` or `scheme://host:port`, the host may begin with `*.`; `*` alone allows every page"
 )]
 pub struct NoOrigin;
 

@@ -41,11 +41,11 @@ pub struct Rules {
 pub enum RulesError {
     /// Every page could use the cookies of every visitor.
     #[error(
-        "with the origin `*` any page could use a visitor's cookie: name the origins, or take no key from a cookie"
+        "with the origin `*` any page could use a visitor's cookie: list the origins, or accept no key from a cookie"
     )]
     AnyOriginWithCookie,
     /// The cookie's or the query's name is empty or has a character that no name has.
-    #[error("the name of a cookie or of a query's field has letters, digits, `-`, `_` and `.` only")]
+    #[error("the name of a cookie or query parameter has letters, digits, `-`, `_` and `.` only")]
     BadName,
 }
 
@@ -112,7 +112,7 @@ impl Rules {
         let (Some(host), None, None) = (host, fields.next(), request.uri.authority()) else {
             return Err(Denial::new(
                 Class::BadRequest,
-                "name this door in one Host field, and the path alone as target",
+                "send exactly one Host header, and only a path as the request target",
             )
             .and_close());
         };
@@ -121,7 +121,7 @@ impl Rules {
         if is_ours || self.hosts.iter().any(|pattern| pattern.admits(&host)) {
             return Ok(host);
         }
-        let sentence = "this door is not called by that name; whoever runs it can add the name to its hosts";
+        let sentence = "this host name is not served here; the operator can add it to ws.hosts";
         Err(Denial::new(Class::Forbidden, sentence).with_status(StatusCode::MISDIRECTED_REQUEST))
     }
 
@@ -130,13 +130,13 @@ impl Rules {
         let Some(field) = fields.next() else { return Ok(None) };
         let text = field.to_str().unwrap_or_default();
         let (Some(origin), None) = (Origin::parse(text), fields.next()) else {
-            let sentence = "a page without an origin of its own, such as a file or a sandboxed frame, may not come in";
+            let sentence = "a page without an origin of its own, such as a file or a sandboxed frame, may not connect";
             return Err(Denial::new(Class::Forbidden, sentence));
         };
         if origin.is_same(host, is_tls) || self.origins.iter().any(|pattern| pattern.admits(&origin)) {
             return Ok(Some(text.to_owned()));
         }
-        let sentence = "pages of this origin may not come in; whoever runs this door can add it to its origins";
+        let sentence = "pages of this origin may not connect; the operator can add it to ws.origins";
         Err(Denial::new(Class::Forbidden, sentence))
     }
 
@@ -153,7 +153,7 @@ impl Rules {
         let cookie = cookie.map(from(CredentialSource::Cookie));
         let Some(shown) = bearer.or(query.map(from(CredentialSource::Query))).or(cookie) else { return Ok(None) };
         if shown.source == CredentialSource::Cookie && caller.origin.is_none() {
-            let sentence = "a key in a cookie is for pages, which name their Origin; use `Authorization: Bearer KEY`";
+            let sentence = "a key in a cookie needs an Origin, as pages send it; use `Authorization: Bearer KEY`";
             return Err(Denial::new(Class::Forbidden, sentence));
         }
         caller.may_show()?;
@@ -171,7 +171,7 @@ impl Caller {
         if self.is_private {
             return Ok(());
         }
-        let sentence = "this connection has no TLS, so the key could be read on its way: use wss or https";
+        let sentence = "this connection has no TLS, so others could read the key: use wss or https";
         Err(Denial::new(Class::Forbidden, sentence))
     }
 }

@@ -16,7 +16,7 @@ async fn a_hundred_thousand_empty_fragments_end_the_session() {
     peer.say(masked(0x00, b"").repeat(100_000)).await;
     let (goodbye, close, sentence) = peer.expect_end().await;
     assert_eq!((goodbye, close), (Some(4402), Some(4402)), "{sentence}");
-    assert!(sentence.contains("4096 frames"), "{sentence}");
+    assert!(sentence.contains("4096 fragments"), "{sentence}");
     neighbour.say(neighbour.publish(1, PayloadRef::text("unharmed"))).await;
     neighbour.expect_echo(PayloadRef::text("unharmed")).await;
 }

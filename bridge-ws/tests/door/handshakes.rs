@@ -127,7 +127,7 @@ async fn what_is_no_request_is_told_so() {
             peer.say(said).await;
             let answer = peer.answer().await;
             assert_eq!(answer.status, 400, "{said}: {answer:?}");
-            assert_is_told(&mut peer, &answer, "this is no request of HTTP/1.1").await;
+            assert_is_told(&mut peer, &answer, "this is not an HTTP/1.1 request").await;
         }
     }
 }
@@ -141,7 +141,7 @@ async fn a_header_that_does_not_come_in_time_is_not_waited_for() {
     slow.say("GET /v1/bus HTTP/1.1\r\nHost: local").await;
     let answer = slow.answer().await;
     assert_eq!(answer.status, 408, "{answer:?}");
-    assert_is_told(&mut slow, &answer, "did not come in time").await;
+    assert_is_told(&mut slow, &answer, "did not arrive in time").await;
 }
 
 #[tokio::test]
@@ -184,7 +184,7 @@ async fn a_second_request_behind_the_upgrade_is_no_request() {
 #[tokio::test]
 async fn a_bus_without_a_place_says_so_before_the_upgrade() {
     let house = House::open().await;
-    let refusal = Refusal::new(Class::Unavailable, "the broker has as many connections as it may");
+    let refusal = Refusal::new(Class::Unavailable, "the broker has reached its limit of connections");
     *house.bus.refusal.lock().unwrap() = Some(Refusal { retry_after: Some(Millis::saturating(2500)), ..refusal });
     let answer = ask(&house, "GET /v1/bus HTTP/1.1", &good()).await;
     assert_eq!((answer.status, answer.field("retry-after")), (503, Some("3")));
@@ -269,5 +269,5 @@ async fn a_websocket_inside_tls_is_the_same() {
     plain.say(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     let answer = plain.answer().await;
     assert_eq!(answer.status, 400);
-    assert_is_told(&mut plain, &answer, "come by https or wss").await;
+    assert_is_told(&mut plain, &answer, "use https or wss").await;
 }

@@ -51,8 +51,8 @@ withoutWebSocket('every need is told what is missing, after the call has returne
   /** @type {[url: string | undefined, name: string, hint: RegExp][]} */
   const places = [
     [URL_OF_BROKER, 'no-websocket', /package ws/],
-    [undefined, 'no-page', /name all of it/],
-    ['/v1/bus', 'no-page', /name all of it/],
+    [undefined, 'no-page', /give the full URL/],
+    ['/v1/bus', 'no-page', /give the full URL/],
   ];
   for (const [url, name, hint] of places) {
     const { client, clock, errors } = setUpServer(url, { getToken });

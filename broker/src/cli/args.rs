@@ -16,7 +16,7 @@ use super::token::Token;
 const AFTER_HELP: &str = "\
 Examples:
   callboard                          run a broker here, with a page to see it
-  callboard --listen 127.0.0.1:5000  the same on another port
+  callboard --listen 127.0.0.1:5000  run it on another port
   callboard sub demo/hello           print what is published to a channel
   callboard pub demo/hello \"hi\"      publish to it, from another terminal
 
@@ -29,15 +29,15 @@ Exit codes:
 
 /// A real-time message bus: run a broker, publish, subscribe.
 ///
-/// Without a command, a broker is run as by `callboard serve`, whose options it takes, with the demo where only this machine
-/// can connect.
+/// Without a command it runs a broker as `callboard serve` does, with the same options, and with the demo where only
+/// this machine can connect.
 #[derive(Debug, Parser)]
 #[command(name = "callboard", version, after_help = AFTER_HELP)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
 
-    /// What to log to standard error: a level (error, warn, info, debug, trace) or filters as `callboard=debug,quinn=info`.
+    /// What to log to standard error: a level (error, warn, info, debug, trace) or filters, such as `callboard=debug`.
     #[arg(
         long,
         global = true,
@@ -76,7 +76,7 @@ impl Cli {
 pub(super) enum Command {
     /// Run a broker.
     Serve(Serve),
-    /// Let browsers in here, for a broker elsewhere.
+    /// Run a bridge: serve browsers here for a broker elsewhere.
     Bridge(Bridge),
     /// Check a configuration without starting anything.
     Check(Check),

@@ -28,9 +28,9 @@ use super::{logging, summary};
 use crate::shutdown::Signals;
 
 const AFTER_HELP: &str = "\
-It opens the sessions of its browsers with the broker over a few QUIC connections, under a key that has the right to: `callboard token new NAME --bridge` makes one where the broker is. While the broker is away, browsers are told, and wait; one that is gone without a word is noticed within seven seconds.
+It opens a session with the broker for each browser, over a few QUIC connections. That needs a key with the right to do so: `callboard token new NAME --bridge` makes one where the broker is. While the broker is away, browsers are told and wait; a broker that vanishes is noticed within seven seconds.
 
-Of a configuration file it reads what concerns a browser's door: ws_listen, metrics_listen, metrics_expose, [ws], [tls], [drain], and of [limits] connections, connections_per_address, inbox_bytes and outbox_bytes. All other limits are the broker's, which counts by the browsers' own addresses. `callboard check --bridge` says what memory they allow.
+From a configuration file it reads only the settings of the browsers' door: ws_listen, metrics_listen, metrics_expose, [ws], [tls], [drain], and of [limits] connections, connections_per_address, inbox_bytes and outbox_bytes. All other limits are the broker's, which counts by the browsers' own addresses. `callboard check --bridge` prints an upper bound on its memory.
 
 Examples:
   export CALLBOARD_API_KEY=\"$(ssh broker callboard token new edge --bridge)\"
@@ -39,10 +39,10 @@ Examples:
     --cert chain.pem --key key.pem --ws-origins https://www.example.org
 
 Exit codes:
-  0    ended as SIGINT or SIGTERM asked, after browsers were told
-  1    could not start, or the broker did not take the key
+  0    stopped by SIGINT or SIGTERM, after browsers were told
+  1    could not start, or the broker refused the key
   2    the command line or the configuration is wrong
-  130  a second SIGINT ended it at once; 143 after a second SIGTERM";
+  130  stopped at once by a second SIGINT; 143 by a second SIGTERM";
 
 /// How long the first attempt may take before the door is announced without it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -59,11 +59,11 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 const STRONG: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
 
-/// Let browsers in here, for a broker elsewhere.
+/// Run a bridge: serve browsers here for a broker elsewhere.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Bridge {
-    /// Where the broker is
+    /// The broker's address
     #[arg(long, value_name = "HOST:PORT", env = "CALLBOARD_UPSTREAM", help_heading = "Broker")]
     upstream: String,
 
@@ -82,7 +82,7 @@ pub(super) fn judge(config: &Config) -> anyhow::Result<Config> {
     let config = config.clone().for_bridge();
     config.check().map_err(exit::usage)?;
     if config.ws_address().is_none() {
-        return Err(exit::usage("ws_listen is false, and a bridge is nothing but a door for browsers"));
+        return Err(exit::usage("ws_listen is false, but a bridge only serves browsers"));
     }
     Ok(config)
 }
@@ -92,7 +92,7 @@ pub(super) async fn run(command: Bridge) -> anyhow::Result<Exit> {
     let config = command.config()?;
     logging::start(config.log.as_deref(), config.log_format, logging::SERVE)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "started");
-    let mut signals = Signals::listen().context("signals cannot be listened for")?;
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
     let url = command.url();
     let choice = command.trust.choose(&url, || Ok(config.data_dir.clone()))?;
     let edge = tokio::select! {
@@ -114,7 +114,7 @@ pub(super) async fn run(command: Bridge) -> anyhow::Result<Exit> {
     }
     let signal = signals.next().await;
     logging::tell(&format!(
-        "{}: telling browsers goodbye, for {} s at most; a second signal ends it at once",
+        "{}: shutting down: browsers have {} s to go; a second signal stops at once",
         signal.name(),
         config.drain.deadline.as_secs_f32()
     ));
@@ -195,7 +195,7 @@ fn render(facts: &Facts<'_>) -> String {
     let Facts { config, edge, url, reached, metrics } = facts;
     let page = summary::page(config, edge.address());
     let version = env!("CARGO_PKG_VERSION");
-    let mut text = format!("{STRONG}Callboard {version} lets browsers in for a broker elsewhere.{STRONG:#}\n\n");
+    let mut text = format!("{STRONG}Callboard {version} serves browsers for a broker elsewhere.{STRONG:#}\n\n");
     let mut row = |name: &str, value: &str| {
         // Writing to a string does not fail.
         let _ = writeln!(text, "  {name:<13}{value}");

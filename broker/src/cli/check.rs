@@ -11,7 +11,7 @@ use super::settings::Settings;
 use super::{bridge, logging};
 
 const AFTER_HELP: &str = "\
-It takes the same flags, variables and file as `callboard serve`, so put `check` in its place; with --bridge it judges them as `callboard bridge` does, so leave out what says where the broker is and who asks (--upstream, --api-key, --api-key-file, --pin, --ca, --insecure). Files that the configuration names are not opened.
+It accepts the flags, variables and file of `callboard serve`. With --bridge it checks them for `callboard bridge`; leave out --upstream, --api-key, --api-key-file, --pin, --ca and --insecure. Files that the configuration names are not opened.
 
 Examples:
   callboard check --config callboard.toml
@@ -28,15 +28,15 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Check {
-    /// Print the configuration in effect as TOML, with where each value is from
+    /// Print the configuration in effect as TOML, with the source of each value
     #[arg(long, conflicts_with = "example")]
     print: bool,
 
-    /// Print an example of a configuration file: every setting with its default, commented out
+    /// Print an example configuration file: every setting with its default, commented out
     #[arg(long)]
     example: bool,
 
-    /// Check it for `callboard bridge`, of which only what concerns a browser's door counts
+    /// Check it for `callboard bridge`, which uses only the settings of the browsers' door
     #[arg(long, conflicts_with = "example")]
     bridge: bool,
 
@@ -67,7 +67,7 @@ pub(super) fn run(command: Check) -> anyhow::Result<Exit> {
     if command.print {
         print(&format!("\n{}", commented(&memory)))?;
     } else {
-        print(&format!("The configuration is good.\n\n{memory}"))?;
+        print(&format!("The configuration is valid.\n\n{memory}"))?;
     }
     Ok(Exit::Done)
 }
@@ -78,7 +78,7 @@ fn commented(text: &str) -> String {
 
 /// The bound as a table.
 fn memory(bound: &MemoryBound) -> String {
-    let mut text = "The most memory that it allows, if every peer that may connect fills what it may:\n\n".to_owned();
+    let mut text = "Upper bound on memory, if all allowed peers connect and fill their limits:\n\n".to_owned();
     let mut row = |name: &str, product: &str, bytes: u64, settings: &str| {
         let line = format!("  {name:<22}{product:>24}  {:>11}  {settings}", readable(bytes));
         // Writing to a string does not fail.
@@ -88,7 +88,7 @@ fn memory(bound: &MemoryBound) -> String {
         row(term.name, &product(term), term.bytes(), term.settings);
     }
     row("in all", "", bound.bytes(), "");
-    text.push_str("\nBounded otherwise, and not in the sum:\n\n");
+    text.push_str("\nNot in the sum, because bounded in other ways:\n\n");
     for sentence in &bound.beside {
         let _ = writeln!(text, "  {sentence}");
     }

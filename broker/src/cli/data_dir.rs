@@ -20,8 +20,8 @@ impl DataDirArgs {
     /// The data directory, where a configuration file may have named one.
     pub(super) fn resolve(&self, from_file: Option<&Path>) -> anyhow::Result<PathBuf> {
         let chosen = self.data_dir.clone().or_else(|| from_file.map(Path::to_owned));
-        chosen.or_else(config::platform_data_dir).ok_or_else(|| {
-            exit::usage("where to keep data is not known: there is no home directory; name a directory with --data-dir")
-        })
+        chosen
+            .or_else(config::platform_data_dir)
+            .ok_or_else(|| exit::usage("there is no home directory to keep data in; give a directory with --data-dir"))
     }
 }

@@ -143,7 +143,7 @@ pub(super) fn parse_seconds(text: &str) -> Result<Duration, String> {
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .filter(|duration| !duration.is_zero() && *duration <= Duration::from_secs(86_400))
-        .ok_or_else(|| "a number of seconds above 0, a day at most".to_owned())
+        .ok_or_else(|| "expected seconds above 0 and at most one day (86400)".to_owned())
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub(super) fn start(asked: Option<&str>, format: LogFormat, default: &str) -> an
 pub(super) fn filter(asked: Option<&str>, default: &str) -> anyhow::Result<EnvFilter> {
     EnvFilter::builder().parse(directives(asked, default)).map_err(|error| {
         exit::usage(format!(
-            "log is a level (error, warn, info, debug, trace) or filters as `callboard=debug`: {error}"
+            "log is a level (error, warn, info, debug, trace) or filters such as `callboard=debug`: {error}"
         ))
     })
 }

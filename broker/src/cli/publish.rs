@@ -30,11 +30,11 @@ Examples:
   callboard pub --binary images/new < image.png
 
 Exit codes:
-  0    everything is published: the broker said so
+  0    everything is published, as the broker confirmed
   1    refused, or input that cannot be published
   2    the command line is wrong
   3    the broker could not be reached in time
-  130  interrupted (SIGINT); 143 after SIGTERM. What was on its way is in doubt";
+  130  interrupted (SIGINT); 143 after SIGTERM: the rest is in doubt";
 
 /// Publish to a channel.
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ enum As {
 
 /// Runs the command.
 pub(super) async fn run(command: Publish) -> anyhow::Result<Exit> {
-    let mut signals = Signals::listen().context("signals cannot be listened for")?;
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
     // What cannot be published is found before anybody is asked.
     let single = tokio::select! {
         single = command.single() => single?,
@@ -144,7 +144,7 @@ impl Publish {
     /// Waits until the broker has it.
     async fn answered(&self, receipt: Receipt, deadline: Instant) -> anyhow::Result<Position> {
         let answered = timeout_at(deadline, receipt).await;
-        Ok(answered.map_err(|_| self.late("the message may be published or not"))??)
+        Ok(answered.map_err(|_| self.late("the message may or may not be published"))??)
     }
 
     fn late(&self, so: &str) -> Failed {

@@ -96,7 +96,7 @@ fn on_runtime(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Re
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("this machine gives no threads or no descriptors; raise its limits")?;
+        .context("the system refused threads or file descriptors; raise its limits")?;
     let ended = runtime.block_on(command);
     // A read of standard input or a write to a stuck pipe may still be under way, and must not hold the process.
     runtime.shutdown_background();

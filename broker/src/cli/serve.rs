@@ -18,9 +18,9 @@ use super::{logging, program, summary};
 use crate::shutdown::{Signal, Signals};
 
 const AFTER_HELP: &str = "\
-It listens on this machine alone unless told otherwise, with a certificate that it makes for itself.
+By default it listens on this machine only, with a self-signed certificate.
 
-A flag wins over its variable, a variable over the configuration file, the file over the defaults. `--help` shows every flag; `callboard check --example` prints a configuration file with every setting.
+A flag overrides its variable, a variable the configuration file, the file the defaults. `--help` shows every flag; `callboard check --example` prints a configuration file with every setting.
 
 Examples:
   callboard serve
@@ -31,10 +31,10 @@ Examples:
   callboard serve --metrics 127.0.0.1:4490 --log-format json
 
 Exit codes:
-  0    ended as SIGINT or SIGTERM asked, after clients were told
+  0    stopped by SIGINT or SIGTERM, after clients were told
   1    could not start
   2    the command line or the configuration is wrong
-  130  a second SIGINT ended it at once; 143 after a second SIGTERM";
+  130  stopped at once by a second SIGINT; 143 by a second SIGTERM";
 
 /// Run a broker.
 #[derive(Debug, Args)]
@@ -63,7 +63,7 @@ pub(super) async fn run(command: Serve) -> anyhow::Result<Exit> {
     let config = command.config()?;
     logging::start(config.log.as_deref(), config.log_format, logging::SERVE)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "started");
-    let mut signals = Signals::listen().context("signals cannot be listened for")?;
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
     let deadline = config.drain.deadline;
     let demo = Demo::new(&config, command.is_implicit);
     let broker = Broker::builder(config.clone())
@@ -81,7 +81,7 @@ pub(super) async fn run(command: Serve) -> anyhow::Result<Exit> {
         () = input_ends(), if command.until_input_ends => return Ok(Exit::Done),
     };
     logging::tell(&format!(
-        "{}: telling clients goodbye, for {} s at most; a second signal ends it at once",
+        "{}: shutting down: clients have {} s to go; a second signal stops at once",
         signal.name(),
         deadline.as_secs_f32()
     ));
@@ -106,7 +106,7 @@ async fn input_ends() {
 }
 
 pub(super) fn at_once(signal: Signal) -> Exit {
-    logging::tell(&format!("{}: ended at once", signal.name()));
+    logging::tell(&format!("{}: stopped at once", signal.name()));
     Exit::Interrupted(signal)
 }
 
@@ -136,13 +136,13 @@ pub(super) fn explain(error: StartError, command: &str) -> anyhow::Error {
         let free = SocketAddr::new(address.ip(), port.checked_add(1).unwrap_or(0));
         let program = program::invoked();
         format!(
-            "something listens there already, perhaps another one. Stop it, or choose another port: {program} {command} \
+            "the address is in use, perhaps by another broker. Stop it, or choose another port: {program} {command} \
              --{flag} {free}"
         )
     } else if kind == ErrorKind::AddrNotAvailable {
-        "this machine does not have that address; 0.0.0.0 or [::] are all that it has".to_owned()
+        "this machine does not have that address; 0.0.0.0 or [::] listens on all it has".to_owned()
     } else if kind == ErrorKind::PermissionDenied {
-        format!("port {port} takes rights that this user has not; choose one above 1023")
+        format!("port {port} needs rights that this user does not have; choose one above 1023")
     } else {
         return error.into();
     };

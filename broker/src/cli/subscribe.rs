@@ -23,12 +23,11 @@ use crate::shutdown::Signals;
 const WRITE_BYTES: usize = 64 << 10;
 
 const AFTER_HELP: &str = "\
-Lost connections are opened again, and what was missed meanwhile is printed where the broker still has it.
+It reconnects by itself, and prints what was missed meanwhile if the broker still has it.
 
 On a terminal each message is a line with its time, channel and payload. In a pipe it is the payload alone, or with \
-several channels the channel, a tab and the payload; both as they came, so that a payload with line feeds is several \
-lines: use --json where that matters. What concerns the connection, and that messages are missing, goes to standard \
-error.
+several channels the channel, a tab and the payload; both verbatim, so a payload with line feeds is several lines: \
+use --json where that matters. Connection problems and missing messages are reported on standard error.
 
 Examples:
   callboard sub demo/hello
@@ -72,7 +71,7 @@ type Events = BoxStream<'static, anyhow::Result<(ChannelName, Event)>>;
 
 /// Runs the command.
 pub(super) async fn run(command: Subscribe) -> anyhow::Result<Exit> {
-    let mut signals = Signals::listen().context("signals cannot be listened for")?;
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
     let subscribe = async |client: &Client| {
         tokio::select! {
             biased;

@@ -14,9 +14,9 @@ use super::output::print;
 use super::{escape, program};
 
 const AFTER_HELP: &str = "\
-A running broker with the same data directory follows every change: a key that is revoked opens no session from then on, \
-and a second later those that are open under it have ended, a bridge's with all its visitors. A client that can ask for \
-another key comes back with that. To delete the file of keys revokes none of a broker that runs.
+A running broker with the same data directory follows every change: a revoked key opens no more sessions, \
+and its open ones end within a second, a bridge's with all its visitors. A client that can get another key \
+reconnects with that. Deleting the key file does not revoke keys in a running broker.
 
 Examples:
   callboard token new reporter
@@ -46,18 +46,18 @@ pub(super) struct Token {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make a key and print it, this once: only its digest is kept
+    /// Make a key and print it, this once only: just its digest is kept
     New {
-        /// What its bearer is called: what others see as the publisher of its messages
+        /// The key's name; subscribers see it as the publisher of its messages
         name: String,
 
-        /// Let its bearer open sessions for others, and believe what it says of their addresses: for `callboard bridge`
+        /// Let the key open sessions for others and say what their addresses are: for `callboard bridge`
         #[arg(long)]
         bridge: bool,
     },
-    /// List the keys: id, when made, right or -, name
+    /// List the keys: id, time of creation, right or -, name
     List,
-    /// Make a key worthless
+    /// Revoke a key
     Revoke {
         /// The key's id, as `token list` shows it
         #[arg(value_parser = parse_id)]
@@ -90,7 +90,7 @@ pub(super) fn run(command: Token) -> anyhow::Result<Exit> {
                 )
             })?;
             note(&format!(
-                "{id} ({}) is revoked: it opens no session, and those that it has open end within a second",
+                "{id} ({}) is revoked: it opens no more sessions, and its open ones end within a second",
                 escape::escape(&name)
             ))
         }
@@ -117,7 +117,7 @@ fn new(keys: &KeyStore, name: &str, rights: Rights) -> anyhow::Result<Exit> {
 fn how_to_use(id: &KeyId, program: &str) -> String {
     format!(
         "\nThis is the only time that the key is shown. Hand it over by the environment, not on a command line:\n\n  \
-         export CALLBOARD_API_KEY=<the key>\n  {program} pub demo/hello \"hi\"\n\nTo make it worthless: {program} token \
+         export CALLBOARD_API_KEY=<the key>\n  {program} pub demo/hello \"hi\"\n\nTo revoke it: {program} token \
          revoke {id}"
     )
 }

@@ -124,7 +124,7 @@ impl TrustChoice {
                                 with --pin; if not, somebody else answers in its place"
                     .to_owned()
             }
-            Self::Anyone => "Look at the certificate: --insecure takes every one that is whole".to_owned(),
+            Self::Anyone => "The certificate itself is malformed; --insecure accepts any well-formed one".to_owned(),
         }
     }
 }

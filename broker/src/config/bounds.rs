@@ -42,7 +42,7 @@ pub struct Limits {
     /// Memory of all histories together, with what readers still hold of what was forgotten. Past it a channel that
     /// publishes forgets its own oldest messages.
     pub history_bytes: usize,
-    /// Memory of the publish ids that all channels remember. A publisher that sends without pause keeps eight kibibytes;
+    /// Memory of the publish ids of all channels. A publisher that sends without pause keeps eight kibibytes;
     /// past it a channel forgets its quietest publishers early.
     pub publish_id_bytes: usize,
     /// Memory of what waits in all outboxes together, beyond the first [`OUTBOX_BYTES_FREE`] of each. Past it a session

@@ -22,7 +22,7 @@ const UPSTREAM_BYTES: u64 = 4 << 20;
 const LEAVING_BYTES: u64 = 4 << 10;
 
 impl Config {
-    /// The same for a bridge: what a broker would open and allow, nobody does there.
+    /// This configuration for a bridge, without what only a broker opens and allows.
     #[must_use]
     pub fn for_bridge(self) -> Self {
         Self { listen: ([127, 0, 0, 1], self.listen.port()).into(), anonymous_publish: Some(false), demo: None, ..self }
@@ -39,8 +39,8 @@ impl Config {
         }
     }
 
-    /// The most memory that a bridge with this configuration can come to need: when every browser that may come does,
-    /// says what it may, and reads nothing, and the broker takes nothing. A bridge in ordinary use needs a small part of it.
+    /// An upper bound on the memory of a bridge with this configuration: every browser that may connect does, sends what
+    /// it may and reads nothing, and the broker reads nothing. A bridge in ordinary use needs a small part of it.
     #[must_use]
     pub fn bridge_memory_bound(&self) -> MemoryBound {
         let limits = self.bridge_limits();
@@ -56,10 +56,10 @@ impl Config {
         let terms = vec![
             term("the program", 1, PROGRAM_BYTES, ""),
             term("browsers", browsers, browser, "limits.connections"),
-            term("what they begin and say", browsers, inbox_free, "limits.connections"),
-            term("larger ones of it", 2, size(limits.inbox_bytes), "limits.inbox_bytes"),
-            term("what waits for them", browsers, outbox_free, "limits.connections"),
-            term("larger ones of that", 2, size(limits.outbox_bytes), "limits.outbox_bytes"),
+            term("sent by browsers", browsers, inbox_free, "limits.connections"),
+            term("more sent by browsers", 2, size(limits.inbox_bytes), "limits.inbox_bytes"),
+            term("waiting for browsers", browsers, outbox_free, "limits.connections"),
+            term("more waiting for them", 2, size(limits.outbox_bytes), "limits.outbox_bytes"),
             term("their QUIC windows", browsers, out_of_order(STREAM_WINDOW_BYTES), "limits.connections"),
             term("broker's connections", upstream, sending, "limits.connections"),
             term("sessions that leave", leaving, LEAVING_BYTES + inbox_free, "limits.connections"),

@@ -27,8 +27,8 @@ const INBOX_BYTES_MIN: usize = 2 * limits::BODY_BYTES_MAX;
 pub enum ConfigError {
     /// Payloads would be larger than the protocol carries.
     #[error(
-        "payload_bytes_max is {payload_bytes_max}, and no message can carry more than {ceiling} bytes; lower it to \
-         that, and let messages refer to larger things instead of carrying them",
+        "payload_bytes_max is {payload_bytes_max}, but a message carries at most {ceiling} bytes; lower it, and let \
+         messages refer to larger things",
         ceiling = limits::PAYLOAD_BYTES_CEILING
     )]
     PayloadAboveCeiling {
@@ -49,8 +49,8 @@ pub enum ConfigError {
     },
     /// A peer would be given up for a packet that is late.
     #[error(
-        "idle_timeout_ms is {idle_timeout_ms}, so short that a peer would be given up for a packet that is late, and asked \
-         all the time whether it is there; raise it to at least {min}",
+        "idle_timeout_ms is {idle_timeout_ms}, so short that one late packet would end a connection; raise it to at \
+         least {min}",
         min = IDLE_TIMEOUT_MIN.as_millis()
     )]
     IdleTimeoutTooShort {
@@ -80,15 +80,15 @@ pub enum ConfigError {
         inbox_bytes: usize,
     },
     /// A certificate without its key, or the other way round.
-    #[error("{missing} is not set: a certificate and its private key come together, as tls.cert and tls.key")]
+    #[error("{missing} is not set; a certificate and its private key go together, as tls.cert and tls.key")]
     HalfACertificate {
         /// The setting that is missing.
         missing: &'static str,
     },
     /// Other machines could read the metrics.
     #[error(
-        "{listen} can be reached from other machines, and the metrics that are served there are protected by no key. \
-         Serve them on 127.0.0.1; to do it all the same, start with --metrics-expose (or set metrics_expose = true)"
+        "{listen} can be reached from other machines, and no key protects the metrics served there. Serve them on \
+         127.0.0.1; to do it anyway, start with --metrics-expose (or set metrics_expose = true)"
     )]
     ExposedMetrics {
         /// Where they would be served.
@@ -98,7 +98,7 @@ pub enum ConfigError {
     #[error(
         "{listen} can be reached from other machines, and the certificate is the self-signed one for development, \
          which nobody there can verify. Give a real one with --cert and --key (or [tls] in the configuration file), \
-         or listen on 127.0.0.1; to do it all the same, start with --expose-anyway"
+         or listen on 127.0.0.1; to do it anyway, start with --expose-anyway"
     )]
     ExposedDevelopmentCertificate {
         /// Where the door would listen.
@@ -108,7 +108,7 @@ pub enum ConfigError {
     #[error(
         "{listen} can be reached from other machines, and anonymous peers may publish: anyone who finds the port could \
          write to every channel. Start with --anonymous-publish=false (or set anonymous_publish = false) and give \
-         publishers a key from `token new`, or listen on 127.0.0.1; to do it all the same, start with --expose-anyway"
+         publishers a key from `token new`, or listen on 127.0.0.1; to do it anyway, start with --expose-anyway"
     )]
     ExposedAnonymousPublish {
         /// Where the door would listen.
@@ -116,22 +116,22 @@ pub enum ConfigError {
     },
     /// The demo would run where nobody who has no key could ask it for anything.
     #[error(
-        "demo is true, and peers without a key may not publish, as the page that shows the demo does. Leave demo out, or \
-         let them publish with anonymous_publish = true"
+        "demo is true, but its page publishes without a key, which is not allowed here. Leave demo out, or set \
+         anonymous_publish = true"
     )]
     DemoWithoutPublishing,
     /// Browsers on other machines would come without TLS.
     #[error(
-        "{listen} can be reached from other machines, and ws.tls is false: everybody on the way could read and change \
-         what browsers and the broker say. Leave ws.tls out, or name the proxy before it in ws.trusted_proxies, or \
-         listen on 127.0.0.1; to do it all the same, start with --expose-anyway"
+        "{listen} can be reached from other machines, and ws.tls is false: anyone on the network path could read and \
+         change the traffic of browsers. Leave ws.tls out, or name the proxy in front of it in ws.trusted_proxies, or \
+         listen on 127.0.0.1; to do it anyway, start with --expose-anyway"
     )]
     ExposedPlain {
         /// Where the door would listen.
         listen: SocketAddr,
     },
     /// The rules of the browser's door contradict each other.
-    #[error("the browser's door: {0}")]
+    #[error("browsers' door: {0}")]
     Ws(#[from] callboard_bridge_ws::rules::RulesError),
 }
 

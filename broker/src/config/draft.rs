@@ -66,7 +66,7 @@ pub enum LoadError {
     #[error("{}", lines(.0))]
     Mistaken(Vec<Mistake>),
     /// Nobody said where to keep data, and there is no home directory.
-    #[error("where to keep data is not known: there is no home directory; name a directory with --data-dir")]
+    #[error("there is no home directory to keep data in; give a directory with --data-dir")]
     NoDataDir,
 }
 
@@ -128,7 +128,7 @@ impl Draft {
     /// Writes a value, or says what is allowed.
     pub(super) fn write(&mut self, setting: &'static Setting, raw: &Raw<'_>, source: Source) -> Result<(), String> {
         (setting.set)(&mut self.config, raw)
-            .ok_or_else(|| format!("{} is {raw}, and allowed is {}", setting.key, setting.kind.allowed()))?;
+            .ok_or_else(|| format!("{} is {raw}; expected {}", setting.key, setting.kind.allowed()))?;
         self.sources.insert(setting.key, source);
         Ok(())
     }

@@ -82,7 +82,7 @@ impl Reader<'_> {
                 self.draft.rules.push(source);
             }
             None if self.mistakes.len() == mistakes => {
-                let sentence = "history.pattern is missing: which channels the rule is about, as \"chat/**\"";
+                let sentence = "history.pattern is missing: the channels that the rule is about, such as \"chat/**\"";
                 self.mistake(at, sentence.to_owned());
             }
             None => {}
@@ -115,16 +115,16 @@ fn unknown(full: &str) -> String {
         return format!("{full} is a table: [{full}]");
     }
     match nearest(full, Setting::all().iter().map(|setting| setting.key).chain([HISTORY])) {
-        Some(known) => format!("`{full}` is no setting; did you mean `{known}`?"),
-        None => format!("`{full}` is no setting; `callboard check --example` shows every one"),
+        Some(known) => format!("`{full}` is not a setting; did you mean `{known}`?"),
+        None => format!("`{full}` is not a setting; `callboard check --example` shows every one"),
     }
 }
 
 fn set_in_rule(key: &str, raw: &Raw<'_>, history: &mut History, pattern: &mut Option<Pattern>) -> Result<(), String> {
-    let wrong = |allowed: &str| format!("history.{key} is {raw}, and allowed is {allowed}");
+    let wrong = |allowed: &str| format!("history.{key} is {raw}; expected {allowed}");
     match key {
         "pattern" => {
-            let text = String::read(raw).ok_or_else(|| wrong("a pattern of channel names, as \"chat/**\""))?;
+            let text = String::read(raw).ok_or_else(|| wrong("a pattern of channel names, such as \"chat/**\""))?;
             *pattern = Some(Pattern::parse(&text)?);
         }
         "messages" => history.messages = Datum::read(raw).ok_or_else(|| wrong("a whole number"))?,
@@ -132,8 +132,8 @@ fn set_in_rule(key: &str, raw: &Raw<'_>, history: &mut History, pattern: &mut Op
         "age_ms" => history.age = Datum::read(raw).ok_or_else(|| wrong("a whole number of milliseconds"))?,
         _ => {
             return Err(match nearest(key, RULE.iter().copied()) {
-                Some(known) => format!("`history.{key}` is no setting; did you mean `history.{known}`?"),
-                None => format!("`history.{key}` is no setting; a rule has {}", RULE.join(", ")),
+                Some(known) => format!("`history.{key}` is not a setting; did you mean `history.{known}`?"),
+                None => format!("`history.{key}` is not a setting; a rule has {}", RULE.join(", ")),
             });
         }
     }

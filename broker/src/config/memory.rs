@@ -34,8 +34,8 @@ const GRANT_BYTES: u64 = 1024;
 const SLACK: u64 = 8;
 
 /// What is true wherever QUIC is spoken.
-pub(super) const SHARED_BUFFERS: &str = "datagrams that arrived together share a buffer of up to 64 KiB: who leaves holes in \
-    a stream on purpose can keep more of them than the windows say, up to fifty times";
+pub(super) const SHARED_BUFFERS: &str = "datagrams that arrived together share a buffer of up to 64 KiB: a peer that \
+    leaves holes in a stream on purpose can hold up to fifty times what the windows allow";
 
 /// The most memory that a configuration allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,10 +109,10 @@ impl Config {
             term("their channels' names", connections, size(SLOTS_MAX) * GRANT_BYTES, "limits.connections"),
             term("their QUIC windows", connections, small, "limits.connections"),
             term("their outboxes", connections, size(OUTBOX_BYTES_FREE), "limits.connections"),
-            term("their frames begun", connections, 2 * size(PARTIAL_BYTES_FREE), "limits.connections"),
+            term("their partial frames", connections, 2 * size(PARTIAL_BYTES_FREE), "limits.connections"),
             term("larger windows", 1, larger, "limits.window_bytes"),
             term("larger outboxes", 1, size(limits.outbox_bytes), "limits.outbox_bytes"),
-            term("larger frames begun", 1, size(limits.inbox_bytes), "limits.inbox_bytes"),
+            term("larger partial frames", 1, size(limits.inbox_bytes), "limits.inbox_bytes"),
             term("waiting for channels", 1, size(limits.inbox_bytes), "limits.inbox_bytes"),
             term("channels", size(limits.channels), CHANNEL_BYTES, "limits.channels"),
             term("histories", 1, size(limits.history_bytes), "limits.history_bytes"),

@@ -18,7 +18,7 @@ impl Pattern {
             return Err(format!("the pattern `{pattern}` has an empty segment"));
         }
         if segments.iter().rev().skip(1).any(|segment| segment == "**") {
-            return Err(format!("in the pattern `{pattern}` `**` stands before the end"));
+            return Err(format!("the pattern `{pattern}` has `**` before its end"));
         }
         Ok(Self(segments))
     }

@@ -81,19 +81,19 @@ pub fn example() -> String {
 }
 
 const HEAD: &str = "\
-# Callboard's configuration: every setting with its default. Take the # away from what you want to change.
+# Callboard's configuration: every setting with its default. Remove the # from what you want to change.
 #
-# Each can also be given as a variable or as a flag; both names stand above it. A flag wins over its variable, the
-# variable over this file, the file over the default. Paths are relative to this file. No secret belongs here.
+# Each can also be set by a variable or a flag, both named above it. A flag overrides its variable, the variable this
+# file, the file the default. Paths are relative to this file. No secret belongs here.
 #
 #   callboard serve --config callboard.toml
 #   callboard check --config callboard.toml --print
 ";
 
 const HISTORY: &str = "
-# What channels remember, so that a client that was away misses nothing: rules, of which the first whose pattern
-# matches counts. In a pattern `*` is any one segment, and `**` at the end is one or more. This rule is the default
-# for every channel; messages = 0 remembers nothing.
+# How much channels remember, so that a client that was away misses nothing. The first rule whose pattern matches
+# applies. In a pattern `*` is any one segment, and `**` at the end is one or more. This rule is the default for every
+# channel; messages = 0 remembers nothing.
 ";
 
 #[cfg(test)]
@@ -164,9 +164,6 @@ mod tests {
         draft.set(setting, OsStr::new("3"), Source::Flag(setting.flag())).expect("set");
         assert_eq!((draft.config.subscriptions_max, draft.source_of(setting)), (3, Source::Flag(setting.flag())));
         let mistake = draft.set(setting, OsStr::new("many"), Source::Flag(setting.flag())).expect_err("a mistake");
-        assert_eq!(
-            mistake.to_string(),
-            "--subscriptions-max: subscriptions_max is `many`, and allowed is a whole number"
-        );
+        assert_eq!(mistake.to_string(), "--subscriptions-max: subscriptions_max is `many`; expected a whole number");
     }
 }

@@ -85,21 +85,25 @@ impl Kind {
     #[must_use]
     pub const fn allowed(self) -> &'static str {
         match self {
-            Self::Address => "an IP and a port, as \"127.0.0.1:4480\", \"0.0.0.0:4480\" or \"[::1]:4480\"",
+            Self::Address => "an IP and a port, such as \"127.0.0.1:4480\", \"0.0.0.0:4480\" or \"[::1]:4480\"",
             Self::Path => "a path",
             Self::Switch => "true or false",
             Self::Count => "a whole number",
-            Self::Bytes => "a whole number of bytes, as 65536 or 65_536",
-            Self::Millis => "a whole number of milliseconds, as 5000",
-            Self::Filter => "a level (error, warn, info, debug, trace) or filters as \"callboard=debug\"",
+            Self::Bytes => "a whole number of bytes, such as 65536 or 65_536",
+            Self::Millis => "a whole number of milliseconds, such as 5000",
+            Self::Filter => "a level (error, warn, info, debug, trace) or filters such as \"callboard=debug\"",
             Self::LogFormat => "\"human\" or \"json\"",
-            Self::Listen => "an IP and a port, as \"127.0.0.1:4480\"; true for loopback and the port of listen; false",
+            Self::Listen => {
+                "an IP and a port, such as \"127.0.0.1:4480\"; true for loopback and the port of listen; \
+                false"
+            }
             Self::Origins => {
-                "a list of origins, as \"https://app.example.org\", \"https://*.example.org\", \"capacitor://localhost\" \
+                "a list of origins, such as \"https://app.example.org\", \"https://*.example.org\", \
+                 \"capacitor://localhost\" \
                  or \"*\""
             }
-            Self::Hosts => "a list of names without a port, as \"bus.example.org\" or \"*.example.org\"",
-            Self::Networks => "a list of networks, as \"10.0.0.0/8\" or \"::1/128\"",
+            Self::Hosts => "a list of names without a port, such as \"bus.example.org\" or \"*.example.org\"",
+            Self::Networks => "a list of networks, such as \"10.0.0.0/8\" or \"::1/128\"",
             Self::ProxyHeader => "\"x-forwarded\" or \"forwarded\"",
             Self::Name => "a name of letters, digits, `-`, `_` and `.`",
         }

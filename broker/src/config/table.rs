@@ -27,18 +27,18 @@ macro_rules! row {
 
 /// Every setting, in the order of the file: those of no table first, then table by table.
 pub(super) const SETTINGS: &[Setting] = &[
-    row!("listen", Address, listen, "Where to listen (UDP); port 0 takes a free one"),
+    row!("listen", Address, listen, "Address to listen on (UDP); port 0 picks a free one"),
     row!(
         "ws_listen",
         Listen,
         ws.listen,
-        "Where to listen for browsers (HTTP and WebSocket, TCP); true is loopback and the port of listen, false is nowhere"
+        "Address for browsers (HTTP and WebSocket, TCP); true is loopback with the port of listen, false is none"
     ),
     row!(
         "data_dir",
         Path,
         data_dir,
-        "Where API keys and the development certificate are kept; unset, this platform's directory for a user's data",
+        "Directory for API keys and the development certificate; unset, the platform's directory for user data",
         None,
         "\"/var/lib/callboard\""
     ),
@@ -46,7 +46,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "anonymous_publish",
         Switch,
         anonymous_publish,
-        "Whether peers without a key may publish; unset, only those on this machine, while no other can connect",
+        "Let peers without a key publish; unset, only those on this machine, while no other machine can connect",
         None,
         "false"
     ),
@@ -54,39 +54,39 @@ pub(super) const SETTINGS: &[Setting] = &[
         "expose_anyway",
         Switch,
         expose_anyway,
-        "Listen beyond this machine although the certificate is for development or peers without a key may publish"
+        "Listen beyond this machine even with the development certificate or anonymous publishing"
     ),
     row!(
         "demo",
         Switch,
         demo,
-        "Run the small program that the page at / shows at work; unset, where callboard runs without a command, for this \
+        "Run the demo that the page at / uses; unset, only if callboard runs without a command and is open to this \
          machine alone",
         None,
         "true"
     ),
-    row!("payload_bytes_max", Bytes, payload_bytes_max, "The largest payload of a message"),
-    row!("subscriptions_max", Count, subscriptions_max, "Subscriptions that a session may have at once"),
+    row!("payload_bytes_max", Bytes, payload_bytes_max, "Largest payload of a message"),
+    row!("subscriptions_max", Count, subscriptions_max, "Subscriptions that one session may have at once"),
     row!("hello_timeout_ms", Millis, hello_timeout, "How long a peer may take to open its session"),
     row!(
         "idle_timeout_ms",
         Millis,
         idle_timeout,
-        "Silence after which a peer is given up; the broker asks halfway and counts \
-         anew, so that one that is gone is given up within half as long again"
+        "Silence after which a peer is dropped; the broker pings at half of it, so a dead peer is dropped within one \
+         and a half times this"
     ),
-    row!("channel_idle_ms", Millis, channel_idle, "How long a channel that nothing happens to stays awake"),
+    row!("channel_idle_ms", Millis, channel_idle, "How long an idle channel keeps its actor"),
     row!(
         "channel_grace_ms",
         Millis,
         channel_grace,
-        "How long an empty channel waits for a member whose connection was lost, to give it what came meanwhile; 0 does not"
+        "How long an empty channel is kept for a subscriber whose connection was lost; 0 turns this off"
     ),
     row!(
         "metrics_listen",
         Address,
         metrics_listen,
-        "Where /metrics, /healthz and /readyz are served (HTTP); unset, nowhere",
+        "Address for /metrics, /healthz and /readyz (HTTP); unset, none",
         Some("metrics"),
         "\"127.0.0.1:4490\""
     ),
@@ -95,7 +95,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "log",
         Filter,
         log,
-        "What to log: a level, or filters as \"callboard=debug,quinn=info\"; unset, what the broker does",
+        "What to log: a level, or filters such as \"callboard=debug,quinn=info\"; unset, the broker's own events",
         None,
         "\"debug\""
     ),
@@ -103,7 +103,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "log_format",
         LogFormat,
         log_format,
-        "How to log: \"human\" for people, \"json\" for machines, a line an event"
+        "Format of the log: \"human\" for people, \"json\" for machines, one line per event"
     ),
     CERT,
     KEY,
@@ -111,7 +111,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "ws.tls",
         Switch,
         ws.tls,
-        "Whether browsers come by https and wss, with the certificate of [tls]; unset, only where other machines can connect",
+        "Serve browsers over https and wss, with the certificate of [tls]; unset, only where other machines can \
+         connect",
         None,
         "true"
     ),
@@ -119,26 +120,31 @@ pub(super) const SETTINGS: &[Setting] = &[
         "ws.origins",
         Origins,
         ws.origins,
-        "Pages that may connect beside the door's own: any other page in a visitor's browser could use the bus as well"
+        "Origins of pages that may connect besides the door's own; without this check any website could use the bus"
     ),
     row!(
         "ws.hosts",
         Hosts,
         ws.hosts,
-        "Names of this door beside localhost and its addresses: another name may be one that an attacker points here"
+        "Host names accepted besides localhost and IP addresses; protects against DNS rebinding"
     ),
     row!(
         "ws.trusted_proxies",
         Networks,
         ws.trusted_proxies,
-        "Proxies that are believed when they say whose connection it is: limits by address then count the browser's"
+        "Proxies trusted to say which address a connection is from; limits by address then count the browser's"
     ),
-    row!("ws.proxy_header", ProxyHeader, ws.proxy_header, "How these proxies say it: X-Forwarded-For or Forwarded"),
+    row!(
+        "ws.proxy_header",
+        ProxyHeader,
+        ws.proxy_header,
+        "Header in which trusted proxies give that address: X-Forwarded-For or Forwarded"
+    ),
     row!(
         "ws.cookie",
         Name,
         ws.cookie,
-        "The cookie that may have a browser's API key, for pages of the listed origins; unset, none is read",
+        "Name of the cookie that may carry a browser's API key, for pages of the listed origins; unset, none is read",
         None,
         "\"callboard_key\""
     ),
@@ -146,7 +152,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "ws.query_credential",
         Name,
         ws.query_credential,
-        "The field of the query that may have an API key; unset, none is read, because queries end up in logs",
+        "Query parameter that may carry an API key; unset, none is read, because queries end up in logs",
         None,
         "\"key\""
     ),
@@ -154,52 +160,57 @@ pub(super) const SETTINGS: &[Setting] = &[
         "ws.ping_interval_ms",
         Millis,
         ws.ping_interval,
-        "How often a browser is asked for a sign of life: proxies forget connections that are silent"
+        "How often a browser is pinged; proxies drop silent connections"
     ),
     row!(
         "ws.ping_grace_ms",
         Millis,
         ws.ping_grace,
-        "How long its answer may take; a tab in the background may run its timers once a minute"
+        "How long a browser may take to answer a ping; a background tab may run its timers once a minute"
     ),
     row!(
         "ws.http_connections",
         Count,
         ws.http_connections,
-        "HTTP connections at once that are no WebSocket yet; others wait in the kernel"
+        "HTTP connections that are not yet WebSockets; further ones wait in the kernel"
     ),
     row!(
         "ws.http_connections_per_address",
         Count,
         ws.http_connections_per_address,
-        "The same from one address, so that nobody keeps all others out"
+        "HTTP connections of one address that are not yet WebSockets, so that nobody keeps all others out"
     ),
     row!(
         "ws.publish_bytes",
         Bytes,
         ws.publish_bytes,
-        "Bodies of all publishes over HTTP under way, and 1024 for each message; one request may have half"
+        "Memory for HTTP publishes in progress: their bodies, and 1024 bytes per message; one request may use half"
     ),
     row!(
         "outbox.messages",
         Count,
         outbox.messages,
-        "Messages that may wait for one session; past it the session is too slow"
+        "Messages that may wait for one session; past it the session is closed as too slow"
     ),
-    row!("outbox.bytes", Bytes, outbox.bytes, "The same in bytes; at least one message of the largest payload"),
+    row!(
+        "outbox.bytes",
+        Bytes,
+        outbox.bytes,
+        "Bytes that may wait for one session; at least one message of the largest payload"
+    ),
     row!(
         "drain.deadline_ms",
         Millis,
         drain.deadline,
-        "How long shutdown may take until everything is with its readers"
+        "How long shutdown may take to deliver everything to its readers"
     ),
-    row!("drain.spread_ms", Millis, drain.spread, "Over how long clients are asked to spread their return"),
-    row!("limits.connections", Count, limits.connections, "Connections in all"),
+    row!("drain.spread_ms", Millis, drain.spread, "Period over which clients are told to spread their reconnects"),
+    row!("limits.connections", Count, limits.connections, "Connections in total"),
     row!(
         "limits.connections_per_address",
         Count,
         limits.connections_per_address,
-        "Connections from one address, or from the /64 of an IPv6 one"
+        "Connections from one address, or from one IPv6 /64"
     ),
     row!(
         "limits.bridge_sessions",
@@ -211,69 +222,75 @@ pub(super) const SETTINGS: &[Setting] = &[
         "limits.handshakes",
         Count,
         limits.handshakes,
-        "Handshakes under way; past half of it peers must prove their address"
+        "Handshakes in progress; past half of it peers must prove their address"
     ),
     row!(
         "limits.handshakes_per_address",
         Count,
         limits.handshakes_per_address,
-        "The same from one address, or from the /64 of an IPv6 one"
+        "Handshakes in progress from one address, or from one IPv6 /64"
     ),
-    row!("limits.channels", Count, limits.channels, "Channels in all, asleep or awake"),
-    row!("limits.subscriptions", Count, limits.subscriptions, "Subscriptions in all"),
+    row!("limits.channels", Count, limits.channels, "Channels in total, asleep or awake"),
+    row!("limits.subscriptions", Count, limits.subscriptions, "Subscriptions in total"),
     row!(
         "limits.births.per_second",
         Count,
         limits.births.per_second,
-        "Channels a second that one connection may bring into being"
+        "New channels a second that one connection may create"
     ),
-    row!("limits.births.burst", Count, limits.births.burst, "And how many of them at once"),
+    row!("limits.births.burst", Count, limits.births.burst, "New channels that one connection may create in one burst"),
     row!(
         "limits.births_per_address.per_second",
         Count,
         limits.births_per_address.per_second,
-        "Channels a second that the connections of one address may bring into being"
+        "New channels a second that the connections of one address may create"
     ),
-    row!("limits.births_per_address.burst", Count, limits.births_per_address.burst, "And how many of them at once"),
+    row!(
+        "limits.births_per_address.burst",
+        Count,
+        limits.births_per_address.burst,
+        "New channels that the connections of one address may create in one burst"
+    ),
     row!("limits.frames.per_second", Count, limits.frames.per_second, "Frames a second that one session may send"),
-    row!("limits.frames.burst", Count, limits.frames.burst, "And how many of them at once"),
+    row!("limits.frames.burst", Count, limits.frames.burst, "Frames that one session may send in one burst"),
     row!(
         "limits.publishes.per_second",
         Count,
         limits.publishes.per_second,
         "Publishes a second that one session may send"
     ),
-    row!("limits.publishes.burst", Count, limits.publishes.burst, "And how many of them at once"),
-    row!("limits.history_bytes", Bytes, limits.history_bytes, "What all channels together remember"),
+    row!("limits.publishes.burst", Count, limits.publishes.burst, "Publishes that one session may send in one burst"),
+    row!("limits.history_bytes", Bytes, limits.history_bytes, "Memory for the histories of all channels"),
     row!(
         "limits.publish_id_bytes",
         Bytes,
         limits.publish_id_bytes,
-        "What they remember of publish ids; past it the quietest publishers are forgotten early"
+        "Memory for publish ids; past it the quietest publishers are forgotten early"
     ),
     row!(
         "limits.outbox_bytes",
         Bytes,
         limits.outbox_bytes,
-        "What waits for all sessions together; past it those behind are too slow"
+        "Memory for what waits for all sessions together; past it a session that falls behind is closed"
     ),
     row!(
         "limits.inbox_bytes",
         Bytes,
         limits.inbox_bytes,
-        "What was read and waits for its channel, and as much again for frames begun; past it nobody is read"
+        "Memory for what was read and waits for its channel, and as much again for incomplete frames; when it is full \
+         the broker stops reading"
     ),
     row!(
         "limits.window_bytes",
         Bytes,
         limits.window_bytes,
-        "QUIC windows of busy connections together; past it further ones keep small windows"
+        "Memory for QUIC windows of busy connections; past it further ones keep small windows"
     ),
 ];
 
 const CERT: Setting = Setting {
     key: "tls.cert",
-    help: "The certificate chain (PEM), the broker's own first; unset, a self-signed one for development",
+    help: "Certificate chain (PEM), the broker's own first; unset, a self-signed development certificate",
     kind: Kind::Path,
     short: Some("cert"),
     sample: "\"/etc/callboard/chain.pem\"",
@@ -283,7 +300,7 @@ const CERT: Setting = Setting {
 
 const KEY: Setting = Setting {
     key: "tls.key",
-    help: "The certificate's private key (PEM)",
+    help: "Private key of the certificate (PEM)",
     kind: Kind::Path,
     short: Some("key"),
     sample: "\"/etc/callboard/key.pem\"",

@@ -142,7 +142,7 @@ impl BridgeShare {
         if !is_stuck {
             self.bridge.loan.lock().end();
         } else if !self.bridge.lend() {
-            return Err(Ending::because(Code::Overloaded, "too many peers say more than they let be answered"));
+            return Err(Ending::because(Code::Overloaded, "too many peers send without reading the answers"));
         }
         self.is_stuck = is_stuck;
         Ok(())

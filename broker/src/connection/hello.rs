@@ -5,9 +5,9 @@ use callboard_protocol::frame::{Credential, Hello};
 use callboard_protocol::limits::{CREDENTIAL_BYTES_MAX, LABEL_BYTES_MAX};
 
 pub(super) const NOT_PRIVATE: &str =
-    "others could have read the credential on its way, so it is not taken; come by wss, and with a new one";
+    "this credential came without TLS, so others may have read it; use wss and a new credential";
 
-pub(super) const TOO_LONG_A_CREDENTIAL: &str = "the credential is longer than any that a strategy gives out";
+pub(super) const TOO_LONG_A_CREDENTIAL: &str = "the credential is too long: at most 16384 bytes";
 
 /// PROTOCOL.md, "Limits": the texts of a `Hello`, before anything is done about them.
 pub(super) fn check_hello(hello: &Hello<'_>) -> Result<(), Ending> {

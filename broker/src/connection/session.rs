@@ -326,7 +326,7 @@ impl Session {
         if self.directory.is_full() {
             return Err(Refusal::new(
                 Class::Unavailable,
-                "this broker has as many channels as it may; try again later",
+                "this broker has reached its limit of channels; try again later",
             ));
         }
         let own = self.births.take(self.limits.births);

@@ -33,7 +33,7 @@ impl Subscriptions {
         if self.gates.contains_key(name) {
             return Err(Refusal::new(
                 Class::AlreadySubscribed,
-                format!("this session is subscribed to `{name}` already; unsubscribe first to begin elsewhere"),
+                format!("this session is already subscribed to `{name}`; unsubscribe first to begin elsewhere"),
             ));
         }
         let max = self.max;
@@ -46,7 +46,7 @@ impl Subscriptions {
         if !self.share.resize(self.gates.len() + 1) {
             return Err(Refusal::new(
                 Class::Unavailable,
-                "this broker has as many subscriptions as it may; try again later",
+                "this broker has reached its limit of subscriptions; try again later",
             ));
         }
         let gate = Arc::new(Gate::default());

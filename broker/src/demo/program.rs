@@ -139,7 +139,7 @@ impl Crew {
             Ok(request) => (request.answer_to, "All hands are busy; ask again in a few seconds.".to_owned()),
             Err(Unfit::Refused { answer_to, sentence }) => (answer_to, sentence),
             Err(Unfit::Unanswerable) => {
-                tracing::debug!(position = %message.position, "a request for a job says nowhere to answer to");
+                tracing::debug!(position = %message.position, "a request for a job names no channel for the answer");
                 return;
             }
         };
@@ -182,6 +182,6 @@ async fn message(subscription: &mut Subscription) -> Option<Message> {
 
 fn note(told: Result<(), PublishError>, channel: &str) {
     if let Err(error) = told {
-        tracing::debug!(channel, %error, "the demo program could not tell its news");
+        tracing::debug!(channel, %error, "the demo program could not publish its news");
     }
 }

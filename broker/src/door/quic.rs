@@ -37,10 +37,10 @@ pub enum BindError {
         source: std::io::Error,
     },
     /// The TLS configuration does not serve QUIC.
-    #[error("the TLS configuration does not serve QUIC: {0}")]
+    #[error("the TLS configuration does not support QUIC: {0}")]
     Tls(#[from] quinn::crypto::rustls::NoInitialCipherSuite),
-    /// The idle timeout is longer than QUIC can say.
-    #[error("an idle timeout of {0:?} is longer than QUIC can say")]
+    /// The idle timeout is longer than QUIC allows.
+    #[error("an idle timeout of {0:?} is longer than QUIC allows")]
     IdleTimeout(Duration),
 }
 

@@ -126,7 +126,11 @@ impl PendingStream {
             }
             // A frame that grows piece by piece lies in a buffer with room for as much again.
             if !partial.resize(2 * (deframer.buffered_bytes() + READ_BYTES)) {
-                return Err(Ending::because(Code::Overloaded, "too many peers do not end what they begin"));
+                return Err(Ending::because(
+                    Code::Overloaded,
+                    "the broker holds too many incomplete frames; try again \
+                    later",
+                ));
             }
             match recv.read_chunk(READ_BYTES, true).await {
                 // A copy, so that it keeps nothing of the datagrams that it came in.

@@ -55,7 +55,7 @@ pub fn may_publish(identity: Option<&Identity>, name: &ChannelName, anonymous_pu
     if identity.is_some() || anonymous_publish {
         return Ok(());
     }
-    let sentence = "this broker takes publishes from authenticated peers only; authenticate with an API key \
+    let sentence = "this broker accepts publishes from authenticated peers only; authenticate with an API key \
                     (`callboard token new` makes one), or start the broker with --anonymous-publish";
     Err(Refusal::new(Class::NotAuthenticated, sentence))
 }
@@ -65,8 +65,8 @@ fn check_not_reserved(name: &ChannelName) -> Result<(), Refusal> {
         return Ok(());
     }
     let sentence = format!(
-        "`{name}` is a name that the server gives: peers are made members of it, and cannot subscribe, rewind or \
-         publish to it themselves; choose another name"
+        "`{name}` is reserved: the server makes peers members of it, and they cannot subscribe, rewind or publish to \
+         it; choose another name"
     );
     Err(Refusal::new(Class::ReservedChannel, sentence))
 }

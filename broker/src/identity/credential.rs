@@ -24,10 +24,7 @@ pub(crate) fn authenticate(
                  `callboard token list` shows which keys there are",
             )
         }),
-        _ => Err(Refusal::new(
-            Class::NotAuthenticated,
-            "this broker does not know that strategy; the one that it knows is `apikey`",
-        )),
+        _ => Err(Refusal::new(Class::NotAuthenticated, "this broker does not know that strategy; it knows `apikey`")),
     }
 }
 

@@ -58,7 +58,7 @@ pub enum KeyError {
         directory: PathBuf,
     },
     /// The file is not one that this program wrote.
-    #[error("{} is not a file of keys: {sentence}; mend it, or move it away and make new keys", path.display())]
+    #[error("{} is not a file of keys: {sentence}; repair it, or move it away and make new keys", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,

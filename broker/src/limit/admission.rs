@@ -27,11 +27,11 @@ impl Origin {
 /// Why a peer is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
-    /// The broker has as many connections as it may.
-    #[error("the broker has as many connections as it may")]
+    /// The broker has reached its limit of connections.
+    #[error("the broker has reached its limit of connections")]
     Full,
-    /// The peer's address has as many connections as it may.
-    #[error("this address has as many connections as it may")]
+    /// The peer's address has reached its limit of connections.
+    #[error("this address has reached its limit of connections")]
     AddressFull,
 }
 

@@ -34,9 +34,9 @@ fn connections(encoder: &mut DescriptorEncoder<'_>, scope: &Scope) -> fmt::Resul
     gauge(encoder, "connections", "Connections that are open", None, depths.outboxes)?;
     gauge(encoder, "sessions", "Sessions that have said hello", None, metrics.sessions.value())?;
     gauge(encoder, "bridges", "Connections that open sessions for others", None, metrics.bridges.value())?;
-    gauge(encoder, "visitors", "Sessions that these have open for others", None, metrics.visitors.value())?;
+    gauge(encoder, "visitors", "Sessions that bridges have open for others", None, metrics.visitors.value())?;
     let opened = metrics.connections_opened.value();
-    counter(encoder, "connections_opened", "Connections that were let in", None, opened)?;
+    counter(encoder, "connections_opened", "Connections that were accepted", None, opened)?;
     let subscriptions = scope.local.rules.subscriptions.held() as u64;
     gauge(encoder, "subscriptions", "Subscriptions of all sessions", None, subscriptions)?;
     closes(encoder, metrics.closes())?;
@@ -57,22 +57,28 @@ fn messages(encoder: &mut DescriptorEncoder<'_>, scope: &Scope) -> fmt::Result {
     let help = "Channels that exist, by whether an actor runs for them";
     gauges(encoder, ("channels", "state"), help, &[("awake", awake), ("asleep", asleep)])?;
     let history = scope.directory.budgets().history.held() as u64;
-    gauge(encoder, "history", "Memory of what all channels remember", Some(&Unit::Bytes), history)?;
+    gauge(encoder, "history", "Memory of the histories of all channels", Some(&Unit::Bytes), history)?;
     let ids = scope.directory.budgets().publish_ids.held() as u64;
-    gauge(encoder, "publish_ids", "Memory of the publish ids that all channels remember", Some(&Unit::Bytes), ids)?;
-    let help = "Publish ids that a channel forgot early because all channels together have no more memory for them";
+    gauge(encoder, "publish_ids", "Memory of the publish ids of all channels", Some(&Unit::Bytes), ids)?;
+    let help = "Publish ids that were forgotten early because the memory for all of them was full";
     counter(encoder, "publish_ids_forgotten", help, None, metrics.publish_ids_forgotten.value())?;
-    counter(encoder, "publishes", "Messages that channels took", None, metrics.publishes.value())?;
+    counter(encoder, "publishes", "Messages that channels accepted", None, metrics.publishes.value())?;
     let taken = metrics.publish_bytes.value();
-    counter(encoder, "published", "Their bytes, as they are sent to subscribers", Some(&Unit::Bytes), taken)?;
+    counter(
+        encoder,
+        "published",
+        "Bytes of the accepted messages, as they are sent to subscribers",
+        Some(&Unit::Bytes),
+        taken,
+    )?;
     let deliveries = metrics.deliveries.value();
     counter(encoder, "deliveries", "Messages put into outboxes, one for each subscriber", None, deliveries)?;
-    let help = "Messages that their own publisher did not get, as it wished";
+    let help = "Messages not delivered to their own publisher, at its wish";
     counter(encoder, "skipped", help, None, metrics.skipped.value())?;
-    let help = "Parts of a history that were given to subscribers who had missed them";
+    let help = "Parts of a history sent to subscribers that had missed them";
     counter(encoder, "replays", help, None, metrics.replays.value())?;
-    counter(encoder, "replayed", "The messages of these", None, metrics.replayed.value())?;
-    let help = "Times that a session was read no further because a channel had too much to do";
+    counter(encoder, "replayed", "Messages in these parts of histories", None, metrics.replayed.value())?;
+    let help = "Reads paused because a channel's mailbox was full";
     counter(encoder, "held", help, None, metrics.held.value())
 }
 

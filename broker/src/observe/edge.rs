@@ -37,13 +37,19 @@ impl Subject for Edge {
         let bytes = Some(&Unit::Bytes);
         counter(encoder, "read", "Bytes read from browsers", bytes, figures.bytes_read)?;
         counter(encoder, "written", "Bytes written to browsers", bytes, figures.bytes_written)?;
-        let help = "Memory of what browsers said and the broker has not taken, beyond 16 KiB of each";
+        let help = "Memory of what browsers sent and the broker has not read, beyond 16 KiB of each";
         gauge(encoder, "inbox", help, bytes, figures.inbox_bytes)?;
-        let help = "Memory of what the broker said and browsers have not taken, beyond 32 KiB of each";
+        let help = "Memory of what the broker sent and browsers have not read, beyond 32 KiB of each";
         gauge(encoder, "outbox", help, bytes, figures.outbox_bytes)?;
-        let help = "Messages that POST /v1/publish asked to publish";
+        let help = "Messages in requests to POST /v1/publish";
         counter(encoder, "http_publishes", help, None, figures.http_publishes)?;
-        counter(encoder, "http_published", "Those of them that were published", None, figures.http_published)
+        counter(
+            encoder,
+            "http_published",
+            "Messages of POST /v1/publish that were published",
+            None,
+            figures.http_published,
+        )
     }
 }
 
@@ -57,10 +63,10 @@ fn browsers(encoder: &mut DescriptorEncoder<'_>, figures: &Figures) -> fmt::Resu
         ("waiting", browsers.waiting),
         ("leaving", browsers.leaving),
     ];
-    let help = "Browsers that are in: suspended ones wait for a broker that is away, waiting ones for a place at it";
+    let help = "Connected browsers: suspended ones wait for a broker that is away, waiting ones for a place at it";
     gauges(encoder, ("browsers", "state"), help, &states)?;
     let opened = figures.sessions_opened;
-    counter(encoder, "sessions_opened", "Sessions that were opened with the broker for browsers", None, opened)?;
+    counter(encoder, "sessions_opened", "Sessions opened with the broker for browsers", None, opened)?;
     let refused = &figures.refused;
     let reasons = [
         ("connections", refused.connections),
@@ -68,15 +74,15 @@ fn browsers(encoder: &mut DescriptorEncoder<'_>, figures: &Figures) -> fmt::Resu
         ("away", refused.broker),
         ("full", refused.place),
     ];
-    let help = "Sessions that were not: past a limit here, or while the broker was away or full, when browsers wait and \
-                publishes over HTTP are refused";
+    let help = "Sessions not opened: past a limit here, or while the broker was away or full, when browsers wait and \
+        publishes over HTTP are refused";
     counters(encoder, ("sessions_refused", "reason"), help, &reasons)?;
     closes(encoder, figures.closes.iter().copied())
 }
 
 fn upstream(encoder: &mut DescriptorEncoder<'_>, figures: &Figures) -> fmt::Result {
     let states = [("up", figures.connections_up), ("down", figures.connections_down)];
-    let help = "Connections with the broker; what is down is dialed again";
+    let help = "Connections with the broker; those that are down are dialed again";
     gauges(encoder, ("upstream_connections", "state"), help, &states)?;
     let help = "Times that the last connection with the broker was lost";
     counter(encoder, "upstream_outages", help, None, figures.outages)

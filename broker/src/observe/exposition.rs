@@ -21,7 +21,7 @@ pub(crate) trait Subject: fmt::Debug + Send + Sync + 'static {
     /// Whether newcomers are let in.
     fn is_accepting(&self) -> bool;
 
-    /// The most memory that the configuration allows.
+    /// Upper bound on memory under this configuration.
     fn memory_bound_bytes(&self) -> u64;
 
     /// Actors that panicked.
@@ -55,12 +55,12 @@ impl Collector for Callboard {
 }
 
 fn about(encoder: &mut DescriptorEncoder<'_>, subject: &dyn Subject) -> fmt::Result {
-    let mut build = encoder.encode_descriptor("build", "The program that runs", None, MetricType::Info)?;
+    let mut build = encoder.encode_descriptor("build", "The version of the running program", None, MetricType::Info)?;
     build.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
     let accepting = u64::from(subject.is_accepting());
-    gauge(encoder, "accepting", "Whether newcomers are let in: 0 during a drain", None, accepting)?;
+    gauge(encoder, "accepting", "Whether new connections are accepted: 0 during a drain", None, accepting)?;
     let bound = subject.memory_bound_bytes();
-    gauge(encoder, "memory_bound", "The most memory that the configuration allows", Some(&Unit::Bytes), bound)?;
+    gauge(encoder, "memory_bound", "Upper bound on memory under this configuration", Some(&Unit::Bytes), bound)?;
     counter(encoder, "panics", "Actors that panicked; each one is a bug", None, subject.panics())
 }
 
@@ -103,7 +103,7 @@ pub(super) fn closes(
     encoder: &mut DescriptorEncoder<'_>,
     closes: impl IntoIterator<Item = (Code, u64)>,
 ) -> fmt::Result {
-    let help = "Connections that were closed, by the code that PROTOCOL.md gives the reason";
+    let help = "Connections that were closed, by close code (PROTOCOL.md)";
     let mut family = encoder.encode_descriptor("closes", help, None, MetricType::Counter)?;
     for (code, count) in closes {
         let labels = [("code", code.number().to_string()), ("reason", code.name().to_owned())];

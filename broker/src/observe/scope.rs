@@ -18,7 +18,7 @@ pub(crate) struct Scope {
     pub(crate) registry: Arc<Registry>,
     /// What the doors share.
     pub(crate) local: Arc<Local>,
-    /// The most memory that the configuration allows.
+    /// Upper bound on memory under this configuration.
     pub(crate) memory_bound_bytes: u64,
 }
 

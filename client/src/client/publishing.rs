@@ -95,7 +95,7 @@ impl Client {
     /// once. It is [`publish_receipt`](Self::publish_receipt) and then its receipt: who wants several on their way at
     /// once and in order makes these two steps apart.
     ///
-    /// If the future is dropped, the message may be published or not.
+    /// If the future is dropped, the message may or may not be published.
     ///
     /// # Errors
     ///

@@ -124,7 +124,7 @@ fn fault(error: &rustls::Error, server_name: &ServerName<'_>) -> String {
     match error {
         // Another root of the same name is found first by its name and then by its key.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "is signed by nobody whom this client trusts".to_owned()
+            "is not signed by anyone this client trusts".to_owned()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired".to_owned(),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
@@ -145,8 +145,8 @@ mod tests {
     fn faults_are_told_as_people_say_them() {
         let name = ServerName::try_from("bus.example.org").expect("a name");
         for (error, wanted) in [
-            (CertificateError::UnknownIssuer, "is signed by nobody whom this client trusts"),
-            (CertificateError::BadSignature, "is signed by nobody whom this client trusts"),
+            (CertificateError::UnknownIssuer, "is not signed by anyone this client trusts"),
+            (CertificateError::BadSignature, "is not signed by anyone this client trusts"),
             (CertificateError::Expired, "has expired"),
             (CertificateError::NotValidYet, "is not valid yet, by this machine's clock"),
             (CertificateError::NotValidForName, "is not for the name bus.example.org"),

@@ -67,11 +67,11 @@ fn runtime(threads: Option<u32>) -> anyhow::Result<Runtime> {
     if let Some(threads) = threads.filter(|threads| *threads > 1) {
         builder.worker_threads(threads as usize);
     }
-    builder.enable_all().build().context("this machine gives no threads or no descriptors; raise its limits")
+    builder.enable_all().build().context("the system refused threads or file descriptors; raise its limits")
 }
 
 async fn measure(case: &Case, common: &Common) -> anyhow::Result<Exit> {
-    let mut signals = Signals::listen().context("signals cannot be listened for")?;
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
     let outcome = tokio::select! {
         outcome = all_runs(case, common) => outcome?,
         // What was begun is dropped, and with it every server that was started.

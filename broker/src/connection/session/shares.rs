@@ -47,7 +47,7 @@ impl Session {
         if needed == share.bytes() || share.resize(needed) {
             return Ok(());
         }
-        Err(Ending::because(Code::Overloaded, "too many peers do not end what they begin"))
+        Err(Ending::because(Code::Overloaded, "the broker holds too many incomplete frames; try again later"))
     }
 
     /// Counts the bytes of a frame that has not come whole.
