@@ -1,6 +1,5 @@
 //! The one bounded queue between everything the broker says and one session's socket. It never waits and never grows past its bounds.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -14,35 +13,14 @@ use tokio::time::Instant;
 
 use super::gate::Gate;
 use crate::channel::Replay;
-use crate::config::{self, OUTBOX_BYTES_FREE};
-use crate::defaults::PLACES_KEPT;
+use crate::config;
 use crate::format::Format;
-use crate::limit::{Budget, Share};
+use crate::limit::Budget;
 
-/// What waits in an outbox.
-#[derive(Debug)]
-pub(crate) enum Piece {
-    /// Whole frames, encoded.
-    Frames(Bytes),
-    /// A replay to be pulled at the socket's pace from here on.
-    Replay(Box<Replay>),
-    /// When what was queued just before was read from its publisher: the latency from then until it is written is sampled.
-    LatencyMark(Instant),
-}
+mod queue;
 
-/// What a piece takes beside its bytes: its place in a queue with room to grow, and the buffer that an answer has for itself.
-const PIECE_BYTES_BESIDE: usize = 192;
-
-impl Piece {
-    /// The memory that it takes of what all outboxes may have.
-    fn memory(&self) -> usize {
-        match self {
-            Self::Frames(frames) => frames.len() + PIECE_BYTES_BESIDE,
-            // What it reads has a share of its own.
-            Self::Replay(_) | Self::LatencyMark(_) => PIECE_BYTES_BESIDE,
-        }
-    }
-}
+pub(crate) use queue::Piece;
+use queue::{PIECE_BYTES_BESIDE, Queue};
 
 /// The queue of what the broker says to one session.
 #[derive(Debug)]
@@ -54,36 +32,6 @@ pub(crate) struct Outbox {
     format: Format,
 }
 
-#[derive(Debug)]
-struct Queue {
-    pieces: VecDeque<(Piece, usize)>,
-    bytes: usize,
-    messages: usize,
-    /// The memory of what waits.
-    memory: usize,
-    /// The memory of what was taken last, until more is taken: by then it is written.
-    taken: usize,
-    ending: Option<Ending>,
-    /// What this outbox has of the memory that all outboxes may have.
-    share: Share,
-}
-
-impl Queue {
-    /// Makes the share fit what waits and was taken, and `more`; in steps, so that an outbox that is read well never
-    /// touches the budget. Whether the budget has that much.
-    fn hold(&mut self, more: usize) -> bool {
-        let memory = self.memory + self.taken + more;
-        let needed = memory.saturating_sub(OUTBOX_BYTES_FREE).next_multiple_of(OUTBOX_BYTES_FREE);
-        needed == self.share.bytes() || self.share.resize(needed)
-    }
-
-    fn clear(&mut self) {
-        self.pieces = VecDeque::new();
-        (self.bytes, self.messages, self.memory) = (0, 0, 0);
-        self.hold(0);
-    }
-}
-
 /// The outbox takes nothing more: its session is over or about to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ended;
@@ -91,16 +39,7 @@ pub(crate) struct Ended;
 impl Outbox {
     /// An empty outbox.
     pub(crate) fn new(bounds: config::Outbox, budget: &Arc<Budget>, format: Format) -> Self {
-        let queue = Queue {
-            pieces: VecDeque::new(),
-            bytes: 0,
-            messages: 0,
-            memory: 0,
-            taken: 0,
-            ending: None,
-            share: Share::of(budget),
-        };
-        Self { queue: Mutex::new(queue), reader: AtomicWaker::new(), bounds, format }
+        Self { queue: Mutex::new(Queue::of(budget)), reader: AtomicWaker::new(), bounds, format }
     }
 
     /// Queues a channel's frames unless the membership's gate is shut. A session that is so slow that they do not fit
@@ -240,40 +179,15 @@ impl Outbox {
     }
 
     fn push(&self, queue: &mut Queue, piece: Piece, messages: usize) {
-        let was_empty = queue.pieces.is_empty();
-        queue.memory += piece.memory();
-        queue.pieces.push_back((piece, messages));
-        if was_empty {
+        if queue.push(piece, messages) {
             self.reader.wake();
         }
     }
 
     /// Moves pieces to `sink` in order until `bytes` of them are moved, a replay was moved, or none is left. What was moved
     /// the last time must be written by now.
-    pub(crate) fn drain(&self, bytes: usize, mut sink: impl FnMut(Piece)) {
-        let mut queue = self.queue.lock();
-        let mut moved = 0;
-        queue.taken = 0;
-        while moved < bytes {
-            let Some((piece, messages)) = queue.pieces.pop_front() else { break };
-            queue.messages -= messages;
-            let step = match &piece {
-                Piece::Frames(frames) => frames.len(),
-                Piece::Replay(_) => bytes,
-                Piece::LatencyMark(_) => 0,
-            };
-            if matches!(piece, Piece::Frames(_)) {
-                queue.bytes -= step;
-            }
-            moved += step;
-            queue.memory -= piece.memory();
-            queue.taken += piece.memory();
-            sink(piece);
-        }
-        queue.hold(0);
-        if queue.pieces.is_empty() && queue.pieces.capacity() > PLACES_KEPT {
-            queue.pieces = VecDeque::new();
-        }
+    pub(crate) fn drain(&self, bytes: usize, sink: impl FnMut(Piece)) {
+        self.queue.lock().drain(bytes, sink);
     }
 
     /// Counts `bytes` that are about to be written beside what was drained, until more is drained.
