@@ -86,10 +86,11 @@ export function MessageBusProvider({ url, options, client, children }) {
 /** @param {any[]} given */
 export function useMessageBus(...given) {
   const isShort = typeof given[1] === 'function' || typeof given[2] !== 'function';
-  const [context, channel, callback, options = {}] = isShort ? [undefined, ...given] : given;
+  const [context, channel, callback, chosen] = isShort ? [undefined, ...given] : given;
+  const options = /** @type {SubscribeOptions} */ (chosen ?? {});
   const source = useSource(context);
   const newest = useNewest({ callback, options });
-  const { rewind, excludeOwn, onEnd } = /** @type {SubscribeOptions} */ (options);
+  const { rewind, excludeOwn, onEnd } = options;
   const hasOnEnd = onEnd !== undefined;
   useEffect(() => {
     const listener = (/** @type {any} */ _, /** @type {string} */ name, /** @type {Message} */ message) => {
@@ -119,8 +120,9 @@ export function useMessageBus(...given) {
  * missed, never while the page is hidden. Two runs never overlap, also over a change of `deps`, unless one is given up
  * after `timeoutMs` and does not heed its signal.
  *
- * The callback is given `{ signal }`, which aborts when the component is gone or its `deps` have changed. Of `options`
- * the first ones hold.
+ * The callback is given `{ signal }`, which aborts when the component is gone or its `deps` have changed. `onEnd` and
+ * `onState` are the newest, too; of the other `options` the first ones hold. What is no poll, `onEnd` hears, or the
+ * page's error handler.
  * @overload
  * @param {ChannelName} channel
  * @param {number} intervalMs
@@ -142,21 +144,24 @@ export function useMessageBus(...given) {
  */
 /** @param {any[]} given */
 export function useEffectWithPolling(...given) {
-  const isShort = typeof given[1] === 'number';
-  const [context, channel, intervalMs, callback, deps = [], options = {}] = isShort ? [undefined, ...given] : given;
+  const isShort = typeof given[2] === 'function' || typeof given[3] !== 'function';
+  const [context, channel, intervalMs, callback, deps, chosen] = isShort ? [undefined, ...given] : given;
+  const options = /** @type {PollOptions} */ (chosen ?? {});
   const source = useSource(context);
-  const newest = useNewest(callback);
-  const [poll] = useState(() => new Poll((about) => newest.current(about), options));
+  const newest = useNewest({ callback, options });
+  const made = useRef(/** @type {Poll | null} */ (null));
   useEffect(() => {
+    const { onEnd } = newest.current.options;
     try {
-      poll.start(channel ? source.client : null, channel || null, intervalMs);
+      made.current ??= new Poll((about) => newest.current.callback(about), following(newest));
+      made.current.start(channel ? source.client : null, channel || null, intervalMs);
     } catch (error) {
-      refuse(error, options.onEnd);
+      refuse(error, onEnd);
       // A channel that cannot be subscribed is no reason to show nothing; an interval that is none is.
-      if (/** @type {any} */ (error).class !== 'bad-request') poll.start(null, null, intervalMs);
+      if (/** @type {any} */ (error).class !== 'bad-request') made.current?.start(null, null, intervalMs);
     }
-    return () => poll.stop();
-  }, [source, channel, intervalMs, ...deps]);
+    return () => made.current?.stop();
+  }, [source, channel, intervalMs, ...deps ?? []]);
 }
 
 /**
@@ -174,11 +179,19 @@ export function useOneOffChannel() {
 }
 
 /**
- * How the connection is doing. It opens none.
+ * How the connection is doing, whoever needs it. It opens none.
  * @returns {State}
  */
 export function useConnectionState() {
   const source = useContext(Bus);
+  useEffect(() => {
+    try {
+      // What another part of the page opens is its own connection, too.
+      void source.client;
+    } catch (error) {
+      report(error);
+    }
+  }, [source]);
   return useSyncExternalStore(source.watch, () => source.state, () => IDLE);
 }
 
@@ -232,6 +245,22 @@ function useNewest(value) {
     newest.current = value;
   });
   return newest;
+}
+
+/**
+ * The options of a poll as they were first, but that what hears of it is the newest.
+ * @param {{ current: { options: PollOptions } }} newest
+ * @returns {PollOptions}
+ */
+function following(newest) {
+  return {
+    ...newest.current.options,
+    // Without one, the client's `onError` hears it.
+    get onEnd() {
+      return newest.current.options.onEnd && ((/** @type {CallboardError} */ error) => newest.current.options.onEnd?.(error));
+    },
+    onState: (state) => newest.current.options.onState?.(state),
+  };
 }
 
 /**

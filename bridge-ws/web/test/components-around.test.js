@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 
+import { connect } from '../index.js';
+import { reported } from './support/broker.js';
 import { promise } from './support/react.js';
 import { settled } from './support/clock.js';
 
@@ -63,6 +65,25 @@ promise('the connection\'s state is shown, and showing it opens none', async (sc
   assert.equal(given.at(-1).name, 'online');
   await scene.act(() => broker.socket.drop());
   assert.deepEqual([given.at(-1).name, given.at(-1).reason.class], ['waiting', 'lost']);
+});
+
+promise('the state of a connection that another part of the page has opened is shown, too', async (scene) => {
+  const { broker, h } = scene;
+  const { Shower, given } = shower(scene, 'useConnectionState');
+  await scene.render(h(Shower));
+  const bus = connect(scene.url, scene.options);
+  bus.subscribe('a', () => {});
+  await scene.act(() => broker.welcome());
+  assert.deepEqual([given.at(-1).name, broker.sockets.length], ['online', 1]);
+  await bus.close();
+});
+
+promise('an address that is none is told, and the page stands', async (scene) => {
+  const { h } = scene;
+  const { Shower } = shower(scene, 'useConnectionState');
+  scene.url = 'ftp://page.test/';
+  const errors = await reported(() => scene.render(h(Shower)));
+  assert.deepEqual([[...new Set(errors.map((error) => error.class))], JSON.parse(scene.text).name], [['bad-request'], 'idle']);
 });
 
 promise('the identity is learned over a session of its own, and kept for a private channel', async (scene) => {

@@ -171,3 +171,59 @@ promise('an interval that is none is told, and hurts no other component', async 
   assert.equal(errors[0].class, 'bad-request');
   assert.deepEqual([runs.length, scene.text], [0, 'stands']);
 });
+
+promise('what cannot be polled is told to the newest onEnd, or reported, and the page stands', async (scene) => {
+  const { clock, h, hooks, page } = scene;
+  const ends = [];
+  const Mistaken = ({ given, options, tag }) => {
+    const onEnd = (error) => ends.push([tag, error.class]);
+    hooks.useEffectWithPolling('a', ...given, { clock, page, ...(tag && { onEnd }), ...options });
+    return null;
+  };
+  const run = async () => {};
+  const mistakes = [
+    { given: [1000, run, []], options: { timeoutMs: 0 } },
+    { given: [1000, run, []], options: { slowMs: '1' } },
+    { given: ['1000', run, []] },
+    { given: [undefined, run, []] },
+  ];
+  for (const [key, mistake] of mistakes.entries()) {
+    const errors = await reported(() => scene.render(h(Mistaken, { key, ...mistake }), h('b', null, 'stands')));
+    assert.deepEqual([[...new Set(errors.map((error) => error.class))], scene.text], [['bad-request'], 'stands']);
+    // In StrictMode each effect runs twice.
+    ends.length = 0;
+    await scene.render(h(Mistaken, { key: `told ${key}`, tag: 'told', ...mistake }), h('b', null, 'stands'));
+    assert.deepEqual(ends, Array.from({ length: scene.isStrict ? 2 : 1 }, () => ['told', 'bad-request']));
+  }
+});
+
+promise('without deps, or with nothing in their place, it polls', async (scene) => {
+  const { h, hooks } = scene;
+  let runs = 0;
+  const Poller = ({ deps, options }) => {
+    hooks.useEffectWithPolling(null, 1000, async () => { runs += 1; }, deps, options);
+    return null;
+  };
+  await scene.render(h(Poller, { key: 1 }), h(Poller, { key: 2, deps: null, options: null }));
+  assert.equal(runs, 2);
+});
+
+promise('what hears of a poll is the newest of the component, too', async (scene) => {
+  const { broker, clock, h, hooks, page } = scene;
+  const [ends, states] = [[], []];
+  const Poller = ({ tag }) => {
+    const onEnd = (error) => ends.push([tag, error.class]);
+    hooks.useEffectWithPolling('a', 1000, async () => {}, [], {
+      clock, page, onEnd, onState: ({ name }) => states.push(`${tag} ${name}`),
+    });
+    return null;
+  };
+  await scene.render(h(Poller, { tag: 'old' }));
+  await broker.welcome();
+  states.length = 0;
+  await scene.render(h(Poller, { tag: 'new' }));
+  broker.failed(broker.hear('Subscribe').request, 403, 'forbidden');
+  await clock.advance(1000);
+  assert.deepEqual(ends, [['new', 'forbidden']]);
+  assert.deepEqual(states, ['new running', 'new waiting']);
+});

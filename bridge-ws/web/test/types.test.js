@@ -54,8 +54,11 @@ test('a program in TypeScript has the types of what it imports', (t) => {
     '--outDir', join(place, 'types'));
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
   writeFileSync(join(project, 'program.ts'), PROGRAM);
-  compile('--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,dom', '--module', 'nodenext',
-    join(project, 'program.ts'));
+  // As Node does it, as bundlers do, and as both did once, which many projects still have.
+  for (const [module, resolution] of [['nodenext', 'nodenext'], ['esnext', 'bundler'], ['esnext', 'node10']]) {
+    compile('--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,dom', '--module', module,
+      '--moduleResolution', resolution, join(project, 'program.ts'));
+  }
 });
 
 /** @param {string[]} given */
