@@ -25,9 +25,10 @@ const REGISTRY = Symbol.for('callboard.connections.1');
  *
  * Every call for one URL shares one WebSocket, whichever copy of this package it comes from; the first call's options
  * hold until the last of these clients is closed. Only a `credential` other than the first one's has a connection of
- * its own: nobody acts as somebody else. Where the broker has closed the connection for good, the next call with a
- * `getToken` or a `credential` asks for another session as {@link Client.reconnect} does, with that; one without either
- * waits with the others.
+ * its own: nobody acts as somebody else. A `getToken` holds until the client that brought it is closed: the next call
+ * that brings one then asks for another session with that, as {@link Client.reconnect} does. So does a call with one
+ * where nobody has brought any and nothing was opened yet, and a call with either where the broker has closed the
+ * connection for good; one without waits with the others.
  *
  * Without a URL the broker is at `/v1/bus` on the page's own origin.
  * @param {string | URL} [url] `wss:`, `ws:`, `https:`, `http:` or relative.
@@ -38,7 +39,8 @@ export function connect(url, options = {}) {
   checkOptions(options);
   const address = addressOf(url);
   const settled = settle(options);
-  return new Client(options.shared === false ? new Connection(address, settled) : sharedConnection(address, settled));
+  const connection = options.shared === false ? new Connection(address, settled) : sharedConnection(address, settled);
+  return new Client(connection, settled);
 }
 
 /**
@@ -53,7 +55,9 @@ function sharedConnection(address, settled) {
   if (connection === undefined) {
     connection = new Connection(address, settled);
     all.push(connection);
-  } else if (isClosed(connection) && (settled.getToken || settled.credential)) connection.renew(settled);
+  } else if (settled.getToken ? connection.wantsToken : settled.credential && isClosed(connection)) {
+    connection.renew(settled);
+  }
   registry.set(address, all);
   return connection;
 }
@@ -61,6 +65,7 @@ function sharedConnection(address, settled) {
 /** A part of a page's way to the broker. */
 export class Client {
   #connection;
+  #settled;
   /** What is undone when it closes. @type {Set<() => void>} */
   #undo = new Set();
   /** Keeps a session open, once `open` was called. @type {(() => void) | null} */
@@ -68,9 +73,13 @@ export class Client {
   /** How it left the connection, once it is closed. @type {State | null} */
   #end = null;
 
-  /** @param {Connection} connection */
-  constructor(connection) {
+  /**
+   * @param {Connection} connection
+   * @param {Settled} settled What it was asked for with.
+   */
+  constructor(connection, settled) {
     this.#connection = connection;
+    this.#settled = settled;
     connection.retain();
   }
 
@@ -257,7 +266,7 @@ export class Client {
     const { state } = this.#connection;
     this.#end = state.name === 'closed' ? state : stateOf('closed', { reason: closed(null) });
     for (const undo of [...this.#undo]) undo();
-    await this.#connection.release();
+    await this.#connection.release(this.#settled);
   }
 
   /**

@@ -28,6 +28,8 @@ export class Connection {
   #publishes;
   #pipeline = new Pipeline();
   #driver;
+  /** The options of whoever brought what it shows; `null` once they have gone. @type {object | null} */
+  #shown;
   /** The open session. @type {Session | null} */
   #session = null;
   #users = 0;
@@ -51,6 +53,7 @@ export class Connection {
    */
   constructor(url, options) {
     const { clock, backoffBaseMs, backoffCapMs, incoming, outgoing } = options;
+    this.#shown = options;
     this.#clock = clock;
     this.#closeTimeoutMs = options.closeTimeoutMs;
     this.#pipeline.use({ incoming, outgoing });
@@ -92,6 +95,16 @@ export class Connection {
     return credential === null || this.#driver.who.is(credential);
   }
 
+  /**
+   * Whether the next `getToken` holds from then on: whoever brought the one that there is has gone, or nobody has
+   * brought any and nothing was opened yet, or no session will follow without.
+   */
+  get wantsToken() {
+    const { who, state } = this.#driver;
+    if (state.name === 'closed') return true;
+    return who.isRenewable ? this.#shown === null : who.isNobody && state.name === 'idle';
+  }
+
   /** Whether its last user has gone, so that who comes now needs another one. */
   get isOver() {
     return this.#isClosing;
@@ -102,9 +115,13 @@ export class Connection {
     this.#users += 1;
   }
 
-  /** Somebody uses it no more; the last one closes it. Resolves when what had to be waited for is over. */
-  async release() {
+  /**
+   * Somebody uses it no more; the last one closes it. Resolves when what had to be waited for is over.
+   * @param {object} given The options that they came with.
+   */
+  async release(given) {
     this.#users -= 1;
+    if (this.#shown === given) this.#shown = null;
     if (this.#users === 0) await this.#close();
   }
 
@@ -113,6 +130,7 @@ export class Connection {
    * @param {Pick<Settled, 'getToken' | 'credential'>} [given] What it shows from now on.
    */
   renew(given) {
+    if (given) this.#shown = given;
     this.#driver.renew(given && new Who(given));
   }
 

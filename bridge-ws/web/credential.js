@@ -23,6 +23,11 @@ export class Who {
     return this.#getToken !== undefined;
   }
 
+  /** Whether no session shows anything. */
+  get isNobody() {
+    return this.#getToken === undefined && this.#credential === null;
+  }
+
   /**
    * Whether each session shows just this.
    * @param {Credential} credential

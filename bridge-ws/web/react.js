@@ -36,7 +36,8 @@ import { IDLE } from './state.js';
 /**
  * @typedef {object} ProviderProps
  * @property {string | URL} [url] As of `connect`.
- * @property {Options} [options] As of `connect`; the first ones hold, but another `credential` is another connection.
+ * @property {Options} [options] As of `connect`. Each session asks the newest `getToken`; another `credential`, or a
+ *   `getToken` where there was none, is another connection; of all else the first ones hold.
  * @property {Client} [client] A client of the page's own, in place of a URL; the page closes it, when nobody
  *   below uses it any more: hooks hear nothing of that.
  * @property {ReactNode} [children]
@@ -54,9 +55,13 @@ const Bus = createContext(OWN);
 export function MessageBusProvider({ url, options, client, children }) {
   const address = url === undefined ? undefined : String(url);
   // Options that are written in place are other ones each time: the first ones hold, as long as they say who it is.
-  const who = JSON.stringify(options?.credential);
+  const who = JSON.stringify([typeof options?.getToken, options?.credential]);
+  const newest = useNewest(options);
   const value = useMemo(() => {
-    return client === undefined ? new Source(() => connect(address, options), options?.clock) : Source.of(client);
+    if (client !== undefined) return Source.of(client);
+    if (typeof options?.getToken !== 'function') return new Source(() => connect(address, options), options?.clock);
+    const getToken = (/** @type {any} */ why) => /** @type {any} */ (newest.current).getToken(why);
+    return new Source(() => connect(address, { ...options, getToken }), options.clock);
   }, [address, client, who]);
   useEffect(() => value.retain(), [value]);
   return createElement(Bus.Provider, { value }, children);
@@ -257,7 +262,8 @@ function following(newest) {
     ...newest.current.options,
     // Without one, the client's `onError` hears it.
     get onEnd() {
-      return newest.current.options.onEnd && ((/** @type {CallboardError} */ error) => newest.current.options.onEnd?.(error));
+      if (newest.current.options.onEnd === undefined) return undefined;
+      return (/** @type {CallboardError} */ error) => newest.current.options.onEnd?.(error);
     },
     onState: (state) => newest.current.options.onState?.(state),
   };

@@ -15,7 +15,6 @@ export class Source {
   #isGiven = false;
   /** @type {Client | null} */
   #client = null;
-  #holders = 0;
   /** @type {Identity | null | undefined} */
   #identity;
   /** @type {Observers<void>} */
@@ -80,32 +79,21 @@ export class Source {
    */
   hold() {
     const letGo = this.client.hold();
-    return () => this.#later(letGo);
+    return () => this.#clock.setTimeout(letGo, NUMBERS.unsubscribeGraceMs.default);
   }
 
   /**
-   * Somebody has made this for others, who use it until the answer is called. Without the last of them it is closed a
-   * little later; it may be used anew all the same.
+   * Somebody has made this for others, who use it until the answer is called. Then its client is closed at once, so
+   * that whoever comes in their place, perhaps for another user, is in no session of theirs. It may be used anew.
    * @returns {() => void}
    */
   retain() {
-    this.#holders += 1;
     return () => {
-      this.#holders -= 1;
-      this.#later(() => this.#rest());
+      if (this.#client === null || this.#isGiven) return;
+      this.#client.close();
+      this.#client = null;
+      this.#watchers.tell();
     };
-  }
-
-  /** @param {() => void} todo */
-  #later(todo) {
-    this.#clock.setTimeout(todo, NUMBERS.unsubscribeGraceMs.default);
-  }
-
-  #rest() {
-    if (this.#holders > 0 || this.#client === null || this.#isGiven) return;
-    this.#client.close();
-    this.#client = null;
-    this.#watchers.tell();
   }
 
   /** @param {Client} client */

@@ -213,8 +213,8 @@
  */
 
 /**
- * What a page may choose. Of several calls for one URL, the first one's options hold, but for another `credential`, and
- * for the `getToken` or `credential` of a call that finds the connection closed by the broker: they hold from then on.
+ * What a page may choose. Of several calls for one URL, the first one's options hold; `connect` says when a later one's
+ * `getToken` or `credential` does.
  * @typedef {object} Options
  * @property {GetToken} [getToken] Asked before each attempt, also on a connection that a bridge kept. If the broker
  *   refuses what it gave, it is asked again after a growing pause.

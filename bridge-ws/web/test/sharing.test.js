@@ -94,6 +94,37 @@ test('who has a credential never acts under another one, nor as nobody', async (
   assert.deepEqual(shown, [undefined, 'ada.key', 'grace.key']);
 });
 
+test('a getToken holds until whoever brought it has gone and another one comes', async () => {
+  const { broker, clock, url, options } = setUpShared();
+  const join = (token) => connect(url, { ...options, getToken: token && (() => token) });
+  const [watching, ada, eve] = [join(), join('ada'), join('eve')];
+  watching.hold();
+  const shown = [(await broker.welcome()).credential.secret];
+  const next = async (change) => {
+    const before = broker.sockets.length;
+    change();
+    await clock.advance(1000);
+    if (broker.sockets.length > before) shown.push((await broker.welcome()).credential?.secret);
+  };
+  await next(() => eve.close());
+  await next(() => join('grace').close());
+  await next(() => ada.close());
+  await next(() => join());
+  await next(() => join('grace'));
+  await next(() => join('eve'));
+  assert.deepEqual(shown, ['ada', 'grace']);
+});
+
+test('a getToken that comes to an open session of nobody changes nothing', async () => {
+  const { broker, clock, url, options } = setUpShared();
+  const first = connect(url, options);
+  first.hold();
+  await broker.welcome();
+  connect(url, { ...options, getToken: () => 'ada' });
+  await clock.advance(1000);
+  assert.deepEqual([broker.sockets.length, first.state.name], [1, 'online']);
+});
+
 test('a part of the page that closes takes only its own away', async () => {
   const { broker, clock, url, options } = setUpShared();
   const [mine, others] = [connect(url, options), connect(url, options)];
