@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use callboard::identity::KeyStore;
 use callboard_protocol::RequestId;
 use callboard_protocol::close::Code;
-use callboard_protocol::frame::{Answer, ClientFrame, Credential, Hello, Logout};
+use callboard_protocol::frame::{ClientFrame, Credential, Hello, Logout};
 use callboard_tests::raw::{Bridge, Door, introduction};
 use callboard_tests::{Broker, Neighbour};
 
@@ -81,18 +81,4 @@ async fn a_key_without_the_right_gets_no_second_stream() {
     let mut anonymous = broker.peer().await;
     anonymous.hello().await;
     assert!(anonymous.has_no_second_stream().await);
-}
-
-#[tokio::test]
-async fn a_bridge_that_logs_out_introduces_nobody_more() {
-    let broker = Broker::start().await;
-    let mut bridge = Bridge::of(&broker).await;
-    let mut visitor = bridge.visitor().await;
-    let request = bridge.own.next_request();
-    bridge.own.send(&ClientFrame::Logout(Logout { request })).await;
-    let answer = bridge.own.answer(request, |answer| matches!(answer, Answer::Identity(None)).then_some(())).await;
-    answer.unwrap();
-    let mut late = bridge.visitor_from(Ipv4Addr::new(192, 0, 2, 7)).await;
-    assert_eq!(late.parting().await.code, Code::OutOfOrder.number());
-    visitor.publish(CHANNEL, "who is in stays").await;
 }

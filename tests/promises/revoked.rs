@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use callboard::identity::{ApiKey, KeyId, KeyStore, Rights};
 use callboard_bridge_ws::Dialect;
 use callboard_client::{Online, Reason, State, States};
+use callboard_protocol::RequestId;
 use callboard_protocol::close::Code;
 use callboard_protocol::frame::{Answer, Authenticate, ClientFrame, Credential, Logout};
 use callboard_tests::raw::{Bridge, Dialer, Door, Ending, introduction};
@@ -114,6 +115,49 @@ async fn a_bridge_ends_with_its_key_and_all_its_visitors_with_it() {
     for visitor in &mut visitors {
         assert!(visitor.next().await.is_err(), "its connection is gone");
     }
+}
+
+#[tokio::test]
+async fn a_bridge_that_gives_its_key_up_ends_at_once_for_no_revocation_would_reach_its_visitors() {
+    let broker = Broker::start().await;
+    let plain = keys(&broker).create("plain").unwrap().reveal();
+    for becomes in [None, Some(plain.as_str())] {
+        let mut bridge = Bridge::of(&broker).await;
+        let mut visitor = bridge.visitor().await;
+        become_another(&mut bridge, becomes).await;
+        let (code, sentence) = bridge.own.sent_away().await;
+        assert_eq!(code, Code::BadCredential.number());
+        assert!(sentence.contains("must keep a key"), "{sentence}");
+        assert!(visitor.next().await.is_err(), "its connection is gone");
+    }
+}
+
+#[tokio::test]
+async fn a_bridge_that_takes_another_key_with_the_right_keeps_its_visitors() {
+    let broker = Broker::start().await;
+    let mut witness = Bridge::of(&broker).await;
+    let mut bridge = Bridge::of(&broker).await;
+    let mut visitor = bridge.visitor().await;
+    let (old, new) = (bridge.key.clone(), keys(&broker).create_with("bridge", Rights { bridge: true }).unwrap());
+    let request = become_another(&mut bridge, Some(&new.reveal())).await;
+    let identified = |answer: Answer<'_>| matches!(answer, Answer::Identity(_)).then_some(());
+    bridge.own.answer(request, identified).await.unwrap();
+    revoke(&broker, ApiKey::parse(&old).expect("a key").id());
+    revoke(&broker, ApiKey::parse(&witness.key).expect("a key").id());
+    assert_tells(witness.own.sent_away().await);
+    visitor.publish(CHANNEL, "still here").await;
+    bridge.visitor().await;
+}
+
+/// The bridge's own session shows another key, or logs out.
+async fn become_another(bridge: &mut Bridge, key: Option<&str>) -> RequestId {
+    let request = bridge.own.next_request();
+    let frame = match key {
+        Some(secret) => ClientFrame::Authenticate(Authenticate { request, credential: credential(secret) }),
+        None => ClientFrame::Logout(Logout { request }),
+    };
+    bridge.own.send(&frame).await;
+    request
 }
 
 #[tokio::test]

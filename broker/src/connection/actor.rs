@@ -206,7 +206,7 @@ impl Actor {
     }
 
     /// Whether the connection is closed without waiting for the peer, who hears the code and its sentence all the same. Who is
-    /// too slow has no room for a goodbye. While a bridge whose key was revoked were waited for, its visitors would go on.
+    /// too slow has no room for a goodbye. While a bridge that lost the right were waited for, its visitors would go on.
     fn cuts(&self, ending: &Ending) -> bool {
         let is_bridge = self.upgrade.as_ref().is_some_and(|upgrade| upgrade.is_bridge());
         ending.code == Code::TooSlow || ending.code == Code::BadCredential && is_bridge

@@ -5,7 +5,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use callboard_protocol::close::{Code, Ending};
 use parking_lot::Mutex;
@@ -19,14 +18,15 @@ use crate::defaults::{BRIDGE_BYTES, BRIDGE_RECEIVE_WINDOW, BRIDGE_SEND_WINDOW, B
 use crate::limit::Share;
 use crate::metrics::{Metrics, Present};
 
+/// Why the own session of a bridge ends that logs out, or authenticates as somebody else.
+const WITHOUT_RIGHT: &str = "a bridge's own session must keep a key that may open sessions for others";
+
 /// A connection on which sessions are opened for visitors.
 #[derive(Debug)]
 pub(crate) struct Bridge {
     connection: quinn::Connection,
     /// The queue out of the bridge's own session.
     outbox: Arc<Outbox>,
-    /// Whether its own session is still that of a key with the right.
-    has_right: AtomicBool,
     loan: Mutex<Loan>,
     metrics: Arc<Metrics>,
     _present: Present,
@@ -50,7 +50,6 @@ impl Bridge {
         Some(Self {
             connection: connection.clone(),
             outbox: Arc::clone(outbox),
-            has_right: AtomicBool::new(true),
             loan: Mutex::new(Loan::of(share)),
             metrics: Arc::clone(metrics),
             _present: Present::new(metrics, |metrics| &metrics.bridges),
@@ -102,11 +101,7 @@ impl VisitorAcceptor {
     pub(crate) fn check(&self) -> Result<(), Ending> {
         // The connection is about to end with the bridge's own session: to be away for a while is all that a visitor needs
         // to know of it.
-        self.bridge.outbox.check().map_err(|Ended| Ending::plain(Code::ShuttingDown))?;
-        if self.bridge.has_right.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        Err(Ending::because(Code::OutOfOrder, "the bridge's own session no longer has the right to introduce"))
+        self.bridge.outbox.check().map_err(|Ended| Ending::plain(Code::ShuttingDown))
     }
 
     /// A visitor's part in the connection.
@@ -186,11 +181,12 @@ impl BridgeUpgrade {
     ///
     /// # Errors
     ///
-    /// How it ends if there is no room for a bridge.
+    /// How it ends if there is no room for a bridge, or if it was one's and no longer has the right.
     pub(super) fn note(&mut self, may_bridge: bool, socket: &mut Socket, outbox: &Arc<Outbox>) -> Result<bool, Ending> {
-        if let Some(bridge) = &self.bridge {
-            bridge.has_right.store(may_bridge, Ordering::Relaxed);
-            return Ok(true);
+        if self.is_bridge() {
+            // PROTOCOL.md, "Visitors": a bridge's own session that loses the right ends. Its visitors depend on it alone: while
+            // it went on under another key, or none, they would outlive the revocation of the one that let them in.
+            return if may_bridge { Ok(true) } else { Err(Ending::because(Code::BadCredential, WITHOUT_RIGHT)) };
         }
         let Some(door) = self.door.take().filter(|_| may_bridge) else { return Ok(false) };
         let Some(bridge) = socket.become_bridge(self.sessions, outbox, &self.metrics) else {

@@ -82,7 +82,7 @@ impl Actor {
         }
     }
 
-    /// Opens the door to a bridge's visitors once its session is welcomed, or shuts it when the session is somebody else's.
+    /// Opens the door to a bridge's visitors once its session is welcomed, and ends the session when that loses the right.
     fn note_rights(&mut self) {
         let Some(upgrade) = &mut self.upgrade else { return };
         match upgrade.note(self.session.may_bridge(), &mut self.socket, &self.outbox) {
