@@ -106,17 +106,48 @@ pub(crate) fn busy(directory: &Path) -> String {
 /// Waits a while for the data directory, which is made if it is not there.
 pub(crate) fn hold(directory: &Path) -> Result<Hold, HoldError> {
     prepare(directory)?;
-    let path = directory.join(LOCK);
-    let lock = match OpenOptions::new().write(true).create(true).truncate(false).open(&path) {
-        // Another user made it, as root by `sudo callboard token`; to lock it, it is enough to read it.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(&path).map_err(|_| error)?,
-        opened => opened?,
-    };
-    // Whatever its maker's umask says. Others may not, and need not.
-    #[cfg(unix)]
-    let _ = lock.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let lock = lock_file(directory)?;
     let directory = directory.to_owned();
     if is_given(&lock) { Ok(Hold { directory, _lock: lock }) } else { Err(HoldError::Busy { directory }) }
+}
+
+/// The file to lock, which is made if it is not there: for the directory's owner alone, as all others could keep a key from
+/// being revoked.
+fn lock_file(directory: &Path) -> io::Result<File> {
+    let path = directory.join(LOCK);
+    match create(&path, Mode::Secret) {
+        Ok(lock) => give(&lock, &path, directory).map(|()| lock),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_lock(&path),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens the lock that is there, and nothing that stands in its place: by a link, whoever owns the directory could choose
+/// which file root opens.
+fn open_lock(path: &Path) -> io::Result<File> {
+    let opened = match open_itself(OpenOptions::new().write(true), path) {
+        // Another user made it; where it may be read, that is enough to lock it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open_itself(OpenOptions::new().read(true), path).map_err(|_| error)
+        }
+        opened => opened,
+    };
+    let metadata = opened.as_ref().map_or_else(|_| fs::symlink_metadata(path), File::metadata);
+    if metadata.is_ok_and(|metadata| !metadata.is_file()) {
+        let sentence = format!("{} is no file; see who put it there, and remove it", path.display());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, sentence));
+    }
+    opened
+}
+
+/// Opens what has this name: no link is followed, and no reader of a pipe is waited for.
+fn open_itself(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits().cast_signed());
+    }
+    options.open(path)
 }
 
 /// Whether the lock is had in time. Where files cannot be locked, as on some network file systems, nobody is kept out: to
@@ -213,7 +244,7 @@ fn create(path: &Path, mode: Mode) -> io::Result<File> {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
     use super::*;
 
@@ -273,6 +304,7 @@ mod tests {
         let home = tempfile::tempdir().expect("a directory");
         let owner = |name: &str| fs::metadata(home.path().join(name)).expect("metadata").uid();
         hold(home.path()).expect("held").write("mine", b"1", Mode::Secret).expect("written");
+        fs::remove_file(home.path().join(LOCK)).expect("removed");
         if chown(home.path(), Some(USER), None).is_err() {
             // Only root can try.
             return;
@@ -282,10 +314,38 @@ mod tests {
             write(name);
         }
         assert_eq!(["mine", "new", "another's"].map(owner), [USER; 3]);
-        assert_eq!(mode(&home.path().join(LOCK)) & 0o044, 0o044, "who enters the directory may lock it");
+        assert_eq!((owner(LOCK), mode(&home.path().join(LOCK))), (USER, 0o600));
         chown(home.path().join("another's"), Some(USER - 1), None).expect("given");
         write("another's");
         assert_eq!((owner("another's"), mode(&home.path().join("another's"))), (USER - 1, 0o600));
+    }
+
+    #[test]
+    fn what_stands_in_the_locks_place_is_neither_opened_nor_made_nor_changed() {
+        let home = tempfile::tempdir().expect("a directory");
+        let (lock, secret) = (home.path().join(LOCK), home.path().join("a secret of root"));
+        fs::write(&secret, "").expect("written");
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("changed");
+        let pipe = home.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).expect("made");
+        for place in [&secret, &home.path().join("made for nobody"), &pipe] {
+            if place == &pipe { fs::rename(place, &lock) } else { symlink(place, &lock) }.expect("made");
+            let refused = hold(home.path()).expect_err("no lock").to_string();
+            assert!(refused.contains("lock is no file"), "{refused}");
+            fs::remove_file(&lock).expect("removed");
+        }
+        assert_eq!((mode(&secret), content(home.path())), (0o600, vec!["a secret of root".to_owned()]));
+        hold(home.path()).expect("held");
+    }
+
+    #[test]
+    fn a_lock_that_is_there_is_taken_as_it_is() {
+        let home = tempfile::tempdir().expect("a directory");
+        let lock = home.path().join(LOCK);
+        fs::write(&lock, "").expect("written");
+        fs::set_permissions(&lock, fs::Permissions::from_mode(0o444)).expect("changed");
+        hold(home.path()).expect("held");
+        assert_eq!(mode(&lock), 0o444);
     }
 
     #[test]
