@@ -59,8 +59,8 @@ enum Right {
 
 /// The keys in a file's text; otherwise what is wrong with it.
 pub(super) fn parse(text: &str) -> Result<Vec<StoredKey>, String> {
-    if text.contains(ENDS) && !text.contains(END.trim_end()) {
-        return Err(format!("its end is missing, the line `{}`", END.trim()));
+    if text.contains(ENDS) && !text.trim_end().ends_with(END.trim_end()) {
+        return Err(format!("its last line is not `{}`, so that some of it may be missing", END.trim()));
     }
     let file: KeyFile = toml::from_str(text).map_err(|error| error.to_string())?;
     file.key.into_iter().map(StoredKey::try_from).collect()
@@ -129,6 +129,14 @@ mod tests {
             assert!(parse(&whole[..end]).is_err(), "{}", &whole[..end]);
         }
         assert_eq!(parse(&whole).expect("keys").len(), 3);
+    }
+
+    #[test]
+    fn a_key_behind_the_last_line_is_refused_for_a_part_of_such_a_file_would_look_whole() {
+        let whole = text(&parse(&old().repeat(2)).expect("keys")).expect("text");
+        assert_eq!(parse(&format!("{whole}\n\n")).expect("keys").len(), 2, "blank lines are nothing");
+        let error = parse(&format!("{whole}\n{}", old())).expect_err("an error");
+        assert!(error.contains(END.trim()), "{error}");
     }
 
     #[test]
