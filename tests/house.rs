@@ -9,6 +9,8 @@ mod crates;
 mod entries;
 #[path = "house/fuzz.rs"]
 mod fuzz;
+#[path = "house/quotes.rs"]
+mod quotes;
 #[path = "house/shape.rs"]
 mod shape;
 #[path = "house/source.rs"]

@@ -222,7 +222,8 @@ export class Session {
   }
 
   /**
-   * "The bridge says nothing but `Ping`, `Suspended`, `Resumed` and `Goodbye`" (PROTOCOL.md, "Suspended sessions").
+   * "Until `Resumed` […] the bridge nothing but `Ping`, `Suspended`, `Resumed` and `Goodbye`" (PROTOCOL.md, "Suspended
+   * sessions").
    * @param {ServerFrame} frame
    */
   #takeSuspended(frame) {

@@ -82,13 +82,23 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) fn rust_files() -> Vec<Source> {
     let mut files = Vec::new();
     for folder in ["protocol", "client", "bridge-ws", "broker", "tests", "fuzz"] {
-        collect(&root().join(folder), &mut files);
+        collect(&root().join(folder), "rs", &mut files);
     }
     assert!(files.len() > 20, "the walk found {} files, so it walks in the wrong place", files.len());
     files
 }
 
-fn collect(folder: &Path, files: &mut Vec<Source>) {
+/// The JavaScript files of the package, its pages and its tests.
+pub(crate) fn script_files() -> Vec<Source> {
+    let mut files = Vec::new();
+    for folder in ["bridge-ws/web", "tests/browser"] {
+        collect(&root().join(folder), "js", &mut files);
+    }
+    assert!(files.len() > 20, "the walk found {} files, so it walks in the wrong place", files.len());
+    files
+}
+
+fn collect(folder: &Path, ending: &str, files: &mut Vec<Source>) {
     let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut paths: Vec<PathBuf> =
         entries.map(|entry| entry.expect("a folder of the checkout is readable").path()).collect();
@@ -97,9 +107,9 @@ fn collect(folder: &Path, files: &mut Vec<Source>) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if path.is_dir() {
             if !["target", "node_modules", "corpus", "artifacts"].contains(&name) {
-                collect(&path, files);
+                collect(&path, ending, files);
             }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(|extension| extension == ending) {
             files.push(read(&path));
         }
     }

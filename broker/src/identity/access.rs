@@ -39,7 +39,7 @@ impl Anonymous {
 ///
 /// A refusal of class [`Class::ReservedChannel`].
 pub fn may_subscribe(identity: Option<&Identity>, name: &ChannelName) -> Result<(), Refusal> {
-    // "Anyone may subscribe to a literal name" (PROTOCOL.md, "Access"): who asks makes no difference yet.
+    // "Anyone may subscribe to any other literal name" (PROTOCOL.md, "Access"): who asks makes no difference yet.
     let _ = identity;
     check_not_reserved(name)
 }
