@@ -23,7 +23,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use crate::config::{CONTROLS_MAX, LINGER, MAILBOX};
 use crate::dialect::{Dialect, Incoming, Refused};
 use crate::farewell::{Farewell, hang_up};
-use crate::messages::{Drain, Ring};
+use crate::messages::{Drain, Tick};
 use crate::outgoing::Outgoing;
 use crate::present::Present;
 use crate::reader::{self, Fault, Reader};
@@ -38,8 +38,8 @@ pub(crate) struct Patience {
     pub(crate) hello: Instant,
     /// Until everything is out after the upstream began to drain.
     pub(crate) drain: Duration,
-    /// Rings of the heartbeat without a sign of life, until the browser is given up.
-    pub(crate) rings: u32,
+    /// Ticks of the heartbeat without a sign of life, until the browser is given up.
+    pub(crate) ticks: u32,
 }
 
 /// One browser.
@@ -61,9 +61,9 @@ pub(crate) struct Bridge<S: Session> {
     hopeless: bool,
     /// What the socket closes with, where that is not what the session ends with.
     farewell: Option<Box<Farewell>>,
-    /// Rings since something was heard.
+    /// Ticks since something was heard.
     silence: u32,
-    /// Control frames since the last ring.
+    /// Control frames since the last tick.
     controls: u32,
     /// When to give up waiting: for `Hello` first, for the end of the writing last.
     timer: Option<Pin<Box<Sleep>>>,
@@ -153,7 +153,7 @@ impl<S: Session> Bridge<S> {
             () = poll_fn(|cx| news.poll(cx, interest)) => News::Session,
             () = std::future::ready(()), if !writing && more => News::Session,
             () = session.room(), if !clear => News::Room,
-            () = ring(timer) => News::Timer,
+            () = expired(timer) => News::Timer,
         }
     }
 
@@ -276,7 +276,7 @@ impl<S: Session> Bridge<S> {
         }
     }
 
-    /// When the timer rings: the session was not opened in time, or what was left did not go out in time.
+    /// When the timer expires: the session was not opened in time, or what was left did not go out in time.
     fn run_out_of_patience(&mut self) {
         self.timer = None;
         if self.ending {
@@ -300,8 +300,8 @@ impl<S: Session> Bridge<S> {
     }
 }
 
-/// Ready when the timer rings; never without one.
-async fn ring(timer: &mut Option<Pin<Box<Sleep>>>) {
+/// Ready when the timer expires; never without one.
+async fn expired(timer: &mut Option<Pin<Box<Sleep>>>) {
     match timer {
         Some(timer) => timer.await,
         None => std::future::pending().await,
@@ -369,16 +369,16 @@ impl<S: Session> kameo::Actor for Box<Bridge<S>> {
     }
 }
 
-impl<S: Session> Message<Ring> for Box<Bridge<S>> {
+impl<S: Session> Message<Tick> for Box<Bridge<S>> {
     type Reply = ();
 
-    async fn handle(&mut self, _: Ring, _: &mut Turn<Self, ()>) {
+    async fn handle(&mut self, _: Tick, _: &mut Turn<Self, ()>) {
         self.controls = 0;
         if self.ending || !self.session.is_open() {
             return;
         }
         self.silence += 1;
-        if self.silence > self.patience.rings {
+        if self.silence > self.patience.ticks {
             self.session.end(Ending::plain(Code::Idle));
         } else {
             self.session.ping();

@@ -163,7 +163,7 @@ pub(crate) const LINGER: Duration = Duration::from_secs(2);
 /// Signals that may wait for a socket's actor: a turn of the heartbeat, and that the door drains.
 pub(crate) const MAILBOX: usize = 8;
 
-/// Parts that the heartbeat's interval is cut into, so that not all sockets ring at once.
+/// Parts that the heartbeat's interval is cut into, so that not all sockets tick at once.
 pub(crate) const SPOKES: usize = 64;
 
 /// How long to wait after a connection could not be accepted.

@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 /// A turn of the heartbeat: ask for a sign of life, or give a silent browser up.
 #[derive(Debug)]
-pub(crate) struct Ring;
+pub(crate) struct Tick;
 
 /// Read no more, hand over what was read, and drop `done` when that is done.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The heartbeat of all sockets: one timer that rings each once an interval; it knows them and never looks inside.
+//! The heartbeat of all sockets: one timer that sends each a tick once an interval; it knows them and never looks inside.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,13 +12,13 @@ use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::config::SPOKES;
-use crate::messages::Ring;
+use crate::messages::Tick;
 
-/// All sockets, spread over the interval, so that they do not ring at once.
+/// All sockets, spread over the interval, so that they do not tick at once.
 #[derive(Debug)]
 pub(crate) struct Wheel<A: Actor> {
     spokes: Vec<Mutex<Spoke<A>>>,
-    /// The spoke that rang last.
+    /// The spoke that ticked last.
     at: AtomicUsize,
 }
 
@@ -46,13 +46,13 @@ impl<A: Actor> Drop for Seat<A> {
     }
 }
 
-impl<A: Actor + Message<Ring, Reply = ()>> Wheel<A> {
+impl<A: Actor + Message<Tick, Reply = ()>> Wheel<A> {
     /// A wheel without sockets.
     pub(crate) fn new() -> Self {
         Self { spokes: (0..SPOKES).map(|_| Mutex::default()).collect(), at: AtomicUsize::new(0) }
     }
 
-    /// Adds a socket, for as long as it has its seat. It rings once a whole turn from now on.
+    /// Adds a socket, for as long as it has its seat. Its first tick comes a whole turn from now.
     pub(crate) fn join(self: &Arc<Self>, actor: ActorRef<A>) -> Seat<A> {
         let (spoke, id) = (self.at.load(Ordering::Relaxed), actor.id());
         self.spokes[spoke].lock().insert(id, actor);
@@ -76,13 +76,13 @@ impl<A: Actor + Message<Ring, Reply = ()>> Wheel<A> {
         }
     }
 
-    /// Rings the next spoke.
+    /// Sends a tick to the next spoke.
     fn step(&self) {
         let next = (self.at.load(Ordering::Relaxed) + 1) % SPOKES;
         self.at.store(next, Ordering::Relaxed);
         for actor in self.spokes[next].lock().values() {
-            // One that has signals to handle counts silence from the next ring on; one that is over leaves by itself.
-            let _ = actor.tell(Ring).try_send();
+            // One that has signals to handle counts silence from the next tick on; one that is over leaves by itself.
+            let _ = actor.tell(Tick).try_send();
         }
     }
 }
@@ -98,12 +98,12 @@ mod tests {
 
     use super::*;
 
-    struct Bell {
-        rung: mpsc::Sender<()>,
+    struct Ticker {
+        ticks: mpsc::Sender<()>,
         _seat: Seat<Self>,
     }
 
-    impl Actor for Bell {
+    impl Actor for Ticker {
         type Args = Self;
         type Error = Infallible;
 
@@ -112,27 +112,27 @@ mod tests {
         }
     }
 
-    impl Message<Ring> for Bell {
+    impl Message<Tick> for Ticker {
         type Reply = ();
 
-        async fn handle(&mut self, _: Ring, _: &mut Context<Self, ()>) {
-            self.rung.send(()).await.unwrap();
+        async fn handle(&mut self, _: Tick, _: &mut Context<Self, ()>) {
+            self.ticks.send(()).await.unwrap();
         }
     }
 
     #[tokio::test]
-    async fn everyone_rings_once_a_turn_and_the_dead_are_forgotten_at_once() {
-        let (bell, mut rung) = mpsc::channel(10);
+    async fn everyone_ticks_once_a_turn_and_the_dead_are_forgotten_at_once() {
+        let (ticked, mut ticks) = mpsc::channel(10);
         let wheel = Arc::new(Wheel::new());
         wheel.step();
-        let prepared = Bell::prepare_with_mailbox(mailbox::bounded(4));
+        let prepared = Ticker::prepare_with_mailbox(mailbox::bounded(4));
         let actor = prepared.actor_ref().clone();
         let seat = wheel.join(actor.clone());
-        prepared.spawn(Bell { rung: bell, _seat: seat });
+        prepared.spawn(Ticker { ticks: ticked, _seat: seat });
         (1..SPOKES).for_each(|_| wheel.step());
-        assert!(rung.try_recv().is_err(), "not before a whole turn");
+        assert!(ticks.try_recv().is_err(), "not before a whole turn");
         wheel.step();
-        rung.recv().await.unwrap();
+        ticks.recv().await.unwrap();
         assert_eq!(wheel.all().len(), 1);
         actor.kill();
         actor.wait_for_shutdown().await;

@@ -322,11 +322,11 @@ impl Browser {
     }
 
     /// The heartbeat's turn.
-    pub(super) fn ring(&mut self, has_written: bool) {
-        if self.room.ring(has_written) {
+    pub(super) fn tick(&mut self, has_written: bool) {
+        if self.room.tick(has_written) {
             return self.end(Ending::plain(Code::TooSlow));
         }
-        match self.state.ring() {
+        match self.state.tick() {
             Beat::Ping(nonce) if self.out.len() < WAITING_MAX => self.push(&ServerFrame::Ping(Ping { nonce })),
             Beat::Ping(_) | Beat::Nothing => {}
             Beat::End(ending) => self.end(ending),

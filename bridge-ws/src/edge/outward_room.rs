@@ -85,7 +85,7 @@ impl OutwardRoom {
 
     /// At each turn of the heartbeat: whether the socket has written nothing since the last one of what it was given, and
     /// others wait for that room.
-    pub(super) fn ring(&mut self, has_written: bool) -> bool {
+    pub(super) fn tick(&mut self, has_written: bool) -> bool {
         let is_behind = !self.is_hungry && !has_written;
         std::mem::replace(&mut self.was_behind, is_behind) && is_behind && self.share.is_missed()
     }

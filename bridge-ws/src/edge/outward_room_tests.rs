@@ -57,14 +57,14 @@ fn only_who_writes_nothing_for_a_whole_turn_and_has_what_others_wait_for_has_it_
     let budget = Budget::new(100, 10);
     let (mut slow, mut deaf, mut other) = (room(&budget), room(&budget), room(&budget));
     assert!(has(&mut slow, 60) && has(&mut deaf, 50));
-    assert!(!deaf.ring(false) && !deaf.ring(false), "it reads, and has nothing to write");
+    assert!(!deaf.tick(false) && !deaf.tick(false), "it reads, and has nothing to write");
     deaf.note_busy();
     slow.note_busy();
-    assert!(!deaf.ring(false) && !deaf.ring(false), "nobody waits");
+    assert!(!deaf.tick(false) && !deaf.tick(false), "nobody waits");
     assert!(!has(&mut other, 110));
-    assert!(!slow.ring(true) && !slow.ring(false) && !slow.ring(true), "it wrote something in each turn but one");
-    assert!(!slow.ring(false) && slow.ring(false));
-    assert!(deaf.ring(false));
+    assert!(!slow.tick(true) && !slow.tick(false) && !slow.tick(true), "it wrote something in each turn but one");
+    assert!(!slow.tick(false) && slow.tick(false));
+    assert!(deaf.tick(false));
     drop((slow, deaf));
     assert!(has(&mut other, 110));
 }

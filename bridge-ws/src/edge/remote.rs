@@ -62,7 +62,7 @@ impl Remote {
     /// The bus that `builder` reaches, for a door of this configuration.
     pub(super) fn new(builder: Builder, limits: Limits, door: &Config) -> Result<Self, BuildError> {
         let interval = door.heartbeat.interval.as_millis().max(1);
-        let rings = |wait: Duration| u32::try_from(wait.as_millis().div_ceil(interval)).unwrap_or(u32::MAX);
+        let ticks = |wait: Duration| u32::try_from(wait.as_millis().div_ceil(interval)).unwrap_or(u32::MAX);
         let tally = Arc::<Tally>::default();
         Ok(Self {
             pool: Pool::new(builder, limits.connections_with_broker(), Arc::clone(&tally))?,
@@ -74,10 +74,10 @@ impl Remote {
             per_address: AddressLimit::new(limits.connections_per_address),
             tally,
             ping_interval: Millis::saturating(u64::try_from(interval).unwrap_or(u64::MAX)),
-            // The first ring may come at once, so it is not counted.
+            // The first tick may come at once, so it is not counted.
             patience: Patience {
-                hello: rings(door.hello_timeout).saturating_add(1),
-                answer: rings(door.heartbeat.grace).saturating_add(1),
+                hello: ticks(door.hello_timeout).saturating_add(1),
+                answer: ticks(door.heartbeat.grace).saturating_add(1),
             },
             // The other half is for the answers.
             publish_patience: door.limits.request_timeout / 2,

@@ -105,7 +105,7 @@ impl upstream::Session for Session {
     }
 
     fn ping(&mut self) {
-        self.browser.lock().ring(std::mem::take(&mut self.has_written));
+        self.browser.lock().tick(std::mem::take(&mut self.has_written));
     }
 
     fn ending(&self) -> Option<(Ending, bool)> {

@@ -17,7 +17,7 @@ pub(super) struct State {
     /// How many nonces were given out.
     nonces: u64,
     /// Turns of the heartbeat since the phase began.
-    rings: u32,
+    ticks: u32,
     patience: Patience,
 }
 
@@ -88,7 +88,7 @@ pub(super) enum Beat {
 impl State {
     /// A browser that has said nothing.
     pub(super) fn new(patience: Patience) -> Self {
-        Self { phase: Phase::New { is_first: true }, nonces: 0, rings: 0, patience }
+        Self { phase: Phase::New { is_first: true }, nonces: 0, ticks: 0, patience }
     }
 
     /// How far it has come.
@@ -189,9 +189,9 @@ impl State {
     }
 
     /// The heartbeat's turn.
-    pub(super) fn ring(&mut self) -> Beat {
-        self.rings = self.rings.saturating_add(1);
-        let late = |patience: u32| self.rings > patience;
+    pub(super) fn tick(&mut self) -> Beat {
+        self.ticks = self.ticks.saturating_add(1);
+        let late = |patience: u32| self.ticks > patience;
         match self.phase {
             Phase::New { is_first: false } if late(self.patience.hello) => self.give_up(Code::HandshakeTimeout),
             Phase::Opening if late(self.patience.answer) => self.give_up(Code::Overloaded),
@@ -208,7 +208,7 @@ impl State {
     }
 
     fn enter(&mut self, phase: Phase) {
-        (self.phase, self.rings) = (phase, 0);
+        (self.phase, self.ticks) = (phase, 0);
     }
 
     fn is_own(&self, nonce: Nonce) -> bool {
@@ -224,7 +224,7 @@ impl State {
         match &mut self.phase {
             Phase::Suspended { nonce, is_acknowledged } if *nonce == answered && !*is_acknowledged => {
                 *is_acknowledged = true;
-                self.rings = 0;
+                self.ticks = 0;
                 Effect::Await
             }
             Phase::New { .. } | Phase::Opening | Phase::Open | Phase::Suspended { .. } | Phase::Over => Effect::Drop,

@@ -123,12 +123,12 @@ fn nothing_of_the_session_before_is_taken_for_the_next() {
 #[test]
 fn pongs_to_the_edge_stay_at_the_edge_also_when_they_come_late() {
     let mut state = open();
-    let Beat::Ping(nonce) = state.ring() else { panic!("an open session is asked") };
+    let Beat::Ping(nonce) = state.tick() else { panic!("an open session is asked") };
     assert_eq!(state.handle_client(&pong(nonce), true), Effect::Drop);
     let beyond = Nonce::saturating(nonce.value() + 1);
     assert_eq!(state.handle_client(&pong(beyond), true), Effect::Pass, "that was not asked here: the broker judges it");
     let (mut state, nonce) = waiting();
-    let Beat::Ping(asked) = state.ring() else { panic!("a suspended session is asked") };
+    let Beat::Ping(asked) = state.tick() else { panic!("a suspended session is asked") };
     assert_eq!(state.resume(), Some(nonce));
     assert_eq!(state.handle_client(&pong(asked), true), Effect::Drop, "the answer was on its way");
     assert_eq!(state.handle_client(&HELLO, true), Effect::Open);
@@ -178,7 +178,7 @@ fn goodbye_is_taken_at_any_time_and_nothing_follows() {
         assert_eq!(state.handle_client(&HELLO, true), Effect::Drop);
         assert_eq!(state.handle_broker(&welcome()), Effect::Drop);
         assert_eq!(state.handle_lost(), Effect::Drop);
-        assert_eq!(state.ring(), Beat::Nothing);
+        assert_eq!(state.tick(), Beat::Nothing);
     }
 }
 
@@ -186,25 +186,25 @@ fn goodbye_is_taken_at_any_time_and_nothing_follows() {
 fn nothing_is_said_before_welcome() {
     let mut state = new();
     state.handle_client(&HELLO, true);
-    assert_eq!(state.ring(), Beat::Nothing);
+    assert_eq!(state.tick(), Beat::Nothing);
     state.handle_broker(&body(&ServerFrame::Ping(Ping { nonce: Nonce::ZERO })));
-    assert!(matches!(state.ring(), Beat::Ping(_)));
+    assert!(matches!(state.tick(), Beat::Ping(_)));
     let (mut state, _) = waiting();
     state.resume();
-    assert_eq!(state.ring(), Beat::Nothing);
+    assert_eq!(state.tick(), Beat::Nothing);
 }
 
 #[test]
 fn who_lets_the_edge_wait_is_given_up() {
-    let rings = |mut state: State| (0..10).map(move |_| state.ring()).find(|beat| matches!(beat, Beat::End(_)));
+    let outcome = |mut state: State| (0..10).map(move |_| state.tick()).find(|beat| matches!(beat, Beat::End(_)));
     let ended = |code| Some(Beat::End(Ending::plain(code)));
     let mut opening = new();
     opening.handle_client(&HELLO, true);
-    assert_eq!(rings(opening), ended(Code::Overloaded), "the broker does not answer");
-    assert_eq!(rings(suspended(open()).0), ended(Code::Idle), "it does not know that it waits");
+    assert_eq!(outcome(opening), ended(Code::Overloaded), "the broker does not answer");
+    assert_eq!(outcome(suspended(open()).0), ended(Code::Idle), "it does not know that it waits");
     let (mut resumed, _) = waiting();
     resumed.resume();
-    assert_eq!(rings(resumed), ended(Code::HandshakeTimeout), "it does not come back");
-    assert_eq!(rings(waiting().0), None, "who waits may wait for long");
-    assert_eq!(rings(open()), None);
+    assert_eq!(outcome(resumed), ended(Code::HandshakeTimeout), "it does not come back");
+    assert_eq!(outcome(waiting().0), None, "who waits may wait for long");
+    assert_eq!(outcome(open()), None);
 }

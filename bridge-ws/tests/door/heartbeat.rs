@@ -36,7 +36,7 @@ async fn a_silent_browser_is_given_up_after_the_grace() {
     let house = House::with(quick).await;
     let mut peer = Peer::open(house.door.address(), Dialect::Binary).await;
     let pings = count_pings(&mut peer, 20, |_, _| None).await;
-    assert_eq!(pings, 4, "one at the first ring, and three intervals of grace");
+    assert_eq!(pings, 4, "one at the first tick, and three intervals of grace");
 }
 
 #[tokio::test]

@@ -138,7 +138,7 @@ impl Actor {
         self.loads.clear();
     }
 
-    /// When the idle timer rings: puts the channel to sleep if nothing came since it was set.
+    /// When the idle timer expires: puts the channel to sleep if nothing came since it was set.
     fn put_to_sleep_if_idle(&mut self, mailbox: &MailboxReceiver<Box<Self>>) -> bool {
         if self.busy {
             self.busy = false;

@@ -155,7 +155,7 @@ impl Actor {
             () = self.inbox.room(), if (takes || reads_on) && full => News::Room,
             () = std::future::ready(()), if takes && !full && self.more => News::More,
             read = self.socket.inward.read(chunks, &self.inbox), if reads && !full => News::Read(read),
-            () = ring(&mut self.timer) => News::Timer,
+            () = expired(&mut self.timer) => News::Timer,
         }
     }
 
@@ -239,7 +239,7 @@ impl Actor {
         self.reading && self.socket.is_shared() && self.session.awaits_its_peer()
     }
 
-    /// When the timer rings: the session was not opened in time, or what was left did not go out in time.
+    /// When the timer expires: the session was not opened in time, or what was left did not go out in time.
     fn run_out_of_patience(&mut self) {
         self.timer = None;
         if self.ending {
@@ -273,8 +273,8 @@ impl Actor {
     }
 }
 
-/// Ready when the timer rings; never without one.
-async fn ring(timer: &mut Option<Pin<Box<Sleep>>>) {
+/// Ready when the timer expires; never without one.
+async fn expired(timer: &mut Option<Pin<Box<Sleep>>>) {
     match timer {
         Some(timer) => timer.await,
         None => std::future::pending().await,
