@@ -2,7 +2,9 @@
 
 mod browser;
 mod budget;
+mod lifecycle;
 mod limits;
+mod observer;
 mod outage_log;
 mod outward_room;
 #[cfg(test)]
@@ -12,17 +14,15 @@ mod publishing;
 mod queue;
 mod remote;
 mod session;
-mod sight;
 mod state;
 #[cfg(test)]
 mod state_tests;
-mod station;
 mod stream;
 mod tally;
 mod transcode;
 
+pub use lifecycle::{Edge, OpenError};
 pub use limits::{INBOX_BYTES_FREE, Limits, OUTBOX_BYTES_FREE};
+pub use observer::{Browsers, Observer, Refused, Stats};
 pub use remote::{Remote, Ticket};
 pub use session::{News, Session};
-pub use sight::{Browsers, Figures, Refused, Sight};
-pub use station::{Edge, OpenError};

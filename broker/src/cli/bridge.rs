@@ -178,7 +178,7 @@ fn refuse(why: &Reason, choice: &TrustChoice) -> anyhow::Result<()> {
 
 async fn observe(config: &Config, edge: &Edge) -> anyhow::Result<Option<MetricsServer>> {
     let Some(listen) = config.metrics_listen else { return Ok(None) };
-    let server = MetricsServer::of_edge(listen, edge.sight(), config.bridge_memory_bound().bytes()).await;
+    let server = MetricsServer::of_edge(listen, edge.observer(), config.bridge_memory_bound().bytes()).await;
     server.map(Some).map_err(|error| explain(error, "bridge"))
 }
 

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use callboard_bridge_ws::edge::Sight;
+use callboard_bridge_ws::edge::Observer;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -50,8 +50,8 @@ impl Server {
     /// # Errors
     ///
     /// That it cannot listen there.
-    pub async fn of_edge(listen: SocketAddr, sight: Sight, memory_bound_bytes: u64) -> Result<Self, StartError> {
-        Self::open(listen, Arc::new(Edge { sight, memory_bound_bytes })).await
+    pub async fn of_edge(listen: SocketAddr, observer: Observer, memory_bound_bytes: u64) -> Result<Self, StartError> {
+        Self::open(listen, Arc::new(Edge { observer, memory_bound_bytes })).await
     }
 
     /// Binds the listener and begins to serve.

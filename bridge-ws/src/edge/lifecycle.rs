@@ -8,8 +8,8 @@ use callboard_client::{BuildError, Builder, Reason};
 use tokio::time::{Instant, timeout_at};
 
 use super::limits::Limits;
+use super::observer::Observer;
 use super::remote::Remote;
-use super::sight::Sight;
 use crate::config::Config;
 use crate::door::{BindError, Door};
 
@@ -57,8 +57,8 @@ impl Edge {
 
     /// A view of it for those who watch over it.
     #[must_use]
-    pub fn sight(&self) -> Sight {
-        Sight::of(&self.remote)
+    pub fn observer(&self) -> Observer {
+        Observer::of(&self.remote)
     }
 
     /// How many browsers are in.

@@ -10,14 +10,14 @@ use super::tally::{Lack, Tally};
 
 /// A view of an edge, while it runs and while it drains. It keeps nothing of it going.
 #[derive(Debug, Clone)]
-pub struct Sight {
+pub struct Observer {
     tally: Arc<Tally>,
     remote: Weak<Remote>,
 }
 
 /// What an edge is doing, and what it has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Figures {
+pub struct Stats {
     /// Browsers that are in.
     pub browsers: Browsers,
     /// Connections with the broker that are up.
@@ -76,7 +76,7 @@ pub struct Refused {
     pub place: u64,
 }
 
-impl Sight {
+impl Observer {
     pub(super) fn of(remote: &Arc<Remote>) -> Self {
         Self { tally: Arc::clone(remote.tally()), remote: Arc::downgrade(remote) }
     }
@@ -95,10 +95,10 @@ impl Sight {
 
     /// What there is to be seen now. It takes each browser's lock for a moment, one after the other.
     #[must_use]
-    pub fn figures(&self) -> Figures {
+    pub fn stats(&self) -> Stats {
         let (tally, remote) = (&self.tally, self.remote.upgrade());
         let (connections_up, connections_down) = remote.as_ref().map_or((0, 0), |remote| remote.connections());
-        Figures {
+        Stats {
             browsers: remote.as_ref().map_or_else(Browsers::default, |remote| Browsers::of(remote, connections_up > 0)),
             connections_up,
             connections_down,
