@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::config::{ACCEPT_AGAIN, Config};
-use crate::http::{Doorway, serve};
+use crate::http::{DoorState, serve};
 use crate::messages::Drain;
 use crate::rules::RulesError;
 use crate::upstream::Upstream;
@@ -37,7 +37,7 @@ pub enum BindError {
 /// upstream, nothing else.
 pub struct Door<U: Upstream> {
     address: SocketAddr,
-    doorway: Arc<Doorway<U>>,
+    state: Arc<DoorState<U>>,
     shut: watch::Sender<bool>,
     /// The accept loop and the heartbeat; end with the door.
     _tasks: JoinSet<()>,
@@ -62,11 +62,11 @@ impl<U: Upstream> Door<U> {
         let address = listener.local_addr().map_err(bind)?;
         let (shut, is_shut) = watch::channel(false);
         let (connections, interval) = (config.limits.http_connections, config.heartbeat.interval);
-        let doorway = Arc::new(Doorway::new(config, upstream, is_shut));
+        let state = Arc::new(DoorState::new(config, upstream, is_shut));
         let mut tasks = JoinSet::new();
-        tasks.spawn(Arc::clone(&doorway.wheel).run(interval));
-        tasks.spawn(accept(listener, Arc::clone(&doorway), connections));
-        Ok(Self { address, doorway, shut, _tasks: tasks })
+        tasks.spawn(Arc::clone(&state.wheel).run(interval));
+        tasks.spawn(accept(listener, Arc::clone(&state), connections));
+        Ok(Self { address, state, shut, _tasks: tasks })
     }
 
     /// Where the door listens.
@@ -78,7 +78,7 @@ impl<U: Upstream> Door<U> {
     /// How many browsers are in.
     #[must_use]
     pub fn browsers(&self) -> usize {
-        self.doorway.count.now()
+        self.state.count.now()
     }
 
     /// Lets nobody in from here on. Requests that are under way are answered.
@@ -89,7 +89,7 @@ impl<U: Upstream> Door<U> {
     /// Has every browser read no more, and waits until what was read is handed over.
     pub async fn drain(&self) {
         let (done, mut all_done) = mpsc::channel(1);
-        for bridge in self.doorway.wheel.all() {
+        for bridge in self.state.wheel.all() {
             // One that is over has nothing left to hand over.
             let _ = bridge.tell(Drain { done: done.clone() }).await;
         }
@@ -99,14 +99,14 @@ impl<U: Upstream> Door<U> {
 
     /// Waits until the last browser is gone, and every publish over HTTP that was let in is answered.
     pub async fn wait_idle(&self) {
-        self.doorway.count.wait_empty().await;
-        self.doorway.publish_budget.wait_empty().await;
+        self.state.count.wait_empty().await;
+        self.state.publish_budget.wait_empty().await;
     }
 }
 
-async fn accept<U: Upstream>(listener: TcpListener, doorway: Arc<Doorway<U>>, connections_max: usize) {
+async fn accept<U: Upstream>(listener: TcpListener, door: Arc<DoorState<U>>, connections_max: usize) {
     let places = Arc::new(Semaphore::new(connections_max));
-    let mut is_shut = doorway.is_shut.clone();
+    let mut is_shut = door.is_shut.clone();
     let mut connections = JoinSet::new();
     let accepting = async {
         loop {
@@ -114,7 +114,7 @@ async fn accept<U: Upstream>(listener: TcpListener, doorway: Arc<Doorway<U>>, co
             while connections.try_join_next().is_some() {}
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let served = serve(Arc::clone(&doorway), stream);
+                    let served = serve(Arc::clone(&door), stream);
                     connections.spawn(async move {
                         served.await;
                         drop(place);

@@ -1,4 +1,4 @@
-// The door of the package `callboard`: what a page may name, and nothing else.
+// The entry point of the package `callboard`: what a page may name, and nothing else.
 
 // A browser that loads these files one by one asks for all of them at once, and not for each when it has read another.
 import './address.js';

@@ -10,4 +10,4 @@ mod service;
 mod unparsed;
 mod write_timeout;
 
-pub(crate) use server::{Doorway, serve};
+pub(crate) use server::{DoorState, serve};

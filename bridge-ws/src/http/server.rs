@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use super::pages::Pages;
 use super::publish_budget::PublishBudget;
 use super::refusal_filter::RefusalFilter;
-use super::service::{Slot, answer};
+use super::service::{PendingUpgrade, answer};
 use super::unparsed::Unparsed;
 use super::write_timeout::WriteTimeout;
 use crate::address_limit::{AddressLimit, AddressPermit};
@@ -39,7 +39,7 @@ use crate::upstream::{Upstream, Visitor};
 use crate::wheel::Wheel;
 
 /// What all connections of a door share.
-pub(crate) struct Doorway<U: Upstream> {
+pub(crate) struct DoorState<U: Upstream> {
     pub(crate) config: Config,
     pub(crate) upstream: Arc<U>,
     pub(crate) wheel: Arc<Wheel<Box<Bridge<U::Session>>>>,
@@ -54,20 +54,20 @@ pub(crate) struct Doorway<U: Upstream> {
 }
 
 /// What an upgrade leads to.
-pub(crate) struct Opening<U: Upstream> {
+pub(crate) struct Upgrade<U: Upstream> {
     pub(super) ticket: U::Ticket,
     pub(super) visitor: Visitor,
     pub(super) dialect: Dialect,
 }
 
-impl<U: Upstream> fmt::Debug for Doorway<U> {
+impl<U: Upstream> fmt::Debug for DoorState<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Doorway").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("DoorState").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
-impl<U: Upstream> Doorway<U> {
-    /// A doorway that nobody has come through.
+impl<U: Upstream> DoorState<U> {
+    /// A door that nobody has come through.
     pub(crate) fn new(config: Config, upstream: Arc<U>, is_shut: watch::Receiver<bool>) -> Self {
         let tls = config.tls.as_ref().map(|tls| {
             let mut tls = rustls::ServerConfig::clone(tls);
@@ -118,8 +118,8 @@ impl<U: Upstream> Doorway<U> {
         }
     }
 
-    fn open(&self, opening: Opening<U>, socket: Socket, rest: &[u8]) {
-        let Opening { ticket, visitor, dialect } = opening;
+    fn open(&self, upgrade: Upgrade<U>, socket: Socket, rest: &[u8]) {
+        let Upgrade { ticket, visitor, dialect } = upgrade;
         let session = self.upstream.open(ticket, visitor, dialect);
         let bridge = Bridge::new(session, dialect, socket, rest, self.patience(), self.count.enter());
         bridge.start(&self.wheel);
@@ -127,16 +127,16 @@ impl<U: Upstream> Doorway<U> {
 }
 
 /// Serves one connection.
-pub(crate) async fn serve<U: Upstream>(doorway: Arc<Doorway<U>>, stream: TcpStream) {
+pub(crate) async fn serve<U: Upstream>(door: Arc<DoorState<U>>, stream: TcpStream) {
     let (Ok(peer), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
-    let Some(_permit) = doorway.permit(peer.ip()) else {
+    let Some(_permit) = door.permit(peer.ip()) else {
         tracing::debug!(%peer, "an address has reached its limit of HTTP connections");
         return;
     };
     // Messages are small and whole: waiting for more of them is the kernel's idea, not ours.
     let _ = stream.set_nodelay(true);
-    let limits = &doorway.config.limits;
-    let socket = match &doorway.tls {
+    let limits = &door.config.limits;
+    let socket = match &door.tls {
         None => Socket::from(stream),
         Some(tls) => match timeout(limits.header_timeout, shake_hands(tls, stream)).await {
             Ok(Ok(Ok(socket))) => socket,
@@ -148,13 +148,13 @@ pub(crate) async fn serve<U: Upstream>(doorway: Arc<Doorway<U>>, stream: TcpStre
             Err(_) => return tracing::debug!(%peer, "TLS handshake not done in time"),
         },
     };
-    let arrival = Arrival { peer: peer.ip(), local: local.ip(), is_tls: doorway.tls.is_some() };
-    let opening: Slot<U> = Arc::new(Mutex::new(None));
-    let (mut socket, ended) = converse(&doorway, arrival, socket, &opening).await;
+    let arrival = Arrival { peer: peer.ip(), local: local.ip(), is_tls: door.tls.is_some() };
+    let pending: PendingUpgrade<U> = Arc::new(Mutex::new(None));
+    let (mut socket, ended) = converse(&door, arrival, socket, &pending).await;
     if let Ok(rest) = &ended
-        && let Some(opening) = opening.lock().take()
+        && let Some(upgrade) = pending.lock().take()
     {
-        return doorway.open(opening, socket, rest);
+        return door.open(upgrade, socket, rest);
     }
     let mut last = Outgoing::default();
     if let Err(Some(unparsed)) = ended {
@@ -178,14 +178,14 @@ async fn shake_hands(tls: &TlsAcceptor, stream: TcpStream) -> io::Result<Result<
 /// Speaks HTTP until the connection is over, or is upgraded. Gives the socket back, with what was read behind the last
 /// request if it ended in order, or why a request was not read.
 async fn converse<U: Upstream>(
-    doorway: &Arc<Doorway<U>>,
+    door: &Arc<DoorState<U>>,
     arrival: Arrival,
     socket: Socket,
-    opening: &Slot<U>,
+    pending: &PendingUpgrade<U>,
 ) -> (Socket, Result<Bytes, Option<Unparsed>>) {
-    let limits = doorway.config.limits;
+    let limits = door.config.limits;
     let service = service_fn(|request| {
-        Box::pin(async move { Ok::<_, Infallible>(answer(doorway, arrival, opening, request).await) })
+        Box::pin(async move { Ok::<_, Infallible>(answer(door, arrival, pending, request).await) })
     });
     let mut builder = http1::Builder::new();
     builder
@@ -196,7 +196,7 @@ async fn converse<U: Upstream>(
         .max_buf_size(limits.header_bytes.max(BUFFER_BYTES_MIN));
     let stream = RefusalFilter::new(WriteTimeout::new(socket, limits.request_timeout));
     let mut connection = builder.serve_connection(TokioIo::new(stream), service);
-    let mut is_shut = doorway.is_shut.clone();
+    let mut is_shut = door.is_shut.clone();
     let shut = async {
         // Without a door there is nobody to shut it: the connection goes with its task.
         let _ = is_shut.wait_for(|is_shut| *is_shut).await;

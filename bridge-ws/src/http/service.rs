@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 
 use super::publish::publish;
-use super::server::{Doorway, Opening};
+use super::server::{DoorState, Upgrade};
 use crate::denial::Denial;
 use crate::rules::{Arrival, Handshake, is_upgrade};
 use crate::upstream::{Upstream, Visitor};
@@ -26,17 +26,17 @@ const PUBLISH: &str = "/v1/publish";
 type Answer = Response<Full<Bytes>>;
 
 /// Where a connection's request leaves what it leads to.
-pub(super) type Slot<U> = Arc<Mutex<Option<Opening<U>>>>;
+pub(super) type PendingUpgrade<U> = Arc<Mutex<Option<Upgrade<U>>>>;
 
-/// Answers one request. An upgrade leaves what it leads to in `opening`.
+/// Answers one request. An upgrade leaves what it leads to in `pending`.
 pub(super) async fn answer<U: Upstream>(
-    doorway: &Doorway<U>,
+    door: &DoorState<U>,
     arrival: Arrival,
-    opening: &Mutex<Option<Opening<U>>>,
+    pending: &Mutex<Option<Upgrade<U>>>,
     request: Request<Incoming>,
 ) -> Answer {
     let (head, body) = request.into_parts();
-    let answered = route(doorway, arrival, opening, &head, body).await;
+    let answered = route(door, arrival, pending, &head, body).await;
     let mut answer = answered.unwrap_or_else(|denial| {
         // The path has no secrets: they may stand in the query and in the header only.
         tracing::debug!(peer = %arrival.peer, path = head.uri.path(), status = denial.status.as_u16(), "request refused");
@@ -47,9 +47,9 @@ pub(super) async fn answer<U: Upstream>(
 }
 
 async fn route<U: Upstream>(
-    doorway: &Doorway<U>,
+    door: &DoorState<U>,
     arrival: Arrival,
-    opening: &Mutex<Option<Opening<U>>>,
+    pending: &Mutex<Option<Upgrade<U>>>,
     head: &Parts,
     body: Incoming,
 ) -> Result<Answer, Denial> {
@@ -59,27 +59,27 @@ async fn route<U: Upstream>(
         allow(head, &[Method::GET, Method::HEAD], "GET, HEAD")?;
         return Ok(text("alive\n"));
     }
-    let rules = &doorway.config.rules;
+    let rules = &door.config.rules;
     let caller = rules.caller(arrival, head)?;
     if path == BUS || path == "/" && is_upgrade(&head.headers) {
         let handshake = Handshake::of(head)?;
         let credential = rules.shown(&caller, head)?;
-        doorway.check_open()?;
-        let ticket = doorway.upstream.admit(caller.address)?;
+        door.check_open()?;
+        let ticket = door.upstream.admit(caller.address)?;
         let visitor =
             Visitor { address: caller.address, origin: caller.origin, credential, is_private: caller.is_private };
-        *opening.lock() = Some(Opening { ticket, visitor, dialect: handshake.dialect });
+        *pending.lock() = Some(Upgrade { ticket, visitor, dialect: handshake.dialect });
         return Ok(switch(handshake));
     }
     if path == PUBLISH {
         allow(head, &[Method::POST], "POST")?;
-        doorway.check_open()?;
-        return publish(&*doorway.upstream, &doorway.config.limits, &doorway.publish_budget, &caller, head, body).await;
+        door.check_open()?;
+        return publish(&*door.upstream, &door.config.limits, &door.publish_budget, &caller, head, body).await;
     }
-    let resource = || doorway.config.resources.iter().find_map(|resource| resource.answer(path));
-    let Some(mut page) = doorway.pages.answer(path, &head.headers).or_else(resource) else {
-        if let Some(lost) = doorway.pages.lost(&head.headers) {
-            return Ok(lost);
+    let resource = || door.config.resources.iter().find_map(|resource| resource.answer(path));
+    let Some(mut page) = door.pages.answer(path, &head.headers).or_else(resource) else {
+        if let Some(page) = door.pages.not_found(&head.headers) {
+            return Ok(page);
         }
         return Err(Denial::new(Class::NotFound, "there is nothing here"));
     };

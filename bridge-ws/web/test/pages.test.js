@@ -17,7 +17,7 @@ test('each file is short, and each module opens with what it is', () => {
   }
 });
 
-test('modules import each other and the door of the package, which the page has preloaded', () => {
+test('modules import each other and the entry point of the package, which the page has preloaded', () => {
   for (const { name, text } of MODULES) {
     for (const [, from] of text.matchAll(/^(?:import|export) [^']*from '(.+)';$/gm)) {
       assert.match(from, /^(\.\/[a-z]+\.js|\/callboard\/index\.js)$/, name);

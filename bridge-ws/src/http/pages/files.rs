@@ -42,7 +42,7 @@ pub(super) const PAGES: &[Route] = routes! {
 };
 
 /// What a visitor sees where nothing is.
-pub(super) const LOST: File = file!("pages/lost.html");
+pub(super) const NOT_FOUND: File = file!("pages/lost.html");
 
 /// The modules that `index.js` loads, and itself: they stand below the hash of the package, where a browser keeps them for
 /// good, and pages preload them.
@@ -87,7 +87,7 @@ pub(super) const MODULES: &[File] = files![
 pub(super) const OTHERS: &[File] = files!["react.js", "source.js", "types.js"];
 
 /// The modules that pages name. Each has a name that stays, too: a module that passes on what the one below the hash has.
-pub(super) const DOORS: &[&str] = &["index.js", "react.js"];
+pub(super) const ENTRY_POINTS: &[&str] = &["index.js", "react.js"];
 
 #[cfg(test)]
 mod tests {

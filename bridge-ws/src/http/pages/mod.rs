@@ -4,6 +4,6 @@ mod conditions;
 mod files;
 mod page;
 mod policy;
-mod shelf;
+mod routes;
 
-pub(super) use shelf::Pages;
+pub(super) use routes::Pages;

@@ -16,17 +16,17 @@ use super::policy::policy;
 
 /// How long a browser may keep what stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keep {
+pub(super) enum CachePolicy {
     /// For good: the path has the hash of the content.
-    Forever,
+    Immutable,
     /// Until it asked whether it still holds: the path stays when a new release changes the content.
-    Asking,
+    Revalidate,
 }
 
 #[derive(Debug)]
 pub(super) struct Page {
     media_type: &'static str,
-    keep: Keep,
+    cache: CachePolicy,
     /// What it may do in a browser, if it is one that does something.
     policy: Option<HeaderValue>,
     plain: Form,
@@ -44,12 +44,12 @@ struct Form {
 
 impl Page {
     /// A file of that name.
-    pub(super) fn new(name: &str, content: Bytes, keep: Keep) -> Self {
+    pub(super) fn new(name: &str, content: Bytes, cache: CachePolicy) -> Self {
         let hash = hash(&content);
         let shorter = Some(zipped(&content)).filter(|zipped| zipped.len() < content.len());
         Self {
             media_type: media_type(name),
-            keep,
+            cache,
             policy: name.ends_with(".html").then(|| policy(text(&content))),
             gzip: shorter.map(|content| Form { content, tag: tag(&format!("{hash}-gzip")) }),
             plain: Form { content, tag: tag(&hash) },
@@ -65,7 +65,7 @@ impl Page {
         let fields = response.headers_mut();
         // All of it stands in a 304 as in a 200: a cache renews what it has with it.
         fields.insert(header::ETAG, form.tag.clone());
-        fields.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.keep.control()));
+        fields.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.cache.control()));
         fields.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
         fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media_type));
         if gzip.is_some() {
@@ -81,11 +81,11 @@ impl Page {
     }
 }
 
-impl Keep {
+impl CachePolicy {
     fn control(self) -> &'static str {
         match self {
-            Self::Forever => "public, max-age=31536000, immutable",
-            Self::Asking => "no-cache",
+            Self::Immutable => "public, max-age=31536000, immutable",
+            Self::Revalidate => "no-cache",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which file stands where: the package below the hash of all of it, its doors and the pages at names that stay.
+//! Which file stands where: the package below the hash of all of it, its entry points and the pages at names that stay.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -8,8 +8,8 @@ use http::header::{self, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::Full;
 
-use super::files::{DOORS, File, LOST, MODULES, OTHERS, PAGES, Route};
-use super::page::{Keep, Page, hash, text};
+use super::files::{ENTRY_POINTS, File, MODULES, NOT_FOUND, OTHERS, PAGES, Route};
+use super::page::{CachePolicy, Page, hash, text};
 
 /// Where the package stands.
 const PACKAGE: &str = "/callboard/";
@@ -21,30 +21,30 @@ const PRELOAD: &str = "<link rel=\"modulepreload\" href=\"/callboard/index.js\">
 /// The files by their paths.
 #[derive(Debug)]
 pub(in crate::http) struct Pages {
-    shelf: HashMap<String, Page>,
-    lost: Page,
+    files: HashMap<String, Page>,
+    not_found: Page,
 }
 
 impl Pages {
     /// The files of this build. They are hashed and compressed when the first door of the process opens.
     pub(in crate::http) fn of_this_build() -> &'static Self {
-        static THIS_BUILD: LazyLock<Pages> = LazyLock::new(|| Pages::new(MODULES, OTHERS, DOORS, PAGES));
+        static THIS_BUILD: LazyLock<Pages> = LazyLock::new(|| Pages::new(MODULES, OTHERS, ENTRY_POINTS, PAGES));
         &THIS_BUILD
     }
 
-    fn new(modules: &[File], others: &[File], doors: &[&str], pages: &[Route]) -> Self {
+    fn new(modules: &[File], others: &[File], entry_points: &[&str], pages: &[Route]) -> Self {
         let package = || modules.iter().chain(others);
         let release = release(package());
         let below = |name: &str| format!("{PACKAGE}{release}/{name}");
         let links: String =
             modules.iter().map(|file| format!("<link rel=\"modulepreload\" href=\"{}\">", below(file.name))).collect();
         let package = package().map(|&File { name, content }| {
-            let page = Page::new(name, Bytes::from_static(content), Keep::Forever);
+            let page = Page::new(name, Bytes::from_static(content), CachePolicy::Immutable);
             (below(name), page)
         });
-        let doors = doors.iter().map(|name| {
+        let entry_points = entry_points.iter().map(|name| {
             let passes_on = format!("export * from './{release}/{name}';\n");
-            (format!("{PACKAGE}{name}"), Page::new(name, passes_on.into(), Keep::Asking))
+            (format!("{PACKAGE}{name}"), Page::new(name, passes_on.into(), CachePolicy::Revalidate))
         });
         let pages = pages.iter().map(|&(path, File { name, content })| {
             let content = if name.ends_with(".html") {
@@ -52,24 +52,24 @@ impl Pages {
             } else {
                 Bytes::from_static(content)
             };
-            (path.to_owned(), Page::new(name, content, Keep::Asking))
+            (path.to_owned(), Page::new(name, content, CachePolicy::Revalidate))
         });
-        let lost = Page::new(LOST.name, Bytes::from_static(LOST.content), Keep::Asking);
-        Self { shelf: package.chain(doors).chain(pages).collect(), lost }
+        let not_found = Page::new(NOT_FOUND.name, Bytes::from_static(NOT_FOUND.content), CachePolicy::Revalidate);
+        Self { files: package.chain(entry_points).chain(pages).collect(), not_found }
     }
 
     /// The answer to a request for `path`; `None` if there is no such file.
     pub(in crate::http) fn answer(&self, path: &str, asked: &HeaderMap) -> Option<Response<Full<Bytes>>> {
-        Some(self.shelf.get(path)?.answer(asked))
+        Some(self.files.get(path)?.answer(asked))
     }
 
     /// What is shown to people where nothing is; `None` for programs, which read the refusal itself.
-    pub(in crate::http) fn lost(&self, asked: &HeaderMap) -> Option<Response<Full<Bytes>>> {
+    pub(in crate::http) fn not_found(&self, asked: &HeaderMap) -> Option<Response<Full<Bytes>>> {
         let mut wanted = asked.get_all(header::ACCEPT).into_iter().filter_map(|accept| accept.to_str().ok());
         if !wanted.any(|accept| accept.contains("text/html")) {
             return None;
         }
-        let mut response = self.lost.answer(&HeaderMap::new());
+        let mut response = self.not_found.answer(&HeaderMap::new());
         *response.status_mut() = StatusCode::NOT_FOUND;
         // A later release may have something there.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -96,7 +96,7 @@ mod tests {
         let home = File { name: "home.html", content: PRELOAD.as_bytes() };
         let pages = Pages::new(&[INDEX], &[], &["index.js"], &[("/", home)]);
         let below = format!("{PACKAGE}{}/index.js", release([INDEX].iter()));
-        let paths: HashSet<&str> = pages.shelf.keys().map(String::as_str).collect();
+        let paths: HashSet<&str> = pages.files.keys().map(String::as_str).collect();
         assert_eq!(paths, HashSet::from(["/", &below, "/callboard/index.js"]));
         for path in ["", "/home.html", "/callboard/", "/callboard/../index.js", "/callboard/%69ndex.js", "/index.js"] {
             assert!(pages.answer(path, &HeaderMap::new()).is_none(), "{path}");
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn no_two_files_stand_at_one_path() {
-        let count = MODULES.len() + OTHERS.len() + DOORS.len() + PAGES.len();
-        assert_eq!(Pages::of_this_build().shelf.len(), count);
+        let count = MODULES.len() + OTHERS.len() + ENTRY_POINTS.len() + PAGES.len();
+        assert_eq!(Pages::of_this_build().files.len(), count);
     }
 }
