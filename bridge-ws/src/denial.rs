@@ -1,4 +1,5 @@
-//! An HTTP answer that says no: a status, a row of PROTOCOL.md's "Failures" and what to do; it never repeats what was sent.
+//! An HTTP answer that says no: a status, a row of PROTOCOL.md's "Failures" and what to do; and the fields that guard every
+//! answer. It never repeats what was sent.
 
 use std::borrow::Cow;
 
@@ -7,9 +8,12 @@ use callboard_protocol::error::Class;
 use callboard_protocol::{Millis, Refusal};
 use http::header::{self, HeaderName, HeaderValue};
 use http::response::Parts;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
+
+/// Which pages may load what stands here.
+pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// What a request is answered that is not served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,4 +133,19 @@ fn head(status: StatusCode) -> Response<()> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// What a browser is told of every answer, unless the answer says otherwise itself.
+pub(crate) fn guard(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
 }

@@ -1,6 +1,7 @@
 //! What the door says in HTTP/1.1: the upgrade, pages, health, and publishing for backends.
 
 mod body;
+mod door_state;
 mod pages;
 mod publish;
 mod publish_budget;
@@ -10,4 +11,5 @@ mod service;
 mod unparsed;
 mod write_timeout;
 
-pub(crate) use server::{DoorState, serve};
+pub(crate) use door_state::DoorState;
+pub(crate) use server::serve;

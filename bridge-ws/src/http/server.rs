@@ -1,130 +1,30 @@
 //! One HTTP connection, from its first byte to its last, or to the upgrade: then its socket is handed on and its buffers go.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use callboard_protocol::error::Class;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::pages::Pages;
-use super::publish_budget::PublishBudget;
+use super::door_state::{DoorState, PendingUpgrade};
 use super::refusal_filter::RefusalFilter;
-use super::service::{PendingUpgrade, answer};
+use super::service::answer;
 use super::unparsed::Unparsed;
 use super::write_timeout::WriteTimeout;
-use crate::address_limit::{AddressLimit, AddressPermit};
-use crate::bridge::{Bridge, Patience};
-use crate::config::Config;
-use crate::denial::Denial;
-use crate::dialect::Dialect;
 use crate::farewell::hang_up;
 use crate::outgoing::Outgoing;
-use crate::present::Count;
 use crate::rules::Arrival;
 use crate::socket::Socket;
-use crate::upstream::{Upstream, Visitor};
-use crate::wheel::Wheel;
-
-/// What all connections of a door share.
-pub(crate) struct DoorState<U: Upstream> {
-    pub(crate) config: Config,
-    pub(crate) upstream: Arc<U>,
-    pub(crate) wheel: Arc<Wheel<Box<Bridge<U::Session>>>>,
-    pub(crate) count: Count,
-    /// Whether nobody is let in any more.
-    pub(crate) is_shut: watch::Receiver<bool>,
-    pub(super) pages: &'static Pages,
-    tls: Option<TlsAcceptor>,
-    per_address: Arc<AddressLimit>,
-    /// What publishes over HTTP take.
-    pub(crate) publish_budget: PublishBudget,
-}
-
-/// What an upgrade leads to.
-pub(crate) struct Upgrade<U: Upstream> {
-    pub(super) ticket: U::Ticket,
-    pub(super) visitor: Visitor,
-    pub(super) dialect: Dialect,
-}
-
-impl<U: Upstream> fmt::Debug for DoorState<U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DoorState").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-impl<U: Upstream> DoorState<U> {
-    /// A door that nobody has come through.
-    pub(crate) fn new(config: Config, upstream: Arc<U>, is_shut: watch::Receiver<bool>) -> Self {
-        let tls = config.tls.as_ref().map(|tls| {
-            let mut tls = rustls::ServerConfig::clone(tls);
-            // The one protocol that is spoken here; a certificate's configuration may name those of another door.
-            tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-            TlsAcceptor::from(Arc::new(tls))
-        });
-        Self {
-            upstream,
-            wheel: Arc::new(Wheel::new()),
-            count: Count::new(),
-            is_shut,
-            pages: Pages::of_this_build(),
-            tls,
-            per_address: AddressLimit::new(config.limits.http_connections_per_address),
-            publish_budget: PublishBudget::new(config.limits.publishes_bytes),
-            config,
-        }
-    }
-
-    /// A permit for a connection from `peer`; none if it has enough.
-    fn permit(&self, peer: IpAddr) -> Option<Option<AddressPermit>> {
-        let is_trusted = self.config.rules.trusted_proxies.iter().any(|net| net.contains(&peer.to_canonical()));
-        if is_trusted { Some(None) } else { self.per_address.take(peer).map(Some) }
-    }
-
-    /// Whether somebody may still come in.
-    pub(super) fn check_open(&self) -> Result<(), Denial> {
-        if *self.is_shut.borrow() {
-            return Err(Denial::new(
-                Class::Unavailable,
-                "the server is shutting down; try again in a \
-                moment",
-            )
-            .and_close());
-        }
-        Ok(())
-    }
-
-    fn patience(&self) -> Patience {
-        let heartbeat = self.config.heartbeat;
-        let ticks = heartbeat.grace.as_millis().div_ceil(heartbeat.interval.as_millis().max(1));
-        Patience {
-            hello: Instant::now() + self.config.hello_timeout,
-            drain: self.config.drain_deadline,
-            // The first tick may come at once, so it is not counted.
-            ticks: u32::try_from(ticks).unwrap_or(u32::MAX).saturating_add(1),
-        }
-    }
-
-    fn open(&self, upgrade: Upgrade<U>, socket: Socket, rest: &[u8]) {
-        let Upgrade { ticket, visitor, dialect } = upgrade;
-        let session = self.upstream.open(ticket, visitor, dialect);
-        let bridge = Bridge::new(session, dialect, socket, rest, self.patience(), self.count.enter());
-        bridge.start(&self.wheel);
-    }
-}
+use crate::upstream::Upstream;
 
 /// Serves one connection.
 pub(crate) async fn serve<U: Upstream>(door: Arc<DoorState<U>>, stream: TcpStream) {

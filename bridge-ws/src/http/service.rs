@@ -1,19 +1,17 @@
 //! The routes: each request is judged by the same rules, upgrade or not, and every answer carries the same guards.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use callboard_protocol::error::Class;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 
+use super::door_state::{DoorState, Upgrade};
 use super::publish::publish;
-use super::server::{DoorState, Upgrade};
-use crate::denial::Denial;
+use crate::denial::{CROSS_ORIGIN_RESOURCE_POLICY, Denial, guard};
 use crate::rules::{Arrival, Handshake, is_upgrade};
 use crate::upstream::{Upstream, Visitor};
 
@@ -24,9 +22,6 @@ const BUS: &str = "/v1/bus";
 const PUBLISH: &str = "/v1/publish";
 
 type Answer = Response<Full<Bytes>>;
-
-/// Where a connection's request leaves what it leads to.
-pub(super) type PendingUpgrade<U> = Arc<Mutex<Option<Upgrade<U>>>>;
 
 /// Answers one request. An upgrade leaves what it leads to in `pending`.
 pub(super) async fn answer<U: Upstream>(
@@ -120,21 +115,4 @@ fn switch(handshake: Handshake) -> Answer {
     let subprotocol = HeaderValue::from_static(handshake.dialect.subprotocol());
     headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
     answer
-}
-
-const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-
-/// What a browser is told of every answer, unless the answer says otherwise itself.
-pub(super) fn guard(headers: &mut HeaderMap) {
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        ),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
-    ] {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
 }

@@ -6,9 +6,8 @@ use bytes::Bytes;
 use callboard_protocol::error::Class;
 use http::StatusCode;
 
-use super::service::guard;
 use crate::config::Limits;
-use crate::denial::Denial;
+use crate::denial::{Denial, guard};
 
 /// Why a request was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
