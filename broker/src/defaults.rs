@@ -65,8 +65,8 @@ pub const CHANNEL_MAILBOX: usize = 256;
 
 // What follows is not for operators: it shapes the message path, and each value was measured or follows from another.
 
-/// A channel's chunk is flushed when it has this many bytes: past it batching gains nothing, and each subscriber's outbox
-/// would move in leaps.
+/// A channel's chunk has this many bytes at most, unless a single message has more: past it batching gains nothing, and each
+/// subscriber's outbox would move in leaps.
 pub(crate) const CHUNK_BYTES: usize = 16 << 10;
 
 /// Members that are handed a chunk between two chances for other actors to run.

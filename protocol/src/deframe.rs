@@ -73,6 +73,16 @@ impl Deframer {
     ///
     /// What is wrong with the stream. It stays wrong: every later call answers the same.
     pub fn poll_body(&mut self) -> Result<Option<Bytes>, DeframeError> {
+        self.lend_body(|body, memory| memory.slice_ref(body))
+    }
+
+    /// Lends the next whole body to `take`, and the memory that it lies in to whoever keeps a part of it; gives what
+    /// `take` made of it, or `None` when more bytes are needed.
+    ///
+    /// # Errors
+    ///
+    /// The same as of [`poll_body`](Self::poll_body).
+    pub fn lend_body<T>(&mut self, take: impl FnOnce(&[u8], &Bytes) -> T) -> Result<Option<T>, DeframeError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
@@ -83,7 +93,7 @@ impl Deframer {
             }
             Ok(Some((prefix, length))) if self.buffered >= prefix + length => {
                 self.buffered -= prefix + length;
-                Ok(Some(self.cut(prefix, length)))
+                Ok(Some(self.lend(prefix, length, take)))
             }
             Ok(_) => {
                 self.keep();
@@ -115,9 +125,17 @@ impl Deframer {
 
     /// The bytes of the next length and what it says; `None` when its last byte has not come.
     fn peek_length(&self) -> Result<Option<(usize, usize)>, DeframeError> {
+        let mut few = [0; LENGTH_BYTES_MAX];
+        let waiting = match self.chunks.front() {
+            Some(front) if self.partial.is_empty() && front.len() >= few.len() => &front[..few.len()],
+            Some(_) | None => {
+                let all = self.partial.iter().chain(self.chunks.iter().flatten());
+                let count = few.iter_mut().zip(all).map(|(place, byte)| *place = *byte).count();
+                &few[..count]
+            }
+        };
         let mut length = 0_usize;
-        let waiting = self.partial.iter().chain(self.chunks.iter().flatten());
-        for (index, byte) in waiting.copied().take(LENGTH_BYTES_MAX).enumerate() {
+        for (index, byte) in waiting.iter().copied().enumerate() {
             length |= usize::from(byte & 0x7f) << (7 * index);
             if byte & 0x80 == 0 {
                 // PROTOCOL.md, "Stream": the shortest form only, and 1 up to the limit.
@@ -144,19 +162,25 @@ impl Deframer {
         self.chunks.shrink_to_fit();
     }
 
-    /// Cuts a body of `length` bytes that stands behind `prefix` bytes, all of which wait.
-    fn cut(&mut self, prefix: usize, length: usize) -> Bytes {
+    /// Lends a body of `length` bytes that stands behind `prefix` bytes, all of which wait.
+    fn lend<T>(&mut self, prefix: usize, length: usize, take: impl FnOnce(&[u8], &Bytes) -> T) -> T {
         if self.partial.is_empty()
             && let Some(front) = self.chunks.front_mut()
-            && front.len() >= prefix + length
+            && let Some(body) = front.get(prefix..prefix + length)
         {
-            front.advance(prefix);
-            let body = front.split_to(length);
+            let taken = take(body, front);
+            front.advance(prefix + length);
             if front.is_empty() {
                 self.chunks.pop_front();
             }
-            return body;
+            return taken;
         }
+        let body = self.join(prefix, length);
+        take(&body, &body)
+    }
+
+    /// Puts a body together that lies in several chunks.
+    fn join(&mut self, prefix: usize, length: usize) -> Bytes {
         let mut frame = std::mem::take(&mut self.partial);
         frame.reserve(prefix + length - frame.len());
         while frame.len() < prefix + length {
@@ -192,6 +216,18 @@ mod tests {
         assert_eq!(deframer.poll_body().unwrap().unwrap(), [9][..]);
         assert_eq!(deframer.poll_body(), Ok(None));
         assert!(!deframer.is_mid_frame());
+    }
+
+    #[test]
+    fn a_body_is_lent_with_the_memory_that_it_lies_in() {
+        let mut deframer = Deframer::new(10);
+        deframer.handle_bytes(Bytes::from_static(&[2, 7, 8, 3, 9]));
+        deframer.handle_bytes(Bytes::from_static(&[9, 9, 1, 6]));
+        let mut lent = || deframer.lend_body(|body, memory| (memory.slice_ref(body), memory.len())).unwrap();
+        assert_eq!(lent(), Some((Bytes::from_static(&[7, 8]), 5)), "that of the first chunk");
+        assert_eq!(lent(), Some((Bytes::from_static(&[9, 9, 9]), 3)), "its own, put together");
+        assert_eq!(lent(), Some((Bytes::from_static(&[6]), 2)));
+        assert_eq!(lent(), None);
     }
 
     #[test]

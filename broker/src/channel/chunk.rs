@@ -45,9 +45,12 @@ impl Open {
         Ok(())
     }
 
-    /// Whether it is time to flush before the mailbox is empty.
+    /// Whether it is time to flush before the mailbox is empty: another message as long as the last would not fit. So a
+    /// buffer of [`CHUNK_BYTES`] need not grow for the last one of a chunk, which would copy all of it.
     pub(crate) fn is_full(&self) -> bool {
-        self.buffer.len() >= CHUNK_BYTES
+        let bytes = self.buffer.len();
+        let before_the_last = self.marks.iter().nth_back(1).map_or(0, |mark| mark.end as usize);
+        2 * bytes - before_the_last > CHUNK_BYTES
     }
 
     /// Seals what was appended; `None` if nothing was.
@@ -55,7 +58,8 @@ impl Open {
         if self.marks.is_empty() {
             return None;
         }
-        self.expected = (self.buffer.len().min(CHUNK_BYTES), self.marks.len());
+        let bytes = if self.is_full() { CHUNK_BYTES } else { self.buffer.len() };
+        self.expected = (bytes, self.marks.len());
         // A buffer of its own for each chunk: a history that keeps one message then keeps no other's memory, nor much
         // that was never filled.
         let buffer = std::mem::take(&mut self.buffer);
@@ -225,4 +229,51 @@ fn skipped(channel: ChannelId, through: Offset, format: Format) -> Bytes {
         .encode(&ServerFrame::Skipped(Skipped { channel, through }), &mut frame)
         .expect("a frame of two integers fits any body");
     frame.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use callboard_protocol::{Millis, PayloadRef};
+
+    use super::*;
+
+    /// Appends messages with so many bytes of payload until the chunk is full. Gives the length of one, encoded.
+    fn fill(open: &mut Open, payload_bytes: usize) -> usize {
+        let payload = vec![7; payload_bytes];
+        let message = Message {
+            channel: ChannelId::saturating(1),
+            offset: Offset::saturating(1),
+            published: Millis::saturating(1),
+            publisher: None,
+            key: None,
+            payload: PayloadRef::binary(&payload),
+        };
+        let mut messages = 0;
+        while !open.is_full() {
+            open.append(&message, Instance([0; 16])).expect("it fits a body");
+            messages += 1;
+        }
+        open.buffer.len() / messages
+    }
+
+    #[test]
+    fn a_chunk_is_full_when_another_message_would_not_fit() {
+        for payload_bytes in [1, 100, 6000, 9000, 40_000] {
+            let mut open = Open::default();
+            let frame = fill(&mut open, payload_bytes);
+            let chunk = open.seal().expect("a chunk");
+            let bytes = chunk.frames().len();
+            assert!(bytes <= CHUNK_BYTES || chunk.messages() == 1, "{bytes} bytes of messages of {frame}");
+            assert!(bytes + frame > CHUNK_BYTES, "{bytes} bytes of messages of {frame}");
+        }
+    }
+
+    #[test]
+    fn behind_a_full_chunk_the_buffer_of_the_next_never_grows() {
+        let mut open = Open::default();
+        fill(&mut open, 100);
+        open.seal().expect("a chunk");
+        fill(&mut open, 101);
+        assert_eq!(open.buffer.capacity(), CHUNK_BYTES);
+    }
 }

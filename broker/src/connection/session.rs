@@ -153,7 +153,7 @@ impl Session {
         }
     }
 
-    /// Takes a frame that was decoded from `body`.
+    /// Takes a frame that was decoded from `body`, or from a part of it.
     ///
     /// # Errors
     ///

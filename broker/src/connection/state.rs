@@ -117,8 +117,8 @@ impl State {
         self.publishes.fill(self.rules.limits.publishes, now);
     }
 
-    /// Takes a frame that was decoded from `body`. What channels have to do is appended to `commands`; answers that
-    /// need no channel are in the outbox.
+    /// Takes a frame that was decoded from `body`, or from a part of it. What channels have to do is appended to `commands`;
+    /// answers that need no channel are in the outbox.
     ///
     /// # Errors
     ///

@@ -58,12 +58,18 @@ impl Actor {
     fn take_bodies(&mut self) -> Result<(), Ending> {
         self.more = true;
         while !self.session.commands_are_full() {
-            let Some(body) = self.deframer.poll_body().map_err(|error| malformed(&error))? else {
-                self.more = false;
-                return Ok(());
-            };
-            let frame = decode_client(&body).map_err(|error| Ending::because(Code::Malformed, error))?;
-            self.session.handle(&frame, &body)?;
+            let Self { deframer, session, .. } = self;
+            let taken = deframer.lend_body(|body, memory| {
+                let frame = decode_client(body).map_err(|error| Ending::because(Code::Malformed, error))?;
+                session.handle(&frame, memory)
+            });
+            match taken.map_err(|error| malformed(&error))? {
+                Some(verdict) => verdict?,
+                None => {
+                    self.more = false;
+                    return Ok(());
+                }
+            }
             // PROTOCOL.md, "Stream": the first body has a limit of its own, before the peer is known.
             self.deframer.set_body_bytes_max(BODY_BYTES_MAX);
         }
