@@ -253,8 +253,8 @@ impl Config {
         Ok(())
     }
 
-    /// "Beyond it, with a development certificate or anonymous publishing, the broker refuses to start unless it is told
-    /// that this is meant" (ARCHITECTURE.md, "Identity and access").
+    /// "Beyond it, with a development certificate or anonymous publishing, the broker refuses to start unless
+    /// `expose_anyway` is set" (ARCHITECTURE.md, "Identity and access").
     fn check_exposure(&self) -> Result<(), ConfigError> {
         let beyond = |listen: &SocketAddr| !listen.ip().to_canonical().is_loopback();
         if let Some(listen) = self.metrics_listen.filter(beyond).filter(|_| !self.metrics_expose) {
