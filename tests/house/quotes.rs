@@ -53,7 +53,7 @@ impl Sections {
 }
 
 /// What this file quotes of documents and does not stand there.
-fn misquotes<'a>(source: &Source, sections_of: impl Fn(&str) -> Option<Sections>) -> Vec<String> {
+fn misquotes(source: &Source, sections_of: impl Fn(&str) -> Option<Sections>) -> Vec<String> {
     let mut faults = Vec::new();
     for (line, comment) in comments(&source.text) {
         for (at, _) in comment.match_indices(".md, \"") {
