@@ -100,8 +100,8 @@ pub const SHARED_SEND_WINDOW_BYTES: u64 = 1 << 20;
 /// may be lost twice.
 pub(crate) const STREAMS_WITHIN: Duration = Duration::from_secs(3);
 
-/// How many such sessions, given up by their owners, say their last words at once.
-pub(crate) const LEAVING_MAX: usize = 1024;
+/// How many such sessions, closed by their owners, write their last words at once.
+pub(crate) const CLOSING_MAX: usize = 1024;
 
 /// The socket's buffers, in bytes. The system may give less.
 pub(crate) const SOCKET_BYTES: usize = 2 << 20;

@@ -44,8 +44,8 @@ impl Wants {
         self.table.wake();
     }
 
-    /// Lets the readers go that were dropped.
-    pub(crate) fn see_off(&mut self) {
+    /// Removes the readers that were dropped.
+    pub(crate) fn drop_departed(&mut self) {
         for (channel, local) in self.shared.take_departed() {
             self.table.leave(&channel, &local);
         }

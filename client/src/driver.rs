@@ -108,7 +108,7 @@ impl Driver {
     async fn meanwhile<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         loop {
-            self.wants.see_off();
+            self.wants.drop_departed();
             if self.closing.as_ref().is_some_and(|closing| self.has_nothing_to_wait_for(closing)) {
                 return None;
             }
@@ -133,7 +133,7 @@ impl Driver {
         match command {
             Some(Command::Subscribe(joining)) => {
                 // A reader that was dropped before this question was asked is not in its way.
-                self.wants.see_off();
+                self.wants.drop_departed();
                 self.wants.table.join(joining);
             }
             Some(Command::Rebind(reply)) => {

@@ -120,7 +120,7 @@ impl Browser {
     fn say(&mut self, body: &Bytes) -> Result<(), Ending> {
         // Without one the stream broke, which is told in a moment.
         if let Some(session) = self.stream.session() {
-            session.say_body(body).map_err(|error| Ending::because(Code::FrameTooLong, error))?;
+            session.send_body(body).map_err(|error| Ending::because(Code::FrameTooLong, error))?;
         }
         Ok(())
     }
@@ -135,13 +135,13 @@ impl Browser {
     }
 
     fn hold_inward(&mut self) -> bool {
-        let held = self.introduction.len() + self.begun + self.stream.unwritten();
+        let held = self.introduction.len() + self.begun + self.stream.unwritten_bytes();
         self.inward.resize(held)
     }
 
     /// The room that is needed to read on, or to hand over what was read.
     fn wanted(&self) -> usize {
-        match self.next.as_ref().map_or_else(|| self.stream.announced(), Bytes::len) {
+        match self.next.as_ref().map_or_else(|| self.stream.announced_bytes(), Bytes::len) {
             0 => 0,
             bytes => self.room.wanted(self.dialect, bytes),
         }
@@ -161,7 +161,7 @@ impl Browser {
     }
 
     pub(super) fn is_clear(&self) -> bool {
-        self.stream.unwritten() == 0
+        self.stream.unwritten_bytes() == 0
     }
 
     /// Does what does not wait, behind all that was read at once.
@@ -340,13 +340,13 @@ impl Browser {
         self.room.settle(self.given);
         if let BrokerStream::Open(_seat, mut session) = std::mem::replace(&mut self.stream, BrokerStream::None) {
             // Until it is written it takes what it took.
-            session.keep(self.inward.take());
+            session.hold_until_closed(self.inward.take());
             // PROTOCOL.md, "Recovery": channels wait for a browser that is gone without a goodbye. One that said it has
             // had it passed on.
             if ending.code == Code::Finished {
-                session.part();
+                session.close_silently();
             } else {
-                session.leave(ending.code);
+                session.close(ending.code);
             }
         }
         let _ = self.hold_inward();

@@ -49,7 +49,7 @@ pub(super) async fn publish(
     while order.outcomes.iter().any(Option::is_none) {
         order.go_on(&mut session).await?;
     }
-    session.leave(Code::Finished);
+    session.close(Code::Finished);
     Ok(order.outcomes.into_iter().flatten().collect())
 }
 
@@ -60,8 +60,8 @@ fn open(pool: &Arc<Pool>, introduction: &Bytes) -> Result<Opened, Refusal> {
         lacking(lack)
     })?;
     let too_long = |error| Refusal::new(Class::PayloadTooLarge, format!("{error}"));
-    session.say_body(introduction).map_err(too_long)?;
-    session.say(&hello()).map_err(too_long)?;
+    session.send_body(introduction).map_err(too_long)?;
+    session.send(&hello()).map_err(too_long)?;
     Ok((seat, session))
 }
 
@@ -95,8 +95,8 @@ impl<'a> Order<'a> {
             Ok(Some(body)) => return self.hear(&body),
             Ok(None) => {
                 // What is said waits in memory, and one payload may go to many channels: so it is said as it is written.
-                if self.is_welcome && session.unwritten() == 0 {
-                    self.say_some(|publish| session.say(publish).map_err(|error| error.to_string()));
+                if self.is_welcome && session.unwritten_bytes() == 0 {
+                    self.say_some(|publish| session.send(publish).map_err(|error| error.to_string()));
                 }
                 let has_more = self.is_welcome && self.said < self.messages.len();
                 poll_fn(|cx| poll_both(session, cx, has_more)).await

@@ -35,17 +35,17 @@ impl BrokerStream {
     }
 
     /// How much was said and is not written.
-    pub(super) fn unwritten(&self) -> usize {
+    pub(super) fn unwritten_bytes(&self) -> usize {
         match self {
-            Self::Open(_, session) => session.unwritten(),
+            Self::Open(_, session) => session.unwritten_bytes(),
             Self::None | Self::Awaited(_) | Self::Kept(..) => 0,
         }
     }
 
     /// How long the body is that has begun to come; 0 without one.
-    pub(super) fn announced(&self) -> usize {
+    pub(super) fn announced_bytes(&self) -> usize {
         match self {
-            Self::Open(_, session) => session.announced(),
+            Self::Open(_, session) => session.announced_bytes(),
             Self::None | Self::Awaited(_) | Self::Kept(..) => 0,
         }
     }

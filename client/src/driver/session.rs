@@ -44,7 +44,7 @@ impl<'a> Open<'a> {
 
     async fn turn(&mut self) -> Result<(), End> {
         self.take_bodies()?;
-        self.driver.wants.see_off();
+        self.driver.wants.drop_departed();
         self.look_at_the_clock()?;
         if self.broken.is_none() {
             self.session.dialogue.fill(&mut self.driver.wants);

@@ -94,7 +94,7 @@ impl Program {
         let (reply, answer) = oneshot::channel();
         let exclude_own = choices.below(4) == 0;
         let joining = Joining { channel: channel.clone(), start, exclude_own, local: Arc::clone(&local), reply };
-        self.wants.see_off();
+        self.wants.drop_departed();
         self.wants.table.join(joining);
         self.readers.push(Reader { channel, local, bounds, answer: Some(answer), at: None, ended: false });
     }
@@ -173,7 +173,7 @@ impl Program {
 
     /// Everything that the client has to say now.
     pub(super) fn write(&mut self) -> BytesMut {
-        self.wants.see_off();
+        self.wants.drop_departed();
         let Some(dialogue) = &mut self.dialogue else { return BytesMut::new() };
         dialogue.fill(&mut self.wants);
         let written = dialogue.gathering.split();
@@ -220,7 +220,7 @@ impl Program {
     /// The client closes: everybody who waits is told, and every reader finds the end.
     pub(super) fn close(mut self) {
         self.disconnect();
-        self.wants.see_off();
+        self.wants.drop_departed();
         self.wants.unacknowledged.clear(&Reason::Asked);
         self.wants.shared.change_gate(|queue| {
             queue.close(Reason::Asked);

@@ -1,4 +1,5 @@
-//! Sessions whose owner is gone and whose last words are not: they end here, a bounded number at once, in a bounded time.
+//! Sessions whose owner has closed them and whose last words are not written: they end here, a bounded number at once, in
+//! a bounded time.
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -6,64 +7,64 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::session::Session;
-use crate::defaults::{FAREWELL, LEAVING_MAX};
+use crate::defaults::{CLOSING_MAX, FAREWELL};
 
-/// Where sessions are left.
+/// Where sessions are put that close.
 #[derive(Debug, Clone)]
-pub(super) struct Leaving {
-    departures: mpsc::Sender<Departure>,
+pub(super) struct CloseQueue {
+    sessions: mpsc::Sender<ClosingSession>,
     count: watch::Sender<usize>,
 }
 
-/// A session that leaves; counted until it is dropped.
+/// A session that closes; counted until it is dropped.
 #[derive(Debug)]
-struct Departure {
+struct ClosingSession {
     session: Option<Session>,
     count: watch::Sender<usize>,
 }
 
-impl Drop for Departure {
+impl Drop for ClosingSession {
     fn drop(&mut self) {
         self.count.send_modify(|count| *count -= 1);
     }
 }
 
-/// The other end.
+/// Takes sessions out of the queue and writes what is left of them.
 #[derive(Debug)]
-pub(super) struct Departures(mpsc::Receiver<Departure>);
+pub(super) struct Closer(mpsc::Receiver<ClosingSession>);
 
-impl Leaving {
-    pub(super) fn new() -> (Self, Departures) {
-        let (departures, inbox) = mpsc::channel(LEAVING_MAX);
-        (Self { departures, count: watch::Sender::new(0) }, Departures(inbox))
+impl CloseQueue {
+    pub(super) fn new() -> (Self, Closer) {
+        let (sessions, inbox) = mpsc::channel(CLOSING_MAX);
+        (Self { sessions, count: watch::Sender::new(0) }, Closer(inbox))
     }
 
-    /// Leaves a session. Where too many leave at once, its last words are lost.
-    pub(super) fn depart(&self, session: Session) {
+    /// Lets a session close. Where too many do at once, its last words are lost.
+    pub(super) fn push(&self, session: Session) {
         self.count.send_modify(|count| *count += 1);
-        let departure = Departure { session: Some(session), count: self.count.clone() };
-        let _ = self.departures.try_send(departure);
+        let closing = ClosingSession { session: Some(session), count: self.count.clone() };
+        let _ = self.sessions.try_send(closing);
     }
 
-    /// Ready when nobody is leaving.
+    /// Ready when no session is closing.
     pub(super) async fn wait_empty(&self) {
         // The sender lives as long as this, so the wait ends by the count alone.
         let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
     }
 }
 
-impl Departures {
-    /// Sees sessions off for as long as one may come.
-    pub(super) async fn see_off(mut self) {
-        let mut leaving = FuturesUnordered::new();
+impl Closer {
+    /// Finishes sessions for as long as one may come.
+    pub(super) async fn run(mut self) {
+        let mut finishing = FuturesUnordered::new();
         loop {
             tokio::select! {
-                Some(mut departure) = self.0.recv(), if leaving.len() < LEAVING_MAX => leaving.push(async move {
-                    if let Some(session) = departure.session.take() {
+                Some(mut closing) = self.0.recv(), if finishing.len() < CLOSING_MAX => finishing.push(async move {
+                    if let Some(session) = closing.session.take() {
                         let _ = timeout(FAREWELL, session.finish()).await;
                     }
                 }),
-                Some(()) = leaving.next() => {}
+                Some(()) = finishing.next() => {}
                 else => return,
             }
         }

@@ -1,7 +1,7 @@
 //! Sessions for others: the connections of a bridge, and on each the streams of its visitors, as bodies in and out.
 
+mod closing;
 mod driver;
-mod leaving;
 mod session;
 mod trunk;
 

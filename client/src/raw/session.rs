@@ -15,7 +15,7 @@ use callboard_protocol::limits::BODY_BYTES_MAX;
 use quinn::{ConnectionError, ReadError, RecvStream, ResetError, SendStream, VarInt, WriteError};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::leaving::Leaving;
+use super::closing::CloseQueue;
 use crate::defaults::READ_CHUNKS;
 
 /// The number of a `Goodbye`.
@@ -45,9 +45,9 @@ impl From<ConnectionError> for End {
     }
 }
 
-/// A visitor's session. What is said waits here until it is written, so whoever says much looks at
-/// [`unwritten`](Self::unwritten). Dropped, it ends without a word and what is unwritten is lost; [`leave`](Self::leave)
-/// and [`part`](Self::part) end it well.
+/// A visitor's session. What is sent waits here until it is written, so whoever sends much looks at
+/// [`unwritten_bytes`](Self::unwritten_bytes). Dropped, it ends without a word and what is unwritten is lost;
+/// [`close`](Self::close) and [`close_silently`](Self::close_silently) write it first.
 #[derive(Debug)]
 pub struct Session {
     send: SendStream,
@@ -65,15 +65,20 @@ pub struct Session {
     is_dismissed: bool,
     /// What the broker reset the other half with. The transport forgets it once it was told.
     broken: Option<u64>,
-    leaving: Leaving,
+    close_queue: CloseQueue,
     /// On its connection.
     _place: OwnedSemaphorePermit,
     /// What its owner took for it.
-    _kept: Option<Box<dyn Any + Send + Sync>>,
+    _held: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Session {
-    pub(super) fn new(send: SendStream, recv: RecvStream, leaving: Leaving, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(
+        send: SendStream,
+        recv: RecvStream,
+        close_queue: CloseQueue,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
         Self {
             send,
             recv,
@@ -85,48 +90,48 @@ impl Session {
             is_watched: false,
             is_dismissed: false,
             broken: None,
-            leaving,
+            close_queue,
             _place: place,
-            _kept: None,
+            _held: None,
         }
     }
 
-    /// Says `frame`.
+    /// Sends `frame`, as soon as [`poll_write`](Self::poll_write) is called.
     ///
     /// # Errors
     ///
     /// [`codec::EncodeError`] if no broker would read it.
-    pub fn say(&mut self, frame: &ClientFrame<'_>) -> Result<(), codec::EncodeError> {
+    pub fn send(&mut self, frame: &ClientFrame<'_>) -> Result<(), codec::EncodeError> {
         codec::encode_stream(frame, &mut self.gathering)
     }
 
-    /// Says a body that is encoded already.
+    /// Sends a body that is encoded already, as [`send`](Self::send) does.
     ///
     /// # Errors
     ///
     /// [`codec::EncodeError`] if no broker would read it.
-    pub fn say_body(&mut self, body: &[u8]) -> Result<(), codec::EncodeError> {
+    pub fn send_body(&mut self, body: &[u8]) -> Result<(), codec::EncodeError> {
         codec::append_body(body, &mut self.gathering)
     }
 
-    /// How many bytes were said and not written; none once the broker hears nothing more.
+    /// How many bytes were sent and are not written; none once the broker hears nothing more.
     #[must_use]
-    pub fn unwritten(&self) -> usize {
+    pub fn unwritten_bytes(&self) -> usize {
         if self.is_unheard { 0 } else { self.writing.len() + self.gathering.len() }
     }
 
     /// How long the body is of which a part was read; 0 without one. Behind it lies what one read brings, at most.
     #[must_use]
-    pub fn announced(&self) -> usize {
+    pub fn announced_bytes(&self) -> usize {
         self.deframer.announced_bytes()
     }
 
     /// Keeps `what` until the session is over, be it behind its last words: a share of the memory that these take, say.
-    pub fn keep(&mut self, what: impl Any + Send + Sync) {
-        self._kept = Some(Box::new(what));
+    pub fn hold_until_closed(&mut self, what: impl Any + Send + Sync) {
+        self._held = Some(Box::new(what));
     }
 
-    /// Ready when everything that was said is with the transport.
+    /// Ready when everything that was sent is with the transport.
     ///
     /// # Errors
     ///
@@ -165,7 +170,7 @@ impl Session {
         if self.is_dismissed {
             return Poll::Ready(Err(End::Finished));
         }
-        self.let_go();
+        self.release_waker();
         if let Some(code) = self.broken {
             return Poll::Ready(Err(End::Code(code)));
         }
@@ -217,7 +222,7 @@ impl Session {
 
     /// Should the next read find an end that no goodbye stands before, nothing takes the waker back before the connection
     /// ends: so it is to be one that keeps nothing alive.
-    fn let_go(&mut self) {
+    fn release_waker(&mut self) {
         if self.is_watched {
             let _ = self.poll_reset(&mut Context::from_waker(Waker::noop()));
         }
@@ -242,19 +247,20 @@ impl Session {
         }
     }
 
-    /// Ends the session behind what was said: the connection says the rest of it, and goodbye with `code`, and waits a
+    /// Ends the session behind what was sent: the connection writes the rest of it, and a goodbye with `code`, and waits a
     /// second at most until the broker has it.
-    pub fn leave(mut self, code: Code) {
+    pub fn close(mut self, code: Code) {
         let goodbye = Goodbye { code: code.number(), sentence: code.sentence(), retry_after: None };
-        self.say(&ClientFrame::Goodbye(goodbye)).expect("a sentence fits a body");
-        self.part();
+        self.send(&ClientFrame::Goodbye(goodbye)).expect("a sentence fits a body");
+        self.close_silently();
     }
 
-    /// The same without a goodbye of its own: unless one was said, the broker waits for whose session it was.
-    pub fn part(mut self) {
+    /// Ends the session behind what was sent, without a goodbye of its own: unless one was sent, the broker waits for
+    /// whose session it was.
+    pub fn close_silently(mut self) {
         self.deframer = Deframer::new(BODY_BYTES_MAX);
-        let leaving = self.leaving.clone();
-        leaving.depart(self);
+        let close_queue = self.close_queue.clone();
+        close_queue.push(self);
     }
 
     /// Ends the session at once: what is on its way in either direction is lost.
@@ -265,13 +271,13 @@ impl Session {
         let _ = self.recv.stop(code);
     }
 
-    /// Writes what was said, and reads until the broker has ended its half too: a stream that is dropped before tells it
+    /// Writes what was sent, and reads until the broker has ended its half too: a stream that is dropped before tells it
     /// to stop, and it would throw away what it did not read. Nothing of what comes is kept, whatever it is.
     pub(super) async fn finish(mut self) {
         if std::future::poll_fn(|cx| self.poll_write(cx)).await.is_err() || self.send.finish().is_err() {
             return;
         }
-        self.let_go();
+        self.release_waker();
         while let Ok(Some(_)) = self.recv.read_chunk(usize::MAX, true).await {}
     }
 }

@@ -12,8 +12,8 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::closing::CloseQueue;
 use super::driver::Driver;
-use super::leaving::Leaving;
 use super::session::{End, Session};
 use crate::address::Address;
 use crate::connect::{Dialer, Windows};
@@ -34,7 +34,7 @@ pub struct Trunk {
     shared: Arc<Shared>,
     /// Taken by who closes.
     closing: Mutex<Option<oneshot::Sender<()>>>,
-    /// The driver, and the task that sees sessions off; both end with this.
+    /// The driver, and the task that closes sessions; both end with this.
     _tasks: JoinSet<()>,
 }
 
@@ -43,7 +43,7 @@ pub struct Trunk {
 pub(super) struct Shared {
     pub(super) state: watch::Sender<State>,
     connected: Mutex<Option<Arc<Connected>>>,
-    leaving: Leaving,
+    close_queue: CloseQueue,
 }
 
 /// An open connection.
@@ -93,10 +93,10 @@ impl Trunk {
         let instance = random::instance().map_err(BuildError::Random)?;
         let dialer = Dialer::new(address, trust, instance, &options, Windows::OF_MANY)?;
         let mut tasks = JoinSet::new();
-        let (leaving, departures) = Leaving::new();
-        tasks.spawn_on(departures.see_off(), &runtime);
+        let (close_queue, closer) = CloseQueue::new();
+        tasks.spawn_on(closer.run(), &runtime);
         let shared =
-            Arc::new(Shared { state: watch::Sender::new(State::Connecting), connected: Mutex::default(), leaving });
+            Arc::new(Shared { state: watch::Sender::new(State::Connecting), connected: Mutex::default(), close_queue });
         let (closing, is_closing) = oneshot::channel();
         tasks.spawn_on(Driver::new(dialer, &options, Arc::clone(&shared), is_closing).run(), &runtime);
         Ok(Self { shared, closing: Mutex::new(Some(closing)), _tasks: tasks })
@@ -119,7 +119,7 @@ impl Trunk {
     #[must_use]
     pub fn open(&self) -> Option<Opening> {
         let connected = self.shared.connected.lock().clone()?;
-        let leaving = self.shared.leaving.clone();
+        let close_queue = self.shared.close_queue.clone();
         Some(Opening(Box::pin(async move {
             // First of all without waiting: a task that had much to do is made to wait for what there is.
             let place = match Arc::clone(&connected.places).try_acquire_owned() {
@@ -131,13 +131,13 @@ impl Trunk {
                 Some(first) => first,
                 None => connected.connection.open_bi().await?,
             };
-            Ok(Session::new(send, recv, leaving, place))
+            Ok(Session::new(send, recv, close_queue, place))
         })))
     }
 
-    /// Lets the sessions that were left say their last words, says goodbye and closes, within three seconds.
+    /// Lets the sessions that close write their last words, says goodbye and closes, within three seconds.
     pub async fn close(&self) {
-        let _ = timeout(FAREWELL, self.shared.leaving.wait_empty()).await;
+        let _ = timeout(FAREWELL, self.shared.close_queue.wait_empty()).await;
         if let Some(closing) = self.closing.lock().take() {
             // The driver is alive, or there is nothing to close.
             let _ = closing.send(());

@@ -41,7 +41,7 @@ fn hello(agent: u8) -> Bytes {
 /// A visitor's session that has said hello, and the broker's end of it.
 async fn visitor(trunk: &Trunk, own: &Peer, number: u8) -> (Session, Peer) {
     let mut session = open(trunk).await;
-    session.say_body(&hello(number)).expect("it fits");
+    session.send_body(&hello(number)).expect("it fits");
     write(&mut session).await;
     let peer = Peer::accept(own.connection.clone()).await;
     assert_eq!(peer.hello().instance, [number; 16]);
@@ -84,10 +84,10 @@ async fn bodies_go_in_and_out_and_visitors_do_not_hear_each_other() {
     of_one.say(ping(1)).await;
     assert_eq!(decode_server(&next(&mut one).await.expect("a body")), Ok(ping(1)));
     assert_eq!(decode_server(&next(&mut other).await.expect("a body")), Ok(ping(2)));
-    one.say(&ClientFrame::Pong(Pong { nonce: Nonce::saturating(1) })).expect("it fits");
-    assert!(one.unwritten() > 0);
+    one.send(&ClientFrame::Pong(Pong { nonce: Nonce::saturating(1) })).expect("it fits");
+    assert!(one.unwritten_bytes() > 0);
     write(&mut one).await;
-    assert_eq!(one.unwritten(), 0);
+    assert_eq!(one.unwritten_bytes(), 0);
     assert_eq!(of_one.hear().await, Heard::Pong(Nonce::saturating(1)));
 }
 
@@ -182,8 +182,8 @@ async fn who_leaves_is_heard_to_the_end() {
     let broker = Broker::start();
     let (trunk, mut own) = trunk(&broker).await;
     let (mut session, mut of_session) = visitor(&trunk, &own, 1).await;
-    session.say(&ClientFrame::Pong(Pong { nonce: Nonce::saturating(5) })).expect("it fits");
-    session.leave(Code::Idle);
+    session.send(&ClientFrame::Pong(Pong { nonce: Nonce::saturating(5) })).expect("it fits");
+    session.close(Code::Idle);
     let closing = tokio::spawn(async move { trunk.close().await });
     assert_eq!(of_session.hear().await, Heard::Pong(Nonce::saturating(5)));
     assert_eq!(of_session.hear().await, Heard::Goodbye(Code::Idle.number()));
@@ -202,7 +202,7 @@ async fn what_comes_to_who_leaves_is_thrown_away_and_makes_no_bodies() {
     // It is seen off for a second, which a busy machine may need for something else.
     for number in 1..=5 {
         let (session, mut of_session) = visitor(&trunk, &own, number).await;
-        session.leave(Code::Idle);
+        session.close(Code::Idle);
         assert_eq!(of_session.hear().await, Heard::Goodbye(Code::Idle.number()));
         // No frames, and more than a window: who looked for frames in it would not take it.
         all_taken |= of_session.send.write_all(&[0; 256 << 10]).await.is_ok();
@@ -268,8 +268,8 @@ async fn who_parts_is_heard_to_the_end_and_says_no_goodbye() {
     let broker = Broker::start();
     let (trunk, own) = trunk(&broker).await;
     let (mut session, mut of_session) = visitor(&trunk, &own, 1).await;
-    session.say(&ClientFrame::Pong(Pong { nonce: Nonce::saturating(5) })).expect("it fits");
-    session.part();
+    session.send(&ClientFrame::Pong(Pong { nonce: Nonce::saturating(5) })).expect("it fits");
+    session.close_silently();
     assert_eq!(of_session.hear().await, Heard::Pong(Nonce::saturating(5)));
     of_session.falls_silent().await;
 }
