@@ -20,7 +20,7 @@ use kameo::message::{Context as Turn, Message};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use crate::config::{CONTROLS_MAX, LINGER, MAILBOX};
+use crate::defaults::{CONTROLS_MAX, LINGER, MAILBOX};
 use crate::dialect::{Dialect, Incoming, Refused};
 use crate::farewell::{Farewell, hang_up};
 use crate::messages::{Drain, Tick};

@@ -1,11 +1,13 @@
-//! What a browser's door is told when it opens, and the bounds it keeps, each with its reason; it reads no file.
+//! What a browser's door is told when it opens; it reads no file.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_protocol::Millis;
-
+use crate::defaults::{
+    DRAIN_DEADLINE, HELLO_TIMEOUT, HTTP_CONNECTIONS, HTTP_CONNECTIONS_PER_ADDRESS, HTTP_PUBLISH_BYTES, MESSAGE_BYTES,
+    PING_GRACE, PING_INTERVAL,
+};
 use crate::resource::Resource;
 use crate::rules::Rules;
 
@@ -58,7 +60,7 @@ pub struct Heartbeat {
 
 impl Default for Heartbeat {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(10), grace: GRACE }
+        Self { interval: PING_INTERVAL, grace: PING_GRACE }
     }
 }
 
@@ -101,70 +103,15 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            http_connections: 1024,
-            http_connections_per_address: 128,
+            http_connections: HTTP_CONNECTIONS,
+            http_connections_per_address: HTTP_CONNECTIONS_PER_ADDRESS,
             headers: 64,
             header_bytes: 32 << 10,
             header_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             publish_bytes: 1 << 20,
             publish_messages: 1000,
-            publishes_bytes: 16 << 20,
+            publishes_bytes: HTTP_PUBLISH_BYTES,
         }
     }
 }
-
-/// A handshake over a bad mobile link takes a few seconds.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Service managers kill after ten seconds or more.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(8);
-
-/// A browser lets the timers of a tab in the background run once a minute.
-const GRACE: Duration = Duration::from_secs(65);
-
-/// What a message of a publish over HTTP costs beside its bytes in the body: its key, its outcome and its line of the
-/// answer.
-pub const MESSAGE_BYTES: usize = 1 << 10;
-
-/// How many times its bytes a body takes while it is read: as it came and grew, a payload's text around which a frame is
-/// put, what is decoded from it, and the copy that grows into the frame's body.
-pub const BODY_COPIES: usize = 6;
-
-// What follows is not for operators.
-
-/// The least that is taken for a body.
-pub(crate) const BODY_BYTES_FIRST: usize = 4 << 10;
-
-/// When to come again if too much is published over HTTP.
-pub(crate) const COME_AGAIN: Millis = Millis::saturating(1000);
-
-/// Bytes taken from a socket at once; they stand on the stack while they are read.
-pub(crate) const READ_BYTES: usize = 16 << 10;
-
-/// Pieces handed to the kernel in one write.
-pub(crate) const SLICES_A_WRITE: usize = 64;
-
-/// Frames that one message may be cut into: a browser cuts into pieces of 64 KiB and more, a library into a kilobyte.
-pub(crate) const FRAGMENTS_MAX: u32 = 4096;
-
-/// Control frames that a browser may send between two turns of its heartbeat.
-pub(crate) const CONTROLS_MAX: u32 = 1000;
-
-/// Pongs that wait to be written. RFC 6455, section 5.5.3, asks for the last one only.
-pub(crate) const PONGS_MAX: usize = 16;
-
-/// Places that a queue out keeps when it is empty.
-pub(crate) const PLACES_KEPT: usize = 4;
-
-/// How long a session that ends may take to send what is left and to hang up.
-pub(crate) const LINGER: Duration = Duration::from_secs(2);
-
-/// Signals that may wait for a socket's actor: a turn of the heartbeat, and that the door drains.
-pub(crate) const MAILBOX: usize = 8;
-
-/// Parts that the heartbeat's interval is cut into, so that not all sockets tick at once.
-pub(crate) const SPOKES: usize = 64;
-
-/// How long to wait after a connection could not be accepted.
-pub(crate) const ACCEPT_AGAIN: Duration = Duration::from_millis(100);

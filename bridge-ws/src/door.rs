@@ -10,7 +10,8 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::config::{ACCEPT_AGAIN, Config};
+use crate::config::Config;
+use crate::defaults::ACCEPT_AGAIN;
 use crate::http::{DoorState, serve};
 use crate::messages::Drain;
 use crate::rules::RulesError;

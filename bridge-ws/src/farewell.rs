@@ -8,7 +8,7 @@ use callboard_protocol::frame::ServerFrame;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use crate::config::LINGER;
+use crate::defaults::LINGER;
 use crate::dialect::Dialect;
 use crate::framing;
 use crate::outgoing::Outgoing;

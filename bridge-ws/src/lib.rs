@@ -9,6 +9,7 @@ mod address_limit;
 mod bridge;
 mod config;
 mod counter;
+pub mod defaults;
 mod denial;
 mod dialect;
 mod door;
@@ -28,7 +29,7 @@ mod socket;
 pub mod upstream;
 mod wheel;
 
-pub use config::{BODY_COPIES, Config, Heartbeat, Limits, MESSAGE_BYTES};
+pub use config::{Config, Heartbeat, Limits};
 pub use counter::{Closes, Counter};
 pub use dialect::{Dialect, Incoming, JSON_DEPTH_MAX, Outgoing, Refused, TranscodeError};
 pub use door::{BindError, Door};

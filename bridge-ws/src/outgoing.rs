@@ -5,7 +5,7 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::config::{PLACES_KEPT, PONGS_MAX, SLICES_A_WRITE};
+use crate::defaults::{PLACES_KEPT, PONGS_MAX, SLICES_A_WRITE};
 use crate::framing;
 
 /// Pieces ready to be written. Each is one or more whole messages; only the first may be written in part.

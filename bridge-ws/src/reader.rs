@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tungstenite::Utf8Bytes;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
-use crate::config::FRAGMENTS_MAX;
+use crate::defaults::FRAGMENTS_MAX;
 use crate::framing::{CONTROL_BYTES_MAX, Header};
 
 /// What a browser said.

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use crate::config::{READ_BYTES, SLICES_A_WRITE};
+use crate::defaults::{READ_BYTES, SLICES_A_WRITE};
 use crate::outgoing::Outgoing;
 
 /// A socket that was accepted.

@@ -11,7 +11,7 @@ use kameo::message::Message;
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::config::SPOKES;
+use crate::defaults::SPOKES;
 use crate::messages::Tick;
 
 /// All sockets, spread over the interval, so that they do not tick at once.

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+pub use callboard_bridge_ws::defaults::{
+    DRAIN_DEADLINE, HELLO_TIMEOUT, HTTP_CONNECTIONS, HTTP_CONNECTIONS_PER_ADDRESS, HTTP_PUBLISH_BYTES, PING_GRACE,
+    PING_INTERVAL,
+};
+
 /// One queue to a session, in bytes: about seven thousand small messages, a second or two of a busy channel for a
 /// reader that stumbles, and still only a gibibyte for a thousand stalled readers of a thousand different channels.
 pub const OUTBOX_BYTES: usize = 1 << 20;
@@ -21,32 +26,9 @@ pub const HISTORY_AGE: Duration = Duration::from_secs(300);
 /// Subscriptions a session may have: a page uses tens, a service that fans in may use thousands.
 pub const SUBSCRIPTIONS_MAX: usize = 10_000;
 
-/// Until the first frame of a session has come: a handshake over a bad mobile link takes a few seconds.
-pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Silence after which QUIC gives a peer up; halfway it is asked for a sign of life, and the silence counts from then: one that
 /// is gone is given up within half as long again. Clients keep alive at a third of this, and are not asked.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How often a browser is asked for a sign of life: proxies between it and the broker forget what is silent for a minute,
-/// some for half of one.
-pub const PING_INTERVAL: Duration = Duration::from_secs(10);
-
-/// How long its answer may take: a browser lets the timers of a tab in the background run once a minute.
-pub const PING_GRACE: Duration = Duration::from_secs(65);
-
-/// HTTP connections that are no WebSocket yet: a burst of returning pages; who comes later waits in the kernel.
-pub const HTTP_CONNECTIONS: usize = 1024;
-
-/// The same from one address: an eighth, so that nobody alone can keep all others out.
-pub const HTTP_CONNECTIONS_PER_ADDRESS: usize = 128;
-
-/// Bodies of publishes over HTTP that are under way, and a kibibyte for each of their messages: eight of the largest
-/// requests at once, or thousands of small ones.
-pub const HTTP_PUBLISH_BYTES: usize = 16 << 20;
-
-/// How long shutdown waits for outboxes to empty: service managers kill after ten seconds or more.
-pub const DRAIN_DEADLINE: Duration = Duration::from_secs(8);
 
 /// Over how long clients are asked to spread their return after a shutdown.
 pub const DRAIN_SPREAD: Duration = Duration::from_secs(5);

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::limits::SAID_BYTES;
 use super::pool::{Opened, Pool};
 use super::tally::{Lack, Tally};
-use crate::config::COME_AGAIN;
+use crate::defaults::COME_AGAIN;
 use crate::upstream::Parcel;
 
 type Outcome = Result<Position, Refusal>;

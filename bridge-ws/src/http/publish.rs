@@ -13,7 +13,8 @@ use tokio::time::timeout;
 
 use super::body::{bad, parse};
 use super::publish_budget::{PublishBudget, Reservation};
-use crate::config::{BODY_BYTES_FIRST, COME_AGAIN, Limits, MESSAGE_BYTES};
+use crate::config::Limits;
+use crate::defaults::{BODY_BYTES_FIRST, COME_AGAIN, MESSAGE_BYTES};
 use crate::denial::{Denial, Failure, as_json, written};
 use crate::rules::{Caller, bearer};
 use crate::upstream::{Publisher, Upstream};

@@ -1,7 +1,7 @@
 //! What a configuration means for a bridge at an edge: which values count there, and the most memory that they allow. It
 //! opens nothing.
 
-use callboard_bridge_ws::BODY_COPIES;
+use callboard_bridge_ws::defaults::BODY_COPIES;
 use callboard_bridge_ws::edge::{INBOX_BYTES_FREE, Limits, OUTBOX_BYTES_FREE};
 use callboard_client::defaults::{SESSIONS_A_CONNECTION, SHARED_SEND_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 

@@ -1,6 +1,6 @@
 //! The most memory that a configuration allows, term by term; computed from its values alone.
 
-use callboard_bridge_ws::BODY_COPIES;
+use callboard_bridge_ws::defaults::BODY_COPIES;
 
 use super::{Config, OUTBOX_BYTES_FREE};
 use crate::defaults::{
