@@ -6,18 +6,20 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::address_group::AddressGroup;
+
 /// How many connections each address may have at one door.
 #[derive(Debug)]
 pub(crate) struct AddressLimit {
     per_address: usize,
-    taken: Mutex<HashMap<u64, usize>>,
+    taken: Mutex<HashMap<AddressGroup, usize>>,
 }
 
 /// One connection of an address; given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct AddressPermit {
     limit: Arc<AddressLimit>,
-    neighbourhood: u64,
+    group: AddressGroup,
 }
 
 impl AddressLimit {
@@ -28,35 +30,26 @@ impl AddressLimit {
 
     /// A permit for one more connection from `address`, if it may have one.
     pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Option<AddressPermit> {
-        let neighbourhood = neighbourhood(address);
+        let group = AddressGroup::of(address);
         let mut taken = self.taken.lock();
-        let count = taken.entry(neighbourhood).or_default();
+        let count = taken.entry(group).or_default();
         if *count >= self.per_address {
             return None;
         }
         *count += 1;
-        Some(AddressPermit { limit: Arc::clone(self), neighbourhood })
+        Some(AddressPermit { limit: Arc::clone(self), group })
     }
 }
 
 impl Drop for AddressPermit {
     fn drop(&mut self) {
         let mut taken = self.limit.taken.lock();
-        if let Some(count) = taken.get_mut(&self.neighbourhood) {
+        if let Some(count) = taken.get_mut(&self.group) {
             *count -= 1;
             if *count == 0 {
-                taken.remove(&self.neighbourhood);
+                taken.remove(&self.group);
             }
         }
-    }
-}
-
-/// One IPv4 address, or the 64 bits of an IPv6 one that a household or a server is given. Global unicast begins with 001,
-/// so no prefix equals an IPv4 address.
-fn neighbourhood(address: IpAddr) -> u64 {
-    match address.to_canonical() {
-        IpAddr::V4(address) => u64::from(u32::from(address)),
-        IpAddr::V6(address) => (u128::from(address) >> 64) as u64,
     }
 }
 

@@ -5,6 +5,7 @@
 //! is to be written, encoded already. The bridge asks for an [`upstream::Upstream`] and knows nothing else of the bus, so
 //! that it runs inside the broker's process and alone at the edge.
 
+mod address_group;
 mod address_limit;
 mod bridge;
 mod config;
@@ -29,6 +30,7 @@ mod socket;
 pub mod upstream;
 mod wheel;
 
+pub use address_group::AddressGroup;
 pub use config::{Config, Heartbeat, Limits};
 pub use counter::{Closes, Counter};
 pub use dialect::{Dialect, Incoming, JSON_DEPTH_MAX, Outgoing, Refused, TranscodeError};

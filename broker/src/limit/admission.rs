@@ -4,25 +4,12 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use callboard_bridge_ws::AddressGroup;
 use callboard_protocol::Millis;
 use parking_lot::Mutex;
 
 use super::bucket::Bucket;
 use crate::config::Limits;
-
-/// Where a peer comes from: one IPv4 address, or the 64 bits of an IPv6 one that a household or a server is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Origin(u64);
-
-impl Origin {
-    pub(super) fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self(u64::from(u32::from(address))),
-            // Global unicast begins with 001, so no prefix equals an IPv4 address.
-            IpAddr::V6(address) => Self((u128::from(address) >> 64) as u64),
-        }
-    }
-}
 
 /// Why a peer is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +32,7 @@ pub(crate) struct Admission {
 #[derive(Debug, Default)]
 struct Counts {
     open: usize,
-    origins: HashMap<Origin, Neighbours>,
+    groups: HashMap<AddressGroup, Neighbours>,
 }
 
 /// What one address has.
@@ -59,7 +46,7 @@ struct Neighbours {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     admission: Arc<Admission>,
-    origin: Origin,
+    group: AddressGroup,
 }
 
 impl Admission {
@@ -74,21 +61,21 @@ impl Admission {
     ///
     /// Which count is full.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr, now: Millis) -> Result<Ticket, Refused> {
-        let origin = Origin::of(address);
+        let group = AddressGroup::of(address);
         let mut counts = self.counts.lock();
         if counts.open >= self.limits.connections {
             return Err(Refused::Full);
         }
         let neighbours = counts
-            .origins
-            .entry(origin)
+            .groups
+            .entry(group)
             .or_insert_with(|| Neighbours { open: 0, births: Bucket::full(self.limits.births_per_address, now) });
         if neighbours.open >= self.limits.connections_per_address {
             return Err(Refused::AddressFull);
         }
         neighbours.open += 1;
         counts.open += 1;
-        Ok(Ticket { admission: Arc::clone(self), origin })
+        Ok(Ticket { admission: Arc::clone(self), group })
     }
 
     /// How many are in.
@@ -101,7 +88,7 @@ impl Admission {
     /// by coming back.
     pub(crate) fn sweep(&self, now: Millis) {
         let rate = self.limits.births_per_address;
-        self.counts.lock().origins.retain(|_, neighbours| {
+        self.counts.lock().groups.retain(|_, neighbours| {
             neighbours.births.fill(rate, now);
             neighbours.open > 0 || neighbours.births != Bucket::full(rate, now)
         });
@@ -116,7 +103,7 @@ impl Ticket {
     /// How long until it may have one again.
     pub(crate) fn birth(&self, now: Millis) -> Result<(), Millis> {
         let rate = self.admission.limits.births_per_address;
-        match self.admission.counts.lock().origins.get_mut(&self.origin) {
+        match self.admission.counts.lock().groups.get_mut(&self.group) {
             Some(neighbours) => {
                 neighbours.births.fill(rate, now);
                 neighbours.births.take(rate)
@@ -130,7 +117,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let mut counts = self.admission.counts.lock();
         counts.open -= 1;
-        if let Some(neighbours) = counts.origins.get_mut(&self.origin) {
+        if let Some(neighbours) = counts.groups.get_mut(&self.group) {
             neighbours.open -= 1;
         }
     }
@@ -159,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_neighbourhood_counts_as_one_address() {
+    fn an_ipv6_group_counts_as_one_address() {
         let admission = Admission::new(Limits { connections_per_address: 1, ..Limits::default() });
         let _one = admission.admit(address("2001:db8::1"), Millis::ZERO).unwrap();
         assert!(admission.admit(address("2001:db8::2:0:0:1"), Millis::ZERO).is_err());

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use callboard_bridge_ws::AddressGroup;
 use parking_lot::Mutex;
 
-use super::admission::Origin;
 use crate::config::Limits;
 
 /// What to do about somebody who begins a handshake.
@@ -31,14 +31,14 @@ pub(crate) struct Handshakes {
 struct Counts {
     all: usize,
     /// By address, and by whether the address was proven: who gives a false one must not use up what its owner may have.
-    origins: HashMap<(Origin, bool), usize>,
+    groups: HashMap<(AddressGroup, bool), usize>,
 }
 
 /// One handshake's place; given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Begun {
     handshakes: Arc<Handshakes>,
-    origin: (Origin, bool),
+    group: (AddressGroup, bool),
 }
 
 impl Handshakes {
@@ -50,9 +50,9 @@ impl Handshakes {
     /// Somebody at `address`, proven or not, begins one.
     pub(crate) fn greet(self: &Arc<Self>, address: IpAddr, proven: bool) -> Greeting {
         let (max, max_here) = (self.limits.handshakes, self.limits.handshakes_per_address);
-        let origin = (Origin::of(address), proven);
+        let group = (AddressGroup::of(address), proven);
         let mut counts = self.counts.lock();
-        let here = counts.origins.get(&origin).copied().unwrap_or_default();
+        let here = counts.groups.get(&group).copied().unwrap_or_default();
         if counts.all >= max || proven && here >= max_here {
             return Greeting::Refuse;
         }
@@ -61,8 +61,8 @@ impl Handshakes {
             return Greeting::Prove;
         }
         counts.all += 1;
-        *counts.origins.entry(origin).or_default() += 1;
-        Greeting::Begin(Begun { handshakes: Arc::clone(self), origin })
+        *counts.groups.entry(group).or_default() += 1;
+        Greeting::Begin(Begun { handshakes: Arc::clone(self), group })
     }
 }
 
@@ -70,10 +70,10 @@ impl Drop for Begun {
     fn drop(&mut self) {
         let mut counts = self.handshakes.counts.lock();
         counts.all -= 1;
-        if let Some(here) = counts.origins.get_mut(&self.origin) {
+        if let Some(here) = counts.groups.get_mut(&self.group) {
             *here -= 1;
             if *here == 0 {
-                counts.origins.remove(&self.origin);
+                counts.groups.remove(&self.group);
             }
         }
     }
@@ -103,7 +103,7 @@ mod tests {
         assert!(matches!(greet("2001:db8::1", true), Greeting::Refuse));
         drop((borrowed, proven));
         assert!(matches!(greet("2001:db8::1", true), Greeting::Begin(_)));
-        assert!(handshakes.counts.lock().origins.is_empty(), "nothing is kept of who is gone");
+        assert!(handshakes.counts.lock().groups.is_empty(), "nothing is kept of who is gone");
     }
 
     #[test]
