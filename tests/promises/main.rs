@@ -9,6 +9,7 @@ mod bad_credentials;
 mod bad_network;
 mod bad_order;
 mod bad_requests;
+mod behind_a_proxy;
 mod browsers;
 mod browsers_in_tls;
 mod byte_by_byte;

@@ -48,8 +48,9 @@ pub async fn post(addr: SocketAddr, path: &str, fields: &str, body: &str) -> Ans
 /// If no whole answer comes in time.
 pub async fn post_over(stream: impl Wire, path: &str, fields: &str, body: &str) -> Answer {
     let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\n{}Connection: close\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n{fields}\r\n{body}",
+        host(fields),
         body.len()
     );
     ask(stream, &request).await
@@ -63,6 +64,11 @@ pub async fn post_over(stream: impl Wire, path: &str, fields: &str, body: &str) 
 pub async fn get(addr: SocketAddr, path: &str) -> Answer {
     let stream = soon("a TCP connection", TcpStream::connect(addr)).await.expect("a door that is open");
     ask(stream, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
+}
+
+/// The field `Host` for a request with these others, unless one of them is it.
+pub(crate) fn host(fields: &str) -> &'static str {
+    if fields.contains("Host: ") { "" } else { "Host: localhost\r\n" }
 }
 
 async fn ask(mut stream: impl Wire, request: &str) -> Answer {

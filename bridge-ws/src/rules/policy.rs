@@ -1,6 +1,6 @@
 //! Which requests are heard: by Host, Origin and credential; pure judgements, the same for an upgrade and for all others.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use callboard_protocol::error::Class;
 use http::header;
@@ -63,6 +63,8 @@ pub(crate) struct Arrival {
 /// Who sent a request that is heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
+    /// Its own address, or of the proxy beyond which nobody can see. It is one of loopback for who is on this machine, and
+    /// for nobody else; `::` is somebody behind a proxy here.
     pub(crate) address: IpAddr,
     /// A page that may come in. None is no browser, or a browser that asks for its own page.
     pub(crate) origin: Option<String>,
@@ -95,8 +97,12 @@ impl Rules {
     /// Why it is not heard.
     pub(crate) fn caller(&self, arrival: Arrival, request: &Parts) -> Result<Caller, Denial> {
         let headers = &request.headers;
-        let client = proxy::client(arrival.peer, arrival.is_tls, &self.trusted_proxies, self.proxy_header, headers);
         let host = self.host(arrival, request)?;
+        let mut client = proxy::client(arrival.peer, arrival.is_tls, &self.trusted_proxies, self.proxy_header, headers);
+        // PROTOCOL.md, "Behind a proxy": whoever comes through a proxy is not on this machine, whatever is written.
+        if client.address.is_loopback() && (proxy::is_forwarded(headers) || !host.is_loopback()) {
+            client.address = Ipv6Addr::UNSPECIFIED.into();
+        }
         let origin = self.origin(&host, client.is_tls, headers)?;
         Ok(Caller {
             address: client.address,
@@ -121,7 +127,8 @@ impl Rules {
         if is_ours || self.hosts.iter().any(|pattern| pattern.admits(&host)) {
             return Ok(host);
         }
-        let sentence = "this host name is not served here; the operator can add it to ws.hosts";
+        let sentence =
+            "this host name is not served here; the operator can add it to ws.hosts, and a proxy to ws.trusted_proxies";
         Err(Denial::new(Class::Forbidden, sentence).with_status(StatusCode::MISDIRECTED_REQUEST))
     }
 
@@ -136,7 +143,8 @@ impl Rules {
         if origin.is_same(host, is_tls) || self.origins.iter().any(|pattern| pattern.admits(&origin)) {
             return Ok(Some(text.to_owned()));
         }
-        let sentence = "pages of this origin may not connect; the operator can add it to ws.origins";
+        let sentence = "pages of this origin may not connect; the operator can add it to ws.origins, and a proxy that \
+                        serves them to ws.trusted_proxies";
         Err(Denial::new(Class::Forbidden, sentence))
     }
 
@@ -171,7 +179,8 @@ impl Caller {
         if self.is_private {
             return Ok(());
         }
-        let sentence = "this connection has no TLS, so others could read the key: use wss or https";
+        let sentence = "this connection has no TLS, so others could read the key: use wss or https; where a proxy \
+                        speaks TLS, the operator can add it to ws.trusted_proxies";
         Err(Denial::new(Class::Forbidden, sentence))
     }
 }

@@ -2,16 +2,16 @@
 
 use std::net::IpAddr;
 
-use http::Request;
 use http::request::Parts;
+use http::{HeaderValue, Request};
 
-use super::{Arrival, Rules, RulesError};
+use super::{Arrival, ProxyHeader, Rules, RulesError};
 use crate::upstream::CredentialSource;
 
 fn request(target: &str, fields: &[(&'static str, &str)]) -> Parts {
     let mut request = Request::get(target).body(()).unwrap().into_parts().0;
     for (name, value) in fields {
-        request.headers.append(*name, value.parse().unwrap());
+        request.headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
     }
     request
 }
@@ -104,6 +104,55 @@ fn a_trusted_proxy_says_who_comes_and_whether_it_spoke_tls() {
 }
 
 #[test]
+fn whoever_comes_through_a_proxy_is_not_on_this_machine() {
+    let trusting = Rules { trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()], ..rules() };
+    let by_forwarded = Rules { proxy_header: ProxyHeader::Forwarded, ..trusting.clone() };
+    for (rules, host, fields, address) in [
+        (rules(), "localhost:5173", &[][..], "127.0.0.1"),
+        (rules(), "app.localhost", &[], "127.0.0.1"),
+        (rules(), "[::1]:4480", &[], "127.0.0.1"),
+        (trusting.clone(), "localhost", &[], "127.0.0.1"),
+        (rules(), "bus.example", &[], "::"),
+        (trusting.clone(), "bus.example", &[], "::"),
+        (rules(), "localhost", &[("x-forwarded-for", "203.0.113.9")], "::"),
+        (rules(), "localhost", &[("x-forwarded-for", "127.0.0.1")], "::"),
+        (rules(), "localhost", &[("x-forwarded-proto", "https")], "::"),
+        (rules(), "localhost", &[("x-forwarded-host", "localhost")], "::"),
+        (rules(), "localhost", &[("forwarded", "for=127.0.0.1")], "::"),
+        (rules(), "localhost", &[("x-real-ip", "127.0.0.1")], "::"),
+        (rules(), "localhost", &[("via", "1.1 proxy")], "::"),
+        (trusting.clone(), "localhost", &[("x-forwarded-for", "203.0.113.9")], "203.0.113.9"),
+        (trusting.clone(), "localhost", &[("x-forwarded-for", "\u{ff}, 203.0.113.9")], "203.0.113.9"),
+        (trusting.clone(), "localhost", &[("x-forwarded-for", "127.0.0.1, 203.0.113.9")], "203.0.113.9"),
+        (trusting.clone(), "localhost", &[("x-forwarded-for", "127.0.0.1")], "::"),
+        (trusting.clone(), "localhost", &[("x-forwarded-for", "\u{ff}")], "::"),
+        (trusting.clone(), "localhost", &[("x-forwarded-for", "unknown")], "::"),
+        (trusting.clone(), "localhost", &[("x-forwarded-for", "")], "::"),
+        (trusting.clone(), "localhost", &[("x-forwarded-for", "fe80::1%eth0")], "::"),
+        (trusting.clone(), "localhost", &[("x-forwarded-for", "\"[::1]\"")], "::"),
+        (trusting.clone(), "localhost", &[("forwarded", "for=203.0.113.9")], "::"),
+        (by_forwarded.clone(), "localhost", &[("x-forwarded-for", "203.0.113.9")], "::"),
+        (by_forwarded.clone(), "localhost", &[("forwarded", "for=_hidden")], "::"),
+        (by_forwarded, "localhost", &[("forwarded", "for=\u{ff}, for=203.0.113.9")], "203.0.113.9"),
+    ] {
+        let fields: Vec<_> = [("host", host)].iter().chain(fields).copied().collect();
+        for (is_tls, is_private) in [(false, address == "127.0.0.1"), (true, true)] {
+            let arrival = arrival("127.0.0.1", "127.0.0.1", is_tls);
+            let caller = rules.caller(arrival, &request("/", &fields)).unwrap();
+            assert_eq!((caller.address.to_string().as_str(), caller.is_private), (address, is_private), "{fields:?}");
+        }
+    }
+    let far = trusting.caller(
+        arrival("127.0.0.1", "127.0.0.1", false),
+        &request(
+            "/",
+            &[("host", "localhost"), ("x-forwarded-for", "203.0.113.9"), ("x-forwarded-proto", "http\u{ff}")],
+        ),
+    );
+    assert!(!far.unwrap().is_private);
+}
+
+#[test]
 fn a_key_is_shown_where_it_may_be() {
     let with_query = Rules { query: Some("key".into()), ..rules() };
     let page = ("origin", "https://app.example");
@@ -135,7 +184,8 @@ fn a_key_is_shown_where_it_may_be() {
             Ok(Some((CredentialSource::Authorization, "k"))),
         ),
     ] {
-        let fields: Vec<_> = [("host", "bus.example")].iter().chain(fields).copied().collect();
+        let host = if arrival.peer.is_loopback() { "localhost" } else { "bus.example" };
+        let fields: Vec<_> = [("host", host)].iter().chain(fields).copied().collect();
         let request = request(target, &fields);
         let caller = rules.caller(arrival, &request).unwrap();
         let shown = rules.shown(&caller, &request);

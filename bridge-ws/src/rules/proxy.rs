@@ -20,12 +20,20 @@ pub enum ProxyHeader {
 /// Proxies in a row that are looked behind: a visitor may write thousands of them.
 const HOPS_MAX: usize = 32;
 
+/// Headers by which a proxy says that the request is another's, beside all that begin with `x-forwarded-`.
+const FORWARDING: [&str; 3] = ["forwarded", "x-real-ip", "via"];
+
 /// Who stands at the far end of the proxies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Client {
     pub(super) address: IpAddr,
     /// Whether the last trusted proxy, or we, spoke TLS with it.
     pub(super) is_tls: bool,
+}
+
+/// Whether somebody says that the request is another's. A visitor may say so of itself, and only loses by it.
+pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| name.as_str().starts_with("x-forwarded-") || FORWARDING.contains(&name.as_str()))
 }
 
 /// The client of a connection that `peer` opened.
@@ -37,6 +45,7 @@ pub(super) fn client(peer: IpAddr, is_tls: bool, trusted: &[IpNet], kind: ProxyH
         if !is_trusted(client.address) {
             break;
         }
+        // Of a hop that cannot be read nothing is believed: what stands further left may be the visitor's own words.
         let Some(address) = hop.address else { break };
         client.address = address.to_canonical();
         if let Some(is_tls) = hop.is_tls {
@@ -65,10 +74,12 @@ fn hops(kind: ProxyHeader, headers: &HeaderMap) -> Vec<Hop> {
     }
 }
 
-/// The last of the comma-separated values of a field, the very last first.
+/// The last of the comma-separated values of a field, the very last first. Each is read by itself: bytes that are no text
+/// in what a visitor wrote make nothing unreadable that a proxy wrote behind it.
 fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
     let fields = headers.get_all(name).into_iter().rev();
-    fields.flat_map(|field| field.to_str().unwrap_or_default().rsplit(',')).map(str::trim).take(HOPS_MAX)
+    let values = fields.flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b','));
+    values.map(|value| str::from_utf8(value).unwrap_or_default().trim()).take(HOPS_MAX)
 }
 
 fn forwarded(element: &str) -> Hop {
@@ -96,7 +107,30 @@ fn address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderName, HeaderValue};
+    use proptest::prelude::*;
+
     use super::*;
+
+    const PIECES: [&str; 9] = [",", "127.0.0.1", "10.0.0.2", "for=", ";proto=https", "\"", "\\", "\u{ff}", " "];
+
+    proptest! {
+        #[test]
+        fn whatever_a_visitor_writes_a_proxy_has_the_last_word(
+            before in prop::collection::vec(prop::sample::select(&PIECES), 0..12),
+        ) {
+            for (kind, name, last) in [
+                (ProxyHeader::XForwarded, "x-forwarded-for", "203.0.113.9"),
+                (ProxyHeader::Forwarded, "forwarded", "for=203.0.113.9;proto=http"),
+            ] {
+                let field = HeaderValue::from_bytes(format!("{},{last}", before.concat()).as_bytes()).unwrap();
+                let headers = HeaderMap::from_iter([(HeaderName::from_static(name), field)]);
+                let trusted = ["10.0.0.0/8".parse().unwrap()];
+                let client = client([10, 0, 0, 1].into(), false, &trusted, kind, &headers);
+                prop_assert_eq!(client, Client { address: [203, 0, 113, 9].into(), is_tls: false });
+            }
+        }
+    }
 
     fn told(peer: &str, fields: &[(&'static str, &'static str)], kind: ProxyHeader) -> (String, bool) {
         let trusted: Vec<IpNet> = ["10.0.0.0/8", "fd00::/8"].iter().map(|net| net.parse().unwrap()).collect();

@@ -100,6 +100,10 @@ pub(super) fn certificate(config: &Config) -> String {
 /// Who may publish, and why.
 fn publishing(config: &Config) -> String {
     let (who, why) = match (config.may_publish_anonymously(), config.anonymous_publish) {
+        // Names and proxies are set where others come through a proxy, if one may not know it here.
+        (true, None) if !(config.ws.hosts.is_empty() && config.ws.trusted_proxies.is_empty()) => {
+            ("anyone on this machine", "whoever comes through a proxy needs an API key")
+        }
         (true, None) => ("anyone", "only this machine can connect"),
         (true, Some(_)) => ("anyone", "as configured"),
         (false, None) => ("with an API key", "other machines can connect"),
@@ -206,6 +210,17 @@ Ctrl-C ends it.
 "
         );
         assert_eq!(summary(|_| ()), wanted);
+    }
+
+    #[test]
+    fn behind_a_proxy_anyone_is_anyone_on_this_machine() {
+        for change in [
+            |config: &mut Config| config.ws.hosts = vec!["bus.example.org".parse().expect("a name")],
+            |config: &mut Config| config.ws.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")],
+        ] {
+            let text = summary(change);
+            assert!(text.contains("anyone on this machine (whoever comes through a proxy needs an API key)"), "{text}");
+        }
     }
 
     #[test]

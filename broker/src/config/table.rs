@@ -46,7 +46,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "anonymous_publish",
         Switch,
         anonymous_publish,
-        "Let peers without a key publish; unset, only those on this machine, while no other machine can connect",
+        "Let peers without a key publish; unset, only those on this machine and behind no proxy, while no other machine can connect",
         None,
         "false"
     ),
@@ -126,13 +126,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "ws.hosts",
         Hosts,
         ws.hosts,
-        "Host names accepted besides localhost and IP addresses; protects against DNS rebinding"
+        "Host names accepted besides localhost and IP addresses, such as those a proxy passes on; protects against DNS rebinding"
     ),
     row!(
         "ws.trusted_proxies",
         Networks,
         ws.trusted_proxies,
-        "Proxies trusted to say which address a connection is from; limits by address then count the browser's"
+        "Proxies trusted to say which address a connection is from, and whether it uses TLS; README.md has an example"
     ),
     row!(
         "ws.proxy_header",

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
 use super::body::{Body, Ending};
-use crate::soon;
+use crate::{http, soon};
 
 /// First bytes of whole messages.
 const TEXT: u8 = 0x81;
@@ -59,9 +59,10 @@ impl Socket {
     pub(super) async fn open_over(stream: Box<dyn Wire>, dialect: Dialect, fields: &str) -> Result<Self, String> {
         let mut socket = Self { stream, dialect, read: BytesMut::new() };
         let head = format!(
-            "GET /v1/bus HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            "GET /v1/bus HTTP/1.1\r\n{}Connection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
              Sec-WebSocket-Protocol: {}\r\n{fields}\r\n",
+            http::host(fields),
             dialect.subprotocol()
         );
         socket.write(head.as_bytes()).await;
