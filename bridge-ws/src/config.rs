@@ -69,7 +69,8 @@ impl Default for Heartbeat {
 pub struct Limits {
     /// HTTP connections at once, those that shake hands included. Others wait in the kernel.
     pub http_connections: usize,
-    /// The same from one address, an IPv6 one counted by its first 64 bits; trusted proxies may have all.
+    /// HTTP connections at once from one address, an IPv6 one counted by its first 64 bits; trusted proxies may have
+    /// all.
     pub http_connections_per_address: usize,
     /// Header fields of a request.
     pub headers: usize,

@@ -64,19 +64,19 @@ impl Denial {
         }
     }
 
-    /// The same with a more exact status.
+    /// This denial with a more exact status.
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
     }
 
-    /// The same with a header field.
+    /// This denial with a header field.
     pub(crate) fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
         self.headers.push((name, HeaderValue::from_static(value)));
         self
     }
 
-    /// The same, and the connection is closed behind it: what follows cannot be trusted, or is not read.
+    /// This denial, after which the connection is closed: what follows cannot be trusted, or is not read.
     pub(crate) fn and_close(mut self) -> Self {
         self.ends_connection = true;
         self

@@ -27,7 +27,7 @@ impl Chance {
         Self::System(RandomState::new())
     }
 
-    /// That of `seed`.
+    /// The chance of `seed`.
     #[cfg(feature = "simulation")]
     pub(crate) fn of_seed(seed: u64) -> Self {
         Self::Seed(AtomicU64::new(seed))

@@ -11,23 +11,23 @@ pub use callboard_bridge_ws::defaults::{
 /// reader that stumbles, and still only a gibibyte for a thousand stalled readers of a thousand different channels.
 pub const OUTBOX_BYTES: usize = 1 << 20;
 
-/// The same in messages, so that tiny messages are bounded too.
+/// One queue to a session, in messages, so that tiny ones are bounded too.
 pub const OUTBOX_MESSAGES: usize = 16 << 10;
 
 /// What a channel remembers, in messages: enough for a page that reloads or a network that changes.
 pub const HISTORY_MESSAGES: usize = 1024;
 
-/// The same in bytes.
+/// What a channel remembers, in bytes.
 pub const HISTORY_BYTES: usize = 1 << 20;
 
-/// And how long: a laptop carried to the next meeting comes back within it.
+/// How long a channel remembers: a laptop carried to the next meeting is back within it.
 pub const HISTORY_AGE: Duration = Duration::from_secs(300);
 
 /// Subscriptions a session may have: a page uses tens, a service that fans in may use thousands.
 pub const SUBSCRIPTIONS_MAX: usize = 10_000;
 
-/// Silence after which QUIC gives a peer up; halfway it is asked for a sign of life, and the silence counts from then: one that
-/// is gone is given up within half as long again. Clients keep alive at a third of this, and are not asked.
+/// Silence after which QUIC drops a peer; halfway the broker pings it, and the silence counts from then: a dead peer is
+/// dropped within one and a half times this. Clients keep alive at a third of this, and are not pinged.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Over how long clients are asked to spread their return after a shutdown.
@@ -120,7 +120,8 @@ pub(crate) const SESSIONS_MAX: u32 = 1;
 /// Bytes that a busy peer may send before the broker took them: several reads' worth.
 pub(crate) const RECEIVE_WINDOW: u32 = 256 << 10;
 
-/// The same for everybody else: a `Hello` with its credential at once, or a batch of publishes.
+/// Bytes that any other peer may send before the broker took them: a `Hello` with its credential, or a batch of
+/// publishes.
 pub(crate) const RECEIVE_WINDOW_SMALL: u32 = 16 << 10;
 
 /// A read of this many bytes shows that a peer would send more if it might.
@@ -129,8 +130,8 @@ pub(crate) const RECEIVE_BUSY: usize = 4 << 10;
 /// Bytes that are sent and not acknowledged, for a connection with much to be sent. What waits longer waits in the outbox.
 pub(crate) const SEND_WINDOW: u64 = 512 << 10;
 
-/// The same for everybody else, and for what goes out in small pieces, each of which QUIC keeps with a buffer of its own:
-/// more than QUIC sends unasked before the first acknowledgement.
+/// Bytes that are sent and not acknowledged, for any other connection and for small pieces, each of which QUIC keeps
+/// with a buffer of its own: more than QUIC sends unasked before the first acknowledgement.
 pub(crate) const SEND_WINDOW_SMALL: u64 = 16 << 10;
 
 /// Bytes that all visitors of one bridge may send before the broker took them, beside what the stuck are lent: four of them

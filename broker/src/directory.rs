@@ -161,7 +161,7 @@ impl Directory {
         }
     }
 
-    /// The same for a caller that may wait until there is room.
+    /// Hands `input` to the slot's channel, for a caller that may wait until there is room.
     pub(crate) async fn send_when_there_is_room(self: &Arc<Self>, slot: &mut Arc<Slot>, mut input: Input) {
         while let Err(Full { input: back, room }) = self.send(slot, input) {
             let mut notified = pin!(room.notified());

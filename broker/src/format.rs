@@ -33,7 +33,7 @@ impl Format {
         dialect.transcode(frames, out).expect("the broker reads what it encoded");
     }
 
-    /// The same frames of a stream in this format. Those of a stream go on sharing their memory.
+    /// Frames of a stream in this format. In the format of streams they go on sharing their memory.
     pub(crate) fn transcoded(self, frames: Bytes) -> Bytes {
         match self {
             Self::Stream => frames,

@@ -1,7 +1,7 @@
 //! Callboard's broker: a real-time message bus built of actors. Each connection is one, and each channel.
 //!
 //! [`Broker::start`] runs one in this process; the binary `callboard` is a command line around it. ARCHITECTURE.md
-//! draws the house, PROTOCOL.md says what goes over the wire.
+//! describes the structure, PROTOCOL.md what goes over the wire.
 
 mod broker;
 mod builder;

@@ -53,7 +53,7 @@ impl End {
         Self::Lost(format!("the broker behind this bridge is away: {}", frame.sentence))
     }
 
-    /// The same for those who look at the client's state.
+    /// This end as the client's state shows it.
     pub(crate) fn reason(&self) -> Reason {
         match self {
             Self::Goodbye { code, sentence, .. } => Reason::Ended { code: *code, sentence: sentence.as_str().into() },

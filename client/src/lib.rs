@@ -1,4 +1,4 @@
-//! A program's hand on the Callboard bus: publish, subscribe, and come back by itself. It never loses a message without a word.
+//! Rust client for the Callboard bus: publish, subscribe, and reconnect. A lost message is always reported.
 //!
 //! ```no_run
 //! # async fn hello() -> Result<(), Box<dyn std::error::Error>> {

@@ -81,7 +81,7 @@ impl Deframer {
     ///
     /// # Errors
     ///
-    /// The same as of [`poll_body`](Self::poll_body).
+    /// What is wrong with the stream, as from [`poll_body`](Self::poll_body).
     pub fn lend_body<T>(&mut self, take: impl FnOnce(&[u8], &Bytes) -> T) -> Result<Option<T>, DeframeError> {
         if let Some(error) = self.failed {
             return Err(error);

@@ -271,7 +271,7 @@ impl Said {
         self.over |= kind == 1 || !legal;
     }
 
-    /// The same as [`takes`](Self::takes) of a broker, or of a bridge before it.
+    /// What [`takes`](Self::takes) says, for a broker or a bridge before it.
     fn may_say(&self, body: &[u8]) -> bool {
         const PING: u8 = 2;
         match (self.suspended, body[0]) {

@@ -50,7 +50,7 @@ enum Phase {
     Over,
 }
 
-/// The same as a client sees it: behind a bridge, one connection has one session after the other.
+/// Where a session stands as its client sees it: behind a bridge, one connection has one session after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Heard {
     New,

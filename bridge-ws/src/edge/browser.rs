@@ -24,7 +24,7 @@ use crate::upstream::Interest;
 /// What a browser is told that waits for the broker.
 const AWAY: &str = "the broker behind this bridge is away; this connection waits for it";
 
-/// The same where the broker is there, and as full as it may be.
+/// What a browser is told that waits for room at the broker.
 const FULL: &str = "the broker behind this bridge has no place for one more; this connection waits for one";
 
 /// One browser.
@@ -353,7 +353,7 @@ impl Browser {
         self.ending.get_or_insert(ending);
     }
 
-    /// The same, from the edge itself: the socket's owner is told.
+    /// Ends the browser from the edge itself: the socket's owner is woken.
     pub(super) fn send_away(&mut self, ending: Ending) {
         self.end(ending);
         if let Some(waker) = self.waker.take() {

@@ -9,7 +9,7 @@ use callboard_client::defaults::SESSIONS_A_CONNECTION;
 pub struct Limits {
     /// Browsers in all.
     pub connections: usize,
-    /// The same from one address, an IPv6 one counted by its first 64 bits.
+    /// Browsers from one address, an IPv6 one counted by its first 64 bits.
     pub connections_per_address: usize,
     /// Bytes of what browsers began and did not end, or said and the broker has not taken, beyond 16 KiB of each.
     pub inbox_bytes: usize,

@@ -34,11 +34,11 @@ pub struct Stats {
     pub closes: Vec<(Code, u64)>,
     /// Messages that requests over HTTP asked to publish.
     pub http_publishes: u64,
-    /// Those of them that were published.
+    /// Messages that requests over HTTP published.
     pub http_published: u64,
     /// Memory of what browsers began and did not end, or said and the broker has not taken, beyond what each has free.
     pub inbox_bytes: u64,
-    /// The same of what the broker said and browsers have not taken.
+    /// Memory of what the broker sent and browsers have not taken, beyond what each has free.
     pub outbox_bytes: u64,
     /// Bytes read from browsers.
     pub bytes_read: u64,
@@ -68,11 +68,11 @@ pub struct Browsers {
 pub struct Refused {
     /// Room for one more browser here.
     pub connections: u64,
-    /// The same for its address.
+    /// Room for one more browser from its address.
     pub address: u64,
     /// A broker; browsers wait, and publishes over HTTP are refused.
     pub broker: u64,
-    /// A place at the broker; the same.
+    /// A place at the broker; browsers wait, and publishes over HTTP are refused.
     pub place: u64,
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Pool {
     lanes_max: usize,
     /// Whether one of them is up.
     is_up: watch::Sender<bool>,
-    /// Those who wait for a place on them.
+    /// The browsers that wait for a place on them.
     queue: Queue,
     /// Tells the first of these that a connection came or went.
     changed: Notify,

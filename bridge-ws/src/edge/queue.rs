@@ -1,4 +1,5 @@
-//! Those who wait for the broker: one after the other, in their order, and not all at once. It opens nothing for them.
+//! Browsers that wait for the broker: one after the other, in their order, and not all at once. It opens nothing for
+//! them.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::limits::RESUMED_PER_SECOND;
 /// How much of the time that a turn came too late, as timers do, the next ones make up for.
 const MADE_UP_MAX: Duration = Duration::from_millis(10);
 
-/// Those who wait; it knows when the next turn is.
+/// The waiting browsers; it knows when the next turn is.
 #[derive(Debug)]
 pub(super) struct Queue(Mutex<Instant>);
 

@@ -27,7 +27,7 @@ pub(super) struct Tally {
     pub(super) outages: Counter,
     /// Messages that requests over HTTP asked to publish.
     pub(super) http_publishes: Counter,
-    /// Those of them that were published.
+    /// Messages that requests over HTTP published.
     pub(super) http_published: Counter,
     /// Bytes read from browsers.
     pub(super) bytes_read: Counter,

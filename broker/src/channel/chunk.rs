@@ -114,7 +114,7 @@ impl Chunk {
         &self.frames
     }
 
-    /// The same with the first two messages the wrong way round, for sabotage.
+    /// This chunk with the first two messages swapped, for sabotage.
     pub(crate) fn swapped(&self) -> Self {
         if self.messages() < 2 {
             return self.clone();
@@ -169,7 +169,8 @@ impl Chunk {
         self.cut_without(from, own, channel, Format::Stream, &self.frames, |index| self.marks[index].end as usize)
     }
 
-    /// The same of the chunk's messages in `format`: all of them are in `frames`, and `end_of` tells where each ends.
+    /// What [`since_without`](Self::since_without) gives, in `format`: all messages are in `frames`, and `end_of` tells
+    /// where each ends.
     pub(super) fn cut_without(
         &self,
         from: Offset,

@@ -29,7 +29,7 @@ struct Edition {
 }
 
 impl Editions {
-    /// Those of `chunk`, as it is handed out.
+    /// The editions of `chunk`, as it is handed out.
     pub(crate) fn of(chunk: Chunk) -> Self {
         Self { chunk, binary: None, json: None }
     }

@@ -65,7 +65,7 @@ impl State {
         }
     }
 
-    /// The same under orders to do something wrong.
+    /// This state under orders to do something wrong.
     pub(crate) fn under(self, orders: Orders) -> Self {
         Self { orders, ..self }
     }

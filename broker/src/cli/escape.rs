@@ -19,12 +19,12 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// The same for a sentence that may have several lines: line feeds stay.
+/// Escapes a sentence that may have several lines: line feeds stay.
 pub(super) fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
-/// The same for a JSON text, whose meaning stays: what is no ASCII stands in strings alone, and may be written out there.
+/// Escapes a JSON text, whose meaning stays: what is no ASCII stands in strings alone, and may be written out there.
 pub(super) fn escape_json(json: &str) -> Cow<'_, str> {
     // Of the ASCII controls JSON allows blanks between its parts, and this one in strings.
     let acts = |character: char| character == '\u{7f}' || !character.is_ascii() && acts_on_a_terminal(character);

@@ -94,7 +94,7 @@ impl FromArgMatches for Settings {
     }
 }
 
-/// The same for a bridge, which has a browser's door and no broker.
+/// The settings of a bridge, which has a browser's door and no broker.
 #[derive(Debug, Clone, Default)]
 pub(super) struct DoorSettings(Settings);
 

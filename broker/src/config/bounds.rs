@@ -23,17 +23,17 @@ pub struct Limits {
     /// Handshakes under way. From half of it on a peer must first show that its address is its own (QUIC's Retry); past
     /// it a newcomer is refused before anything is kept for it.
     pub handshakes: usize,
-    /// The same from one address, or the /64 of an IPv6 one, so that one cannot take all: an office that comes back at once
-    /// after a shutdown.
+    /// Handshakes under way from one address, or from one IPv6 /64, so that one cannot take all: enough for an office
+    /// that reconnects at once after a shutdown.
     pub handshakes_per_address: usize,
     /// Channels in all, asleep or awake. At 1 KiB for each quiet one, a million are a gibibyte.
     pub channels: usize,
     /// Subscriptions in all: twenty for each of as many connections as there may be.
     pub subscriptions: usize,
-    /// Channels that one connection may bring into being: a fan-in service begins with thousands, and no page needs more
-    /// than a few a second after that.
+    /// Channels that one connection may create: a fan-in service begins with thousands, and no page needs more than a
+    /// few a second after that.
     pub births: Rate,
-    /// The same for one address.
+    /// Channels that the connections of one address may create.
     pub births_per_address: Rate,
     /// Frames that one session may send. What a runaway loop sends and no program that waits for anything.
     pub frames: Rate,

@@ -101,7 +101,7 @@ impl Draft {
         Self::parse(path, &text)
     }
 
-    /// The same for a file that has been read.
+    /// The defaults and over them what `text` says, the content of the file at `path`.
     ///
     /// # Errors
     ///

@@ -36,7 +36,7 @@ pub struct Ws {
     pub ping_grace: Duration,
     /// HTTP connections at once: those that are no WebSocket yet, or never will be.
     pub http_connections: usize,
-    /// The same from one address.
+    /// HTTP connections at once from one address.
     pub http_connections_per_address: usize,
     /// Bytes of all publishes over HTTP that are under way.
     pub publish_bytes: usize,

@@ -17,7 +17,7 @@ pub(super) fn check_hello(hello: &Hello<'_>) -> Result<(), Ending> {
     hello.credential.as_ref().map_or(Ok(()), check_shown)
 }
 
-/// The same limits for a credential that a door was shown before `Hello`.
+/// The limits of a `Hello` for a credential that a door was shown before it.
 pub(crate) fn check_shown(credential: &Credential<'_>) -> Result<(), Ending> {
     if fits(credential) { Ok(()) } else { Err(Ending::because(Code::Malformed, TOO_LONG_A_CREDENTIAL)) }
 }

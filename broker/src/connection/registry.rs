@@ -79,7 +79,7 @@ impl Registry {
         self.open.lock().values().map(|open| Arc::clone(&open.outbox)).collect()
     }
 
-    /// The same with whose they are, by age.
+    /// The outboxes of all connections with their numbers, by age.
     #[cfg(feature = "simulation")]
     pub(crate) fn queues(&self) -> Vec<(ConnectionId, Arc<Outbox>)> {
         self.open.lock().iter().map(|(id, open)| (*id, Arc::clone(&open.outbox))).collect()

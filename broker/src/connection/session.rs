@@ -145,7 +145,7 @@ impl Session {
         self.births.fill(self.limits.births, now);
     }
 
-    /// The same for what was read while something is held, and is not decoded before that is taken.
+    /// Notes that more was read while something is held; it is decoded when that is taken.
     pub(crate) fn read_on(&mut self, bytes: usize) {
         self.begin_read(self.read_bytes + bytes);
         if self.awaits_its_peer() {

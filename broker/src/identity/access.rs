@@ -16,7 +16,7 @@ const RESERVED_PARENTS: [&str; 5] = ["user", "role", "permission", "room", "proj
 pub(crate) enum Anonymous {
     /// None.
     Nowhere,
-    /// Those on this machine: that doors are on loopback says nothing of those for whom a bridge or a proxy speaks.
+    /// Peers on this machine: that doors are on loopback says nothing of those for whom a bridge or a proxy speaks.
     Here,
     /// All.
     Everywhere,

@@ -151,7 +151,7 @@ impl KeyStore {
         self.create_with(name, Rights::default())
     }
 
-    /// The same with rights.
+    /// Makes a key with `rights` and stores its digest. What is returned is the only copy of the secret.
     ///
     /// # Errors
     ///

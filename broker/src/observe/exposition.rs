@@ -126,7 +126,7 @@ pub(super) fn gauges(
     Ok(())
 }
 
-/// The same for numbers that only grow.
+/// A counter for each value of one label.
 pub(super) fn counters(
     encoder: &mut DescriptorEncoder<'_>,
     (name, label): (&str, &str),

@@ -30,7 +30,7 @@ pub(super) struct Page {
     /// What it may do in a browser, if it is one that does something.
     policy: Option<HeaderValue>,
     plain: Form,
-    /// The same in gzip, where that is shorter.
+    /// The page in gzip, where that is shorter.
     gzip: Option<Form>,
 }
 

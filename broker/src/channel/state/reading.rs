@@ -67,7 +67,7 @@ impl State {
         self.history.since(next).flat_map(cut)
     }
 
-    /// The same pieces in the format of the member.
+    /// The pieces of history from `next` on in the member's format.
     fn rest_for(&self, member: &Member, next: Offset) -> Vec<(Bytes, usize)> {
         let format = member.outbox.format();
         self.rest(member, next).map(|(piece, frames, _)| (format.transcoded(piece), frames)).collect()
