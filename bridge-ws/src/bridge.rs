@@ -9,10 +9,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use callboard_protocol::close::{Code, Ending};
-use callboard_protocol::codec::decode_client;
-use callboard_protocol::limits::{BODY_BYTES_MAX, HELLO_BYTES_MAX};
+use callboard_protocol::limits::HELLO_BYTES_MAX;
 use kameo::actor::{ActorRef, Spawn, WeakActorRef};
 use kameo::error::{ActorStopReason, PanicError};
 use kameo::mailbox::{self, MailboxReceiver, Signal};
@@ -20,16 +18,18 @@ use kameo::message::{Context as Turn, Message};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use crate::defaults::{CONTROLS_MAX, LINGER, MAILBOX};
-use crate::dialect::{Dialect, Incoming, Refused};
+use crate::defaults::{LINGER, MAILBOX};
+use crate::dialect::Dialect;
 use crate::farewell::{Farewell, hang_up};
 use crate::messages::{Drain, Tick};
 use crate::outgoing::Outgoing;
 use crate::present::Present;
-use crate::reader::{self, Fault, Reader};
+use crate::reader::Reader;
 use crate::socket::Socket;
 use crate::upstream::{Interest, News as _, Session};
 use crate::wheel::{Seat, Wheel};
+
+mod reading;
 
 /// How long a socket waits for what.
 #[derive(Debug, Clone, Copy)]
@@ -183,83 +183,6 @@ impl<S: Session> Bridge<S> {
         }
         let patience = if ending.code == Code::ShuttingDown { self.patience.drain } else { LINGER };
         self.timer = Some(Box::pin(sleep(patience)));
-    }
-
-    /// Takes the messages out of what was read and hands them over.
-    fn take_messages(&mut self, bytes: usize) {
-        self.silence = 0;
-        self.session.begin_read(bytes);
-        let verdict = self.hear().and_then(|()| self.session.hold_begun(self.reader.begun_bytes()));
-        self.session.hand_over();
-        if let Err(ending) = verdict {
-            self.reading = false;
-            self.session.end(ending);
-        }
-        if self.session.is_open() && !self.ending {
-            self.timer = None;
-        }
-    }
-
-    fn hear(&mut self) -> Result<(), Ending> {
-        while let Some(message) = self.reader.poll().map_err(|fault| self.stumble(fault))? {
-            let body = match message {
-                reader::Message::Text(text) => self.decode(Incoming::Text(text.as_str()))?,
-                reader::Message::Binary(body) => self.decode(Incoming::Binary(body))?,
-                reader::Message::Ping(content) => {
-                    self.count_control()?;
-                    self.out.pong(&content);
-                    continue;
-                }
-                reader::Message::Pong => {
-                    self.count_control()?;
-                    continue;
-                }
-                reader::Message::Close(code) => {
-                    self.farewell = Some(Box::new(Farewell::Reply(code)));
-                    return Err(Ending::plain(Code::Finished));
-                }
-            };
-            let frame = decode_client(&body).map_err(|error| Ending::because(Code::Malformed, error))?;
-            self.session.handle(&frame, &body)?;
-            // PROTOCOL.md, "Stream": the first body has a limit of its own, before the peer is known.
-            self.reader.set_message_bytes_max(BODY_BYTES_MAX);
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn decode(&self, incoming: Incoming<'_>) -> Result<Bytes, Ending> {
-        let refused = |refused: Refused| Ending::because(refused.code, refused.sentence);
-        self.dialect.decode(incoming, self.instance()).map_err(refused)
-    }
-
-    /// The publisher's instance of a browser that names none. Only a `Hello` needs one.
-    fn instance(&self) -> [u8; 16] {
-        let mut instance = [0; 16];
-        if self.dialect == Dialect::Json && self.session.awaits_hello() {
-            getrandom::fill(&mut instance).expect("the system has randomness");
-        }
-        instance
-    }
-
-    fn count_control(&mut self) -> Result<(), Ending> {
-        self.controls += 1;
-        if self.controls > CONTROLS_MAX {
-            return Err(Ending::because(Code::RateExceeded, "too many pings and pongs"));
-        }
-        Ok(())
-    }
-
-    /// PROTOCOL.md, "WebSocket": what RFC 6455 itself forbids closes with its own codes, and everything else with ours.
-    fn stumble(&mut self, fault: Fault) -> Ending {
-        let code = match fault {
-            Fault::Framing(_) => Some(1002),
-            Fault::Text => Some(1007),
-            Fault::TooLong { .. } | Fault::TooManyFragments => None,
-        };
-        let Some(code) = code else { return Ending::because(Code::FrameTooLong, fault) };
-        self.farewell = Some(Box::new(Farewell::Fault(code, fault.to_string())));
-        Ending::because(Code::Malformed, fault)
     }
 
     /// The browser is gone, one way or another.

@@ -5,21 +5,22 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use callboard_client::raw;
 use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::frame::{ClientFrame, Ping, Resumed, ServerFrame, Suspended};
 
 use super::budget::{Share, Shares};
-use super::limits::{FILL_BYTES, WAITING_MAX};
+use super::limits::WAITING_MAX;
 use super::outward_room::OutwardRoom;
 use super::pool::Pool;
 use super::state::{Away, Beat, Effect, State};
 use super::stream::BrokerStream;
 use super::tally::Lack;
-use super::transcode::{transcode, transcoded_bytes_max};
 use crate::dialect::Dialect;
 use crate::upstream::Interest;
+
+mod outgoing;
 
 /// What a browser is told that waits for the broker.
 const AWAY: &str = "the broker behind this bridge is away; this connection waits for it";
@@ -139,27 +140,6 @@ impl Browser {
         self.inward.resize(held)
     }
 
-    /// The room that is needed to read on, or to hand over what was read.
-    fn wanted(&self) -> usize {
-        match self.next.as_ref().map_or_else(|| self.stream.announced_bytes(), Bytes::len) {
-            0 => 0,
-            bytes => self.room.wanted(self.dialect, bytes),
-        }
-    }
-
-    /// Whether there is room for the next body beside so many bytes, which the socket gets before it.
-    fn has_room(&mut self, transcoded: usize) -> bool {
-        if transcoded > 0 {
-            let next = self.next.as_ref().map_or(0, |next| transcoded_bytes_max(self.dialect, next.len()));
-            return self.room.fits(transcoded + next);
-        }
-        let wanted = self.wanted();
-        self.room.fits(wanted) || {
-            self.room.wait(wanted);
-            false
-        }
-    }
-
     pub(super) fn is_clear(&self) -> bool {
         self.stream.unwritten_bytes() == 0
     }
@@ -239,14 +219,6 @@ impl Browser {
         self.take(effect);
     }
 
-    fn look_ahead(&mut self) {
-        let Some(session) = self.stream.session() else { return };
-        match session.next_body() {
-            Ok(next) => self.next = next,
-            Err(end) => self.take_end(&end),
-        }
-    }
-
     /// Does what the state wants of this side.
     fn take(&mut self, effect: Effect) {
         match effect {
@@ -266,55 +238,6 @@ impl Browser {
         self.room.settle(self.given);
         let _ = self.hold_inward();
         self.push(&ServerFrame::Suspended(Suspended { nonce, sentence, retry_after }));
-    }
-
-    fn push(&mut self, frame: &ServerFrame<'_>) {
-        let mut message = BytesMut::new();
-        self.dialect.encode(frame, &mut message).expect("the edge's own frames are short");
-        self.out.push_back(message.freeze());
-    }
-
-    /// Moves what the socket is to have next behind `pieces`.
-    pub(super) fn fill(&mut self, pieces: &mut VecDeque<Bytes>) {
-        let (mut batch, mut moved, mut transcoded) = (BytesMut::new(), 0, 0);
-        pieces.extend(self.out.drain(..));
-        let before = pieces.len();
-        // All that it was given before is written by now.
-        self.given = 0;
-        while moved < FILL_BYTES && self.next.is_some() && self.has_room(transcoded) {
-            let Some(body) = self.next.take() else { break };
-            match self.state.handle_broker(&body) {
-                Effect::Pass => {
-                    moved += body.len();
-                    match transcode(self.dialect, body, &mut batch, pieces) {
-                        Ok(bytes) => transcoded += bytes,
-                        Err(end) => {
-                            let effect = self.state.fail(&end);
-                            self.take(effect);
-                        }
-                    }
-                }
-                effect @ (Effect::Suspend(_) | Effect::End(_) | Effect::Drop | Effect::Open | Effect::Await) => {
-                    self.take(effect);
-                }
-            }
-            self.look_ahead();
-        }
-        if !batch.is_empty() {
-            pieces.push_back(batch.freeze());
-        }
-        self.given = pieces.iter().skip(before).map(Bytes::len).sum();
-        if self.given > 0 {
-            self.room.settle(self.given);
-        }
-        pieces.extend(self.out.drain(..));
-        if self.out.capacity() > WAITING_MAX {
-            self.out = VecDeque::new();
-        }
-    }
-
-    pub(super) fn has_more(&self) -> bool {
-        self.next.is_some() && !self.room.is_awaited()
     }
 
     pub(super) fn ending(&self) -> Option<(Ending, bool)> {
@@ -359,11 +282,6 @@ impl Browser {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
-    }
-
-    /// Drops what waits for the socket.
-    pub(super) fn clear(&mut self) {
-        self.out = VecDeque::new();
     }
 }
 
