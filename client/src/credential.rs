@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use callboard_protocol::frame;
+use callboard_protocol::limits::{CREDENTIAL_BYTES_MAX, LABEL_BYTES_MAX};
 
 /// Any error of a token provider.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -31,6 +32,11 @@ impl Credential {
     #[must_use]
     pub fn api_key(key: impl Into<String>) -> Self {
         Self::new("apikey", key)
+    }
+
+    /// Whether a broker reads a credential of this size.
+    pub(crate) fn fits(&self) -> bool {
+        self.strategy.len() <= LABEL_BYTES_MAX && self.secret.len() <= CREDENTIAL_BYTES_MAX
     }
 
     pub(crate) fn borrowed(&self) -> frame::Credential<'_> {

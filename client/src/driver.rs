@@ -16,13 +16,13 @@ use self::session::Open;
 use crate::backoff::{Backoff, Ending, Next};
 use crate::connect::{Dialer, Failed};
 use crate::defaults::FAREWELL;
-use crate::dialogue::Wants;
 use crate::end::End;
 use crate::error::{CloseError, RebindError, SubscribeError};
 use crate::link::{Command, Shared};
 use crate::options::Options;
 use crate::random;
 use crate::state::{Reason, State};
+use crate::wants::Wants;
 
 /// Everything that a client knows between sessions.
 #[derive(Debug)]

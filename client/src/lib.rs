@@ -31,10 +31,10 @@ mod error;
 mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod inbox;
 mod link;
 mod options;
 mod publish;
-mod queue;
 mod random;
 pub mod raw;
 mod receipt;
@@ -44,7 +44,7 @@ mod states;
 mod subscription;
 mod table;
 mod trust;
-mod waiters;
+mod wants;
 mod wire;
 
 pub use address::AddressError;

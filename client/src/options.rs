@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use callboard_protocol::Position;
-use callboard_protocol::limits::{CREDENTIAL_BYTES_MAX, UNACKNOWLEDGED_MAX};
+use callboard_protocol::limits::{LABEL_BYTES_MAX, UNACKNOWLEDGED_MAX};
 
 use crate::address::Address;
 use crate::client::Client;
@@ -283,18 +283,11 @@ impl Options {
         bound(!self.backoff_base.is_zero() && self.backoff_cap <= day, "backoff", "above zero and at most a day")?;
         bound(self.offline.bounds().messages > 0, "offline", "a queue with room for one message at least")?;
         bound((1..=UNACKNOWLEDGED_MAX).contains(&self.unacknowledged), "unacknowledged", "from 1 to 128")?;
-        bound(self.agent.len() <= 255, "agent", "at most 255 bytes long")?;
+        bound(self.agent.len() <= LABEL_BYTES_MAX, "agent", "at most 255 bytes long")?;
         match &self.source {
             Source::Fixed(credential) if !credential.fits() => Err(BuildError::CredentialTooLong),
             Source::Fixed(_) | Source::Anonymous | Source::Provider(_) => Ok(()),
         }
-    }
-}
-
-impl Credential {
-    /// Whether a broker reads a credential of this size.
-    pub(crate) fn fits(&self) -> bool {
-        self.strategy.len() <= 255 && self.secret.len() <= CREDENTIAL_BYTES_MAX
     }
 }
 

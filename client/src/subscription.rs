@@ -15,9 +15,9 @@ use tokio::sync::oneshot;
 
 use crate::error::SubscribeError;
 use crate::event::Event;
+use crate::inbox::{Inbox, Taken};
 use crate::link::Link;
 use crate::options::Overflow;
-use crate::queue::{Inbox, Taken};
 
 /// The events of a channel, in order, without a silent hole.
 ///

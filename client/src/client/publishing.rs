@@ -13,9 +13,8 @@ use super::{Client, IntoChannel};
 use crate::error::PublishError;
 use crate::link::Shared;
 use crate::options::PublishOptions;
-use crate::publish::{Acked, Draft, Queue, Refusal};
+use crate::publish::{Acked, Draft, Kind, Queue, Refusal, Ticket};
 use crate::receipt::Receipt;
-use crate::waiters::{Kind, Ticket};
 
 impl Client {
     /// Publishes a message and does not wait for the broker.

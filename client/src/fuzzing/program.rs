@@ -15,16 +15,17 @@ use tokio::sync::oneshot::error::TryRecvError;
 
 use super::broker::Broker;
 use super::{Choices, Kind};
-use crate::dialogue::{Dialogue, Wants};
+use crate::dialogue::Dialogue;
 use crate::end::End;
 use crate::error::{PublishError, SubscribeError};
 use crate::event::Event;
+use crate::inbox::{Inbox, Taken};
 use crate::link::Shared;
 use crate::options::{Bounds, Offline, Overflow};
 use crate::publish::{Acked, Draft, Queue, Refusal};
-use crate::queue::{Inbox, Taken};
 use crate::state::Reason;
 use crate::subscription::{Joined, Joining, Local};
+use crate::wants::Wants;
 
 const UNANSWERED_MAX: usize = 4;
 const QUEUE: Bounds = Bounds { messages: 6, bytes: 600 };

@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 
 use super::Table;
 use crate::error::{Failure, SubscribeError};
+use crate::inbox::Inbox;
 use crate::options::{Bounds, Overflow};
-use crate::queue::Inbox;
 use crate::subscription::{Joined, Joining, Local};
 
 type Answered = oneshot::Receiver<Result<Joined, SubscribeError>>;
@@ -170,7 +170,7 @@ proptest! {
                 Ok(Ok(_)) => {
                     let ended = matches!(
                         local.inbox.lock().take(&mut Default::default(), std::task::Waker::noop()),
-                        crate::queue::Taken::Some { .. }
+                        crate::inbox::Taken::Some { .. }
                     );
                     if !ended {
                         wanted.insert(name(*channel).to_string(), ());
