@@ -5,7 +5,7 @@ import { CallboardError, call } from './error.js';
 import { Track, Violation } from './recovery.js';
 
 /** @import { Missing } from './recovery.js' */
-/** @import { Listener, Message, Position, Start, Subscribed, SubscribeOptions } from './types.js' */
+/** @import { Gap, Listener, Message, Position, Start, Subscribed, SubscribeOptions } from './types.js' */
 
 /**
  * How far a channel is on the wire: it is to be asked for; it was asked for; its messages come; the broker was told
@@ -19,6 +19,8 @@ export class Member {
   #options;
   /** What came before it, and that it has not heard yet. @type {Message[]} */
   #kept = [];
+  /** What it wanted of the time before that, and does not get. @type {Missing | null} */
+  #lacks = null;
   /** @type {(position: Position) => void} */
   #resolve = () => {};
   /** @type {(error: CallboardError) => void} */
@@ -57,13 +59,15 @@ export class Member {
    * Begins after a place, with what came since.
    * @param {Position} position
    * @param {Message[]} kept
+   * @param {Missing | null} lacks
    */
-  begin(position, kept) {
+  begin(position, kept, lacks) {
     this.isWaiting = false;
     this.#resolve(position);
     this.#kept = kept;
+    this.#lacks = lacks;
     // No listener is called before the call that subscribed it has returned.
-    if (kept.length > 0) queueMicrotask(() => this.#catchUp());
+    if (kept.length > 0 || lacks !== null) queueMicrotask(() => this.#catchUp());
   }
 
   /**
@@ -92,7 +96,7 @@ export class Member {
     this.from = 0;
     const since = isPartlyBefore ? { epoch: from.epoch, offset: place } : from;
     this.#catchUp();
-    if (!this.isGone) call(this.#options.onGap, { channel: this.channel.name, from: since, to, why });
+    this.#tellGap({ from: since, to, why });
   }
 
   /**
@@ -132,9 +136,18 @@ export class Member {
 
   /** A WebSocket may bring the next message in the same turn: what came before goes first. */
   #catchUp() {
-    const kept = this.#kept;
+    const [kept, lacks] = [this.#kept, this.#lacks];
     this.#kept = [];
+    this.#lacks = null;
+    if (lacks !== null && !this.isGone) this.channel.onLate(this.#tellGap(lacks));
     for (const message of kept) this.#call(message);
+  }
+
+  /** @param {Missing} missing */
+  #tellGap(missing) {
+    const gap = { channel: this.channel.name, ...missing };
+    if (!this.isGone) call(this.#options.onGap, gap);
+    return gap;
   }
 
   /** @param {Message} message */
@@ -164,10 +177,16 @@ export class Channel {
   /** The last messages of a rewound channel. @type {{ offset: number, message: Message, bytes: number }[]} */
   #recent = [];
   #recentBytes = 0;
+  /** The offset from which on it has kept, or is about to get, whatever the broker has. */
+  #reach = 0;
 
-  /** @param {string} name */
-  constructor(name) {
+  /**
+   * @param {string} name
+   * @param {(gap: Gap) => void} onLate Hears what a listener who came late does not get.
+   */
+  constructor(name, onLate) {
     this.name = name;
+    this.onLate = onLate;
   }
 
   get excludeOwn() {
@@ -187,16 +206,17 @@ export class Channel {
   }
 
   /**
-   * Whether a listener with these options can share what comes over the wire as it is.
+   * Whether a listener with these options can share what comes over the wire as it is. Beside others it is told of what
+   * it came too late for; alone it has the channel begin anew.
    * @param {SubscribeOptions} options
    */
   suits({ rewind = 0, excludeOwn = false }) {
     const isUnasked = this.#track === null && (this.phase !== 'asking' || this.isStale);
     if (isUnasked && this.members.length === 0) return true;
     if (excludeOwn !== this.#excludeOwn) return false;
-    // Not asked yet, it can be asked for more. What was asked for or kept serves whoever wants no more than that.
+    // What was asked for or kept serves whoever wants no more than that.
     const served = this.#track === null ? this.#rewind : Math.min(this.#rewind, RECENT_MESSAGES);
-    return isUnasked || rewind <= served;
+    return this.members.length > 0 || rewind <= served;
   }
 
   /** Forgets where it stands, to begin anew. */
@@ -216,7 +236,7 @@ export class Channel {
     const member = new Member(this, listener, options);
     if (this.members.length === 0) this.#excludeOwn = options.excludeOwn ?? false;
     if (this.#track === null) this.#rewind = Math.max(this.#rewind, member.rewind);
-    else if (this.phase === 'live') this.#joinLate(member, this.#track.position);
+    else if (this.phase === 'live') this.#joinLate(member);
     this.members.push(member);
     return member;
   }
@@ -233,13 +253,14 @@ export class Channel {
     this.#track = track;
     this.#live = answer.position.offset + 1;
     if (missing !== null) this.#forgetRecent();
+    if (start.kind !== 'Recover' || missing !== null) this.#reach = answer.next;
+    // The broker gave less than it was asked for, so that it has no more.
+    if (start.kind === 'Rewind' && this.#live - answer.next < start.messages) this.#reach = 0;
     for (const member of [...this.members]) {
-      const isNew = member.isWaiting;
-      if (isNew) {
+      if (member.isWaiting) {
         const first = this.#recent[0]?.offset ?? answer.next;
-        this.#admit(member, Math.max(this.#live - member.rewind, first), answer.position.epoch);
-      }
-      if (missing !== null && !(isNew && member.rewind === 0)) member.miss(missing);
+        this.#admit(member, Math.max(this.#live - member.rewind, first));
+      } else if (missing !== null) member.miss(missing);
       // Who heard of the gap may have ended the session.
       if (this.phase === 'live') member.live(true);
     }
@@ -261,7 +282,7 @@ export class Channel {
    * @param {number} bytes
    */
   deliver(offset, message, bytes) {
-    if (this.#rewind > 0) this.#remember({ offset, message, bytes });
+    this.#remember({ offset, message, bytes });
     for (const member of [...this.members]) {
       if (offset >= member.from) member.hear(message);
     }
@@ -274,33 +295,35 @@ export class Channel {
   reset(position) {
     const missing = this.track.reset(position);
     this.#forgetRecent();
+    this.#reach = position.offset + 1;
     if (missing.why === 'new-epoch') this.#live = 0;
     for (const member of [...this.members]) member.miss(missing);
     return missing;
   }
 
-  /**
-   * @param {Member} member
-   * @param {Position} position
-   */
-  #joinLate(member, { epoch, offset }) {
+  /** @param {Member} member */
+  #joinLate(member) {
+    const next = this.track.position.offset + 1;
     const kept = member.rewind === 0 ? undefined : this.#recent.at(-member.rewind) ?? this.#recent[0];
     // While a rewind is on its way, who asked for none does not get its rest.
-    const live = member.rewind === 0 ? Math.max(this.#live, offset + 1) : offset + 1;
-    this.#admit(member, kept?.offset ?? live, epoch);
+    const live = member.rewind === 0 ? Math.max(this.#live, next) : next;
+    this.#admit(member, kept?.offset ?? live);
     member.live(true);
   }
 
   /**
-   * Lets a listener begin with an offset, and gives it what of that has come already.
+   * Lets a listener begin with an offset, gives it what of that has come already, and tells it what it wanted beside.
    * @param {Member} member
    * @param {number} from
-   * @param {number} epoch
    */
-  #admit(member, from, epoch) {
+  #admit(member, from) {
+    const { epoch, offset } = this.track.position;
+    const wanted = Math.max(Math.max(this.#live, offset + 1) - member.rewind, 1);
+    const place = { epoch, offset: from - 1 };
+    const isServed = wanted >= this.#reach;
     member.from = from;
     const kept = this.#recent.filter(({ offset }) => offset >= from).map(({ message }) => message);
-    member.begin({ epoch, offset: from - 1 }, kept);
+    member.begin(place, kept, isServed ? null : { from: { epoch, offset: wanted - 1 }, to: place, why: 'late' });
   }
 
   /** @param {{ offset: number, message: Message, bytes: number }} entry */
@@ -308,7 +331,9 @@ export class Channel {
     this.#recent.push(entry);
     this.#recentBytes += entry.bytes;
     while (this.#recent.length > Math.min(this.#rewind, RECENT_MESSAGES) || this.#recentBytes > RECENT_BYTES) {
-      this.#recentBytes -= this.#recent.shift()?.bytes ?? 0;
+      const left = /** @type {{ offset: number, bytes: number }} */ (this.#recent.shift());
+      this.#recentBytes -= left.bytes;
+      this.#reach = left.offset + 1;
     }
   }
 

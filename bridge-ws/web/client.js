@@ -104,8 +104,9 @@ export class Client {
    * Calls a listener with each message of a channel, in order, from the next one on. However many listeners a channel
    * has, it is subscribed once; after a lost connection it goes on where it was, or `onGap` hears what is missing.
    *
-   * Listeners that share a channel must agree on `excludeOwn`, and who comes late may `rewind` no further than the
-   * first did, nor than 256 messages.
+   * Listeners that share a channel must agree on `excludeOwn`. Those of one turn are asked for together, with the
+   * largest `rewind`; who comes later gets what was kept for others, up to 256 messages, and its `onGap` hears what
+   * that lacks, as `late`.
    *
    * Throws a {@link CallboardError} where that cannot be, as with `bad-channel-name` or `already-subscribed`. What the
    * broker refuses later, `onEnd` hears. On a connection that the broker has closed for good it waits, as all others

@@ -168,6 +168,7 @@ export class Connection {
     this.#check();
     const outcome = this.#pipeline.send(draft);
     if (outcome === null || 'answer' in outcome) return;
+    this.#table.ask();
     this.#publishes.push(outcome.draft);
     this.#settle();
   }
@@ -181,6 +182,7 @@ export class Connection {
     const outcome = this.#pipeline.send(draft);
     if (outcome === null) throw new CallboardError(0, 'dropped', 'a transform dropped the publish');
     if ('answer' in outcome) return outcome.answer;
+    this.#table.ask();
     const position = this.#publishes.pushAcked(outcome.draft);
     this.#settle();
     return position;

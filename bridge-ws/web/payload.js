@@ -126,3 +126,15 @@ function copyOf(payload) {
   if (!ArrayBuffer.isView(payload)) throw badRequest('a binary payload is an ArrayBuffer or a view of one');
   return new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength).slice();
 }
+
+/**
+ * How large it is, about.
+ * @param {WirePayload} payload
+ */
+export function bytesOf(payload) {
+  switch (payload.kind) {
+    case 'text': return payload.text.length;
+    case 'json': return payload.json.length;
+    case 'binary': return payload.bytes.length;
+  }
+}

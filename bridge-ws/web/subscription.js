@@ -28,7 +28,7 @@ export function checkSubscription(name, listener, { rewind = 0, excludeOwn = fal
 
 /** @param {string} name */
 export function alreadySubscribed(name) {
-  const sentence = `this page is subscribed to ${name} already, from another place or with another \`excludeOwn\`:`
+  const sentence = `this page is subscribed to ${name} already with another \`excludeOwn\`:`
     + ' subscribe alike, or use a connection of its own (`shared: false`)';
   return new CallboardError(409, 'already-subscribed', sentence);
 }

@@ -5,7 +5,7 @@ import { Channel } from './channel.js';
 import { isTransient } from './error.js';
 import { isName } from './name.js';
 import { Named } from './named.js';
-import { fromWire } from './payload.js';
+import { bytesOf, fromWire } from './payload.js';
 import { Violation } from './recovery.js';
 import { alreadySubscribed, checkSubscription } from './subscription.js';
 
@@ -14,7 +14,7 @@ import { alreadySubscribed, checkSubscription } from './subscription.js';
 /** @import { CallboardError } from './error.js' */
 /** @import { Missing, Track } from './recovery.js' */
 /** @import { Answer, ClientFrame, Clock, Gap, Listener, Membership, Message, Named as NamedFrame, Reset, ServiceEvent,
- *    Skipped, Start, SubscribeOptions, Subscribed, WireMessage, WirePayload } from './types.js' */
+ *    Skipped, Start, SubscribeOptions, Subscribed, WireMessage } from './types.js' */
 
 /**
  * Sends a request and gives its number.
@@ -45,6 +45,8 @@ export class Table {
   /** The channels that may deliver in this session. @type {Map<number, Channel>} */
   #numbers = new Map();
   #named = new Named();
+  /** The channels that were wanted in this turn. @type {Set<Channel>} */
+  #wanted = new Set();
   /**
    * The requests of this session that wait for their answers.
    * @type {Map<number, { channel: Channel, start: Start }>}
@@ -67,14 +69,15 @@ export class Table {
   }
 
   /**
-   * Takes a new listener.
+   * Takes a new listener. Its channel is asked for behind this turn, so that all who want it in one turn, as the
+   * components that are mounted together, get what each of them wants.
    * @param {string} name
    * @param {Listener} listener
    * @param {SubscribeOptions} options
    */
   join(name, listener, options) {
     checkSubscription(name, listener, options);
-    const channel = this.#channels.get(name) ?? new Channel(name);
+    const channel = this.#channels.get(name) ?? new Channel(name, this.#around.onGap);
     if (!channel.suits(options)) {
       if (channel.members.length > 0) throw alreadySubscribed(name);
       // It has no listeners any more, and begins anew for this one.
@@ -83,8 +86,15 @@ export class Table {
     this.#around.clock.clearTimeout(channel.grace);
     this.#channels.set(name, channel);
     const member = channel.join(listener, options);
-    this.#pursue(channel);
+    if (this.#wanted.size === 0) queueMicrotask(() => this.ask());
+    this.#wanted.add(channel);
     return member;
+  }
+
+  /** Asks for what was wanted in this turn, before what may be heard there is said. */
+  ask() {
+    for (const channel of this.#wanted) this.#pursue(channel);
+    this.#wanted.clear();
   }
 
   /**
@@ -117,6 +127,7 @@ export class Table {
   /** The session is over. What is still wanted will be asked for in the next one. */
   disconnected() {
     this.#ask = null;
+    this.#wanted.clear();
     this.#numbers.clear();
     this.#named = new Named();
     this.#requests.clear();
@@ -362,15 +373,6 @@ export class Table {
 
 function oneNumber() {
   return new Violation('the broker gave one number to two channels');
-}
-
-/** @param {WirePayload} payload */
-function bytesOf(payload) {
-  switch (payload.kind) {
-    case 'text': return payload.text.length;
-    case 'json': return payload.json.length;
-    case 'binary': return payload.bytes.length;
-  }
 }
 
 /** @type {{ track: null, channel: null }} */

@@ -89,8 +89,9 @@
  * @property {string} channel
  * @property {Position} from The last place before it.
  * @property {Position} to The last place in it. Under another epoch than `from`, how much is missing is not known.
- * @property {'not-recoverable' | 'new-epoch' | 'reset'} why The history no longer reaches back; the channel began anew,
- *   as after a restart of the broker; the broker dropped messages.
+ * @property {'not-recoverable' | 'new-epoch' | 'reset' | 'late'} why The history no longer reaches back; the channel
+ *   began anew, as after a restart of the broker; the broker dropped messages; a listener came too late to look back as
+ *   far as it wanted, for it shares the channel with others.
  */
 
 /**

@@ -48,7 +48,7 @@ test('who awaits an answer when the connection closes for good is told, and list
   client.onError(() => {});
   const heard = listener();
   const { ready } = client.subscribe('a', heard);
-  broker.hear('Subscribe');
+  await broker.asked();
   broker.goodbye(4403);
   await assert.rejects(ready, { class: 'closed', code: 4403 });
   client.reconnect();

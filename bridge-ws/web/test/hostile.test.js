@@ -142,7 +142,7 @@ test('advice that is no number is no advice', async () => {
   const { client, broker } = await setUpOnline();
   for (const advice of ['{"valueOf":0,"toString":0}', '"4000"', '-7', '[[4000]]', 'null', '1e999']) {
     client.subscribe(`a${advice}`, () => {});
-    const { request } = broker.hear('Subscribe');
+    const { request } = await broker.asked();
     const data = { kind: 'json', json: `{"retry_after_ms":${advice}}` };
     const errors = await reported(() => broker.failed(request, 429, 'too-many-requests', data));
     assert.deepEqual(errors, []);

@@ -55,7 +55,7 @@ test('a channel that is refused is never live', async () => {
   const { client, broker, clock } = await setUpOnline();
   const { heard, ...options } = words();
   client.subscribe('a', () => {}, options);
-  broker.failed(broker.hear('Subscribe').request, 503, 'unavailable');
+  broker.failed((await broker.asked()).request, 503, 'unavailable');
   await clock.advance(1000);
   assert.deepEqual(heard, []);
   broker.failed(broker.hear('Subscribe').request, 403, 'forbidden');

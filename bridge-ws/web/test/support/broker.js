@@ -95,9 +95,15 @@ export class Broker {
     assert.deepEqual(this.socket.heard, []);
   }
 
+  /** Hears `Subscribe`: a channel is asked for behind the turn in which it was wanted. */
+  async asked() {
+    await settled();
+    return this.hear('Subscribe');
+  }
+
   /** Hears `Subscribe` and answers it. */
   async subscribed({ number = 1, offset = 10, next = offset + 1, recovered = true, epoch = EPOCH } = {}) {
-    const subscribe = this.hear('Subscribe');
+    const subscribe = await this.asked();
     const answer = { kind: 'Subscribed', channel: number, position: { epoch, offset }, next, recovered };
     this.say({ kind: 'Ok', request: subscribe.request, answer });
     await settled();
