@@ -114,7 +114,8 @@ test('a network that flaps makes no busy loop', async () => {
     page.window.dispatchEvent(new Event('online'));
     await clock.advance(5);
   }
-  assert.ok(broker.sockets.length > 1 && broker.sockets.length <= 5, `${broker.sockets.length} in two seconds`);
+  // Not four hundred: one at once each second, and those that come after their growing pauses anyway.
+  assert.ok(broker.sockets.length > 1 && broker.sockets.length <= 8, `${broker.sockets.length} in two seconds`);
 });
 
 test('a page that was left during an attempt gives it up', async () => {
