@@ -24,11 +24,13 @@ const REGISTRY = Symbol.for('callboard.connections.1');
  * class `no-websocket` or `no-page`, told by its promise, `onEnd` or `onError` and {@link Client.state}, never thrown.
  *
  * Every call for one URL shares one WebSocket, whichever copy of this package it comes from; the first call's options
- * hold until the last of these clients is closed. Only a `credential` other than the first one's has a connection of
- * its own: nobody acts as somebody else. A `getToken` holds until the client that brought it is closed: the next call
- * that brings one then asks for another session with that, as {@link Client.reconnect} does. So does a call with one
- * where nobody has brought any and nothing was opened yet, and a call with either where the broker has closed the
- * connection for good; one without waits with the others.
+ * hold until the last of these clients is closed. But:
+ *
+ * - A `credential` other than the first one's has a connection of its own: nobody acts as somebody else. Only where the
+ *   broker refused the one before, it takes that one's place.
+ * - A `getToken` holds until the client that brought it is closed. Where there is none, or the broker has closed the
+ *   connection for good, the next call that brings one asks for another session with it, as {@link Client.reconnect}
+ *   does.
  *
  * Without a URL the broker is at `/v1/bus` on the page's own origin.
  * @param {string | URL} [url] `wss:`, `ws:`, `https:`, `http:` or relative.
@@ -50,12 +52,11 @@ export function connect(url, options = {}) {
 function sharedConnection(address, settled) {
   const registry = connections();
   const all = [...registry.get(address) ?? []].filter(({ isOver }) => !isOver);
-  const isClosed = (/** @type {Connection} */ { state }) => state.name === 'closed';
-  let connection = all.find((one) => one.shows(settled)) ?? all.find(isClosed);
+  let connection = all.find((one) => one.shows(settled)) ?? all.find((one) => one.wantsCredential);
   if (connection === undefined) {
     connection = new Connection(address, settled);
     all.push(connection);
-  } else if (settled.getToken ? connection.wantsToken : settled.credential && isClosed(connection)) {
+  } else if (settled.getToken ? connection.wantsToken : settled.credential && connection.state.name === 'closed') {
     connection.renew(settled);
   }
   registry.set(address, all);

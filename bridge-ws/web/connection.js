@@ -2,6 +2,7 @@
 // itself.
 
 import { Backoff } from './backoff.js';
+import { Return, adviceOf } from './close.js';
 import { SOCKET_BYTES, SOCKET_LOOK_MS } from './defaults.js';
 import { Who } from './credential.js';
 import { Driver } from './driver.js';
@@ -88,21 +89,30 @@ export class Connection {
   }
 
   /**
-   * Whether it does for a call with this credential. Without one of its own a call takes what there is.
-   * @param {Pick<Settled, 'credential'>} given
+   * Whether it does for a call that brings this. One that brings nothing takes what there is, and no `getToken` takes
+   * the place of a fixed credential.
+   * @param {Pick<Settled, 'getToken' | 'credential'>} given
    */
-  shows({ credential }) {
-    return credential === null || this.#driver.who.is(credential);
+  shows({ getToken, credential }) {
+    const { who } = this.#driver;
+    if (getToken !== undefined) return who.isRenewable || who.isNobody;
+    return credential === null || who.is(credential);
   }
 
   /**
    * Whether the next `getToken` holds from then on: whoever brought the one that there is has gone, or nobody has
-   * brought any and nothing was opened yet, or no session will follow without.
+   * brought any, or no session will follow without.
    */
   get wantsToken() {
     const { who, state } = this.#driver;
     if (state.name === 'closed') return true;
-    return who.isRenewable ? this.#shown === null : who.isNobody && state.name === 'idle';
+    return who.isRenewable ? this.#shown === null : who.isNobody;
+  }
+
+  /** Whether the broker closed it for what it showed: another credential takes that one's place. */
+  get wantsCredential() {
+    const { state } = this.#driver;
+    return state.name === 'closed' && adviceOf(state.reason?.code ?? 0) === Return.WithNewCredential;
   }
 
   /** Whether its last user has gone, so that who comes now needs another one. */

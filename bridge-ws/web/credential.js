@@ -38,12 +38,13 @@ export class Who {
 
   /**
    * What the next session shows. Rejects with a {@link CallboardError} if that is not to be had.
+   * @param {AbortSignal} signal Aborted when nobody waits for it any more.
    * @returns {Promise<Credential | null>}
    */
-  async ask() {
+  async ask(signal) {
     if (this.#getToken === undefined) return this.#credential;
     try {
-      return toToken(await this.#getToken({ refused: this.refused }));
+      return toToken(await this.#getToken({ refused: this.refused, signal }));
     } catch (error) {
       throw noToken(error);
     }

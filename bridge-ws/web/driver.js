@@ -29,6 +29,8 @@ import { Timer } from './timer.js';
  * @property {(state: State) => void} told The state has changed.
  */
 
+/** @typedef {{ hasToken: boolean, asking: AbortController }} Attempt */
+
 export class Driver {
   #options;
   #passenger;
@@ -44,7 +46,7 @@ export class Driver {
   #identity;
   /**
    * The attempt on its way and the session that came of it, to tell them from those before.
-   * @type {{ hasToken: boolean } | null}
+   * @type {Attempt | null}
    */
   #attempt = null;
   /** @type {Session | null} */
@@ -161,19 +163,19 @@ export class Driver {
     }
     if (early > 0) return this.#wait(early);
     this.#retry.stop();
-    const attempt = { hasToken: false };
+    const attempt = { hasToken: false, asking: new AbortController() };
     this.#attempt = attempt;
     this.#deadline.start(this.#options.attemptTimeoutMs);
     this.#tell(stateOf('connecting', { reason: this.#why }));
     if (this.#attempt !== attempt) return;
-    this.#who.ask().then(
+    this.#who.ask(attempt.asking.signal).then(
       (credential) => this.#attempt === attempt && this.#greet(attempt, credential),
       (error) => this.#attempt === attempt && this.#unshown(error),
     );
   }
 
   /**
-   * @param {{ hasToken: boolean }} attempt
+   * @param {Attempt} attempt
    * @param {Credential | null} credential
    */
   #greet(attempt, credential) {
@@ -369,6 +371,7 @@ export class Driver {
   /** What was said is lost, whether its socket is or not. */
   #endSession() {
     this.#deadline.stop();
+    if (this.#attempt?.hasToken === false) this.#attempt.asking.abort();
     this.#attempt = null;
     this.#openedAt = null;
     this.#passenger.lost();

@@ -207,8 +207,9 @@
 
 /**
  * @callback GetToken
- * @param {{ refused: CallboardError | null }} why `refused` is the broker's word about the last credential, if it
- *   refused that one.
+ * @param {{ refused: CallboardError | null, signal: AbortSignal }} why `refused` is the broker's word about the last
+ *   credential, if it refused that one. `signal` is aborted when nobody waits for the token any more: give it to
+ *   `fetch`, so that calls which hang do not pile up.
  * @returns {Promise<string | Credential | null> | string | Credential | null} A string is an API key; `null` is
  *   anonymous.
  */

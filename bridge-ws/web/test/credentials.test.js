@@ -127,3 +127,21 @@ test('whom the broker takes the page for is known before anything is subscribed'
   assert.deepEqual(client.identity, { strategy: 'jwt', key: 'user-7' });
   assert.equal((await client.open()).identity.key, 'user-7');
 });
+
+test('a getToken that nobody waits for any more is told so, and one that gave a token is not', async () => {
+  const signals = [];
+  const { client, broker, clock } = setUp({
+    attemptTimeoutMs: 1000,
+    getToken: ({ signal }) => {
+      signals.push(signal);
+      return signals.length === 1 ? new Promise(() => {}) : 'key.1';
+    },
+  });
+  client.hold();
+  await clock.advance(999);
+  assert.equal(signals[0].aborted, false);
+  while (signals.length < 2) await clock.advance(100);
+  await broker.welcome();
+  await client.close();
+  assert.deepEqual(signals.map(({ aborted }) => aborted), [true, false]);
+});

@@ -115,14 +115,47 @@ test('a getToken holds until whoever brought it has gone and another one comes',
   assert.deepEqual(shown, ['ada', 'grace']);
 });
 
-test('a getToken that comes to an open session of nobody changes nothing', async () => {
+test('a getToken that comes to a session of nobody makes it a session of somebody', async () => {
   const { broker, clock, url, options } = setUpShared();
-  const first = connect(url, options);
-  first.hold();
+  const heard = listener();
+  connect(url, options).subscribe('a', heard);
   await broker.welcome();
+  await broker.subscribed();
   connect(url, { ...options, getToken: () => 'ada' });
   await clock.advance(1000);
-  assert.deepEqual([broker.sockets.length, first.state.name], [1, 'online']);
+  assert.equal((await broker.welcome()).credential.secret, 'ada');
+  await broker.subscribed({ number: 3 });
+  broker.message(11, 'x', 3);
+  assert.deepEqual([broker.sockets.length, heard.payloads], [2, ['x']]);
+});
+
+test('a getToken never takes the place of a fixed credential', async () => {
+  const { broker, url, options } = setUpShared();
+  connect(url, { ...options, credential: 'ada.key' }).hold();
+  connect(url, { ...options, getToken: () => 'grace' }).hold();
+  await settled();
+  const shown = broker.sockets.map((socket) => {
+    socket.accept();
+    return socket.hear('Hello').credential?.secret;
+  });
+  assert.deepEqual(shown, ['ada.key', 'grace']);
+});
+
+test('another credential takes the place of one that the broker refused, and of no other', async () => {
+  for (const code of [4300, 4001]) {
+    const { broker, clock, url, options } = setUpShared();
+    const first = connect(url, { ...options, credential: 'old' });
+    first.onError(() => {});
+    first.hold();
+    await broker.welcome();
+    broker.goodbye(code);
+    assert.equal(first.state.name, 'closed');
+    connect(url, { ...options, credential: 'new' }).hold();
+    await clock.advance(1000);
+    assert.equal((await broker.welcome()).credential.secret, 'new');
+    assert.equal(broker.sockets.length, 2);
+    assert.equal(first.state.name, code === 4300 ? 'online' : 'closed');
+  }
 });
 
 test('a part of the page that closes takes only its own away', async () => {
