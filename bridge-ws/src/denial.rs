@@ -64,6 +64,12 @@ impl Denial {
         }
     }
 
+    /// What it says.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn sentence(&self) -> &str {
+        &self.sentence
+    }
+
     /// This denial with a more exact status.
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;

@@ -3,13 +3,18 @@
 use std::io;
 
 use bytes::{Bytes, BytesMut};
+use callboard_protocol::Kind;
 use callboard_protocol::close::Code;
 use callboard_protocol::codec::{decode_client, decode_server, encode_stream};
 use callboard_protocol::limits::{BODY_BYTES_MAX, SENTENCE_BYTES_MAX};
+use data_encoding::HEXLOWER;
+use serde_json::{Value, json};
 use tungstenite::Message as Said;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 
+use crate::http::parse_publish;
 use crate::reader::{Message, Reader};
+use crate::upstream::Parcel;
 use crate::{Dialect, Incoming, Outgoing, Refused};
 
 /// What stands for chance where a `Hello` names no instance.
@@ -112,11 +117,49 @@ fn same_but_for_white_space(body: &[u8], again: &[u8]) {
 /// Whatever lies in a payload, the message around it can be read, and has the length that PROTOCOL.md allows.
 fn read_by_another_parser(text: &str, body_bytes: usize) {
     assert!(text.len() <= 6 * body_bytes + 1024, "{body_bytes} bytes become {}", text.len());
-    // A name that serde_json keeps for itself, and reads another value behind.
-    if !text.contains("$serde_json::private") {
-        let value: serde_json::Value = serde_json::from_str(text).expect("another parser reads it");
+    if !text.contains(PRIVATE_TO_SERDE) {
+        let value: Value = serde_json::from_str(text).expect("another parser reads it");
         assert!(value["kind"].is_string());
     }
+}
+
+/// A name that serde_json keeps for itself, and reads another value behind.
+const PRIVATE_TO_SERDE: &str = "$serde_json::private";
+
+/// Any bytes as the body of `POST /v1/publish`: what is taken is an object with messages that are objects, and the same
+/// messages written anew are taken as the same; what is refused is refused with a sentence that may be said.
+pub fn publish_body(input: &[u8]) {
+    let parcels = match parse_publish(MESSAGES_MAX, input) {
+        Ok(parcels) => parcels,
+        Err(denial) => {
+            assert!(matches!(denial.status.as_u16(), 400 | 413));
+            let sentence = denial.sentence();
+            assert!(!sentence.is_empty() && sentence.len() <= SENTENCE_BYTES_MAX, "{sentence}");
+            return assert!(!sentence.contains(char::is_control), "{sentence:?}");
+        }
+    };
+    assert!((1..=MESSAGES_MAX).contains(&parcels.len()), "{} messages", parcels.len());
+    let text = std::str::from_utf8(input).expect("JSON is UTF-8");
+    if !text.contains(PRIVATE_TO_SERDE) {
+        let body: Value = serde_json::from_str(text).expect("another parser reads it");
+        assert!(body.is_object(), "{text}");
+        let messages = body.get("messages").and_then(Value::as_array);
+        assert!(messages.is_none_or(|messages| messages.iter().all(Value::is_object)), "{text}");
+    }
+    let again = json!({ "messages": parcels.iter().map(message).collect::<Vec<_>>() }).to_string();
+    assert!(parse_publish(MESSAGES_MAX, again.as_bytes()).is_ok_and(|same| same == parcels), "{again}");
+}
+
+/// More than a fuzzer comes to by itself; it asks for a list that is too long with these.
+const MESSAGES_MAX: usize = 4;
+
+fn message(parcel: &Parcel) -> Value {
+    let payload = match parcel.payload.kind() {
+        Kind::Text => json!({ "kind": "text", "text": parcel.payload.as_str() }),
+        Kind::Json => json!({ "kind": "json", "text": parcel.payload.as_str() }),
+        Kind::Binary => json!({ "kind": "binary", "hex": HEXLOWER.encode(parcel.payload.bytes()) }),
+    };
+    json!({ "channel": parcel.channel, "key": parcel.key, "payload": payload })
 }
 
 /// Any bytes behind an upgrade, read by our decoder and by tungstenite's whole one: how they were cut means nothing, what

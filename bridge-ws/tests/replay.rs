@@ -13,8 +13,12 @@ use golden::{Malformed, json_file, malformed_vectors, named_vectors};
 /// A fuzz body.
 type Law = fn(&[u8]);
 
-const LAWS: [(&str, Law); 3] =
-    [("json_client", fuzzing::json_client), ("json_server", fuzzing::json_server), ("websocket", fuzzing::websocket)];
+const LAWS: [(&str, Law); 4] = [
+    ("json_client", fuzzing::json_client),
+    ("json_server", fuzzing::json_server),
+    ("publish_body", fuzzing::publish_body),
+    ("websocket", fuzzing::websocket),
+];
 
 #[test]
 fn the_corpus_keeps_every_law() {

@@ -1,23 +1,25 @@
 //! The body of `POST /v1/publish`, read: bounded in memory whatever it holds, and never repeated in what is said of it.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use callboard_protocol::Payload;
 use callboard_protocol::codec::decode_client;
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::ClientFrame;
 use callboard_protocol::limits::KEY_BYTES_MAX;
-use serde::de::{DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::denial::Denial;
-use crate::dialect::{Dialect, Incoming};
+use crate::dialect::{Dialect, Incoming, Refused};
 use crate::upstream::Parcel;
 
 /// One message, or several of them.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
+#[serde(deny_unknown_fields)]
 struct PublishBody<'a> {
     #[serde(borrow)]
     messages: Option<&'a RawValue>,
@@ -32,7 +34,7 @@ struct PublishBody<'a> {
 
 /// One message to one or more channels.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
+#[serde(deny_unknown_fields)]
 struct Item<'a> {
     channel: Option<String>,
     #[serde(borrow)]
@@ -48,8 +50,8 @@ struct Item<'a> {
 /// # Errors
 ///
 /// What is wrong with the body.
-pub(super) fn parse(most: usize, text: &[u8]) -> Result<Vec<Parcel>, Denial> {
-    let body: PublishBody<'_> = serde_json::from_slice(text).map_err(|error| {
+pub(crate) fn parse(most: usize, text: &[u8]) -> Result<Vec<Parcel>, Denial> {
+    let Object(body): Object<PublishBody<'_>> = serde_json::from_slice(text).map_err(|error| {
         bad(format!(
             "the body is not a publish request: {} at line {} column {}",
             told(&error),
@@ -59,14 +61,14 @@ pub(super) fn parse(most: usize, text: &[u8]) -> Result<Vec<Parcel>, Denial> {
     })?;
     let PublishBody { messages, channel, channels, key, payload } = body;
     let items = match messages {
-        None => vec![Item { channel, channels, key, payload }],
+        None => vec![Object(Item { channel, channels, key, payload })],
         Some(items) if channel.is_none() && channels.is_none() && key.is_none() && payload.is_none() => {
             few(most, items).map_err(|fault| fault.of("messages", most))?
         }
         Some(_) => return Err(bad("give either `messages`, or one message's `channel`, `key` and `payload`")),
     };
     let mut parcels = Vec::new();
-    for (index, item) in items.into_iter().enumerate() {
+    for (index, Object(item)) in items.into_iter().enumerate() {
         let (key, payload) = content(&item).map_err(|sentence| bad(format!("message {index}: {sentence}")))?;
         let channels = match (item.channel, item.channels) {
             (Some(channel), None) => vec![channel],
@@ -117,6 +119,29 @@ impl Fault {
     }
 }
 
+/// What is written as an object: what serde derives takes an array of the fields' values as well.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Fields(PhantomData)).map(Self)
+    }
+}
+
+struct Fields<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
 /// Reads a list of at most `most`: two bytes of a body can ask for a hundred of memory.
 fn few<'a, T: Deserialize<'a>>(most: usize, list: &'a RawValue) -> Result<Vec<T>, Fault> {
     let mut deserializer = serde_json::Deserializer::from_str(list.get());
@@ -163,7 +188,11 @@ fn content(item: &Item<'_>) -> Result<(Option<String>, Payload), String> {
     let payload = item.payload.ok_or("there is no `payload`")?;
     let key = item.key.map_or("null", RawValue::get);
     let frame = format!(r#"{{"kind":"Publish","channel":"","key":{key},"payload":{payload}}}"#);
-    let body = Dialect::Json.decode(Incoming::Text(&frame), [0; 16]).map_err(|refused| refused.sentence)?;
+    let own_words = |refused: Refused| match refused.sentence.strip_prefix("Publish.") {
+        Some(sentence) => sentence.to_owned(),
+        None => refused.sentence,
+    };
+    let body = Dialect::Json.decode(Incoming::Text(&frame), [0; 16]).map_err(own_words)?;
     match decode_client(&body) {
         // Each channel's message has the key, so it is bounded before there are many of them.
         Ok(ClientFrame::Publish(publish)) if publish.key.is_some_and(|key| key.len() > KEY_BYTES_MAX) => {

@@ -11,5 +11,7 @@ mod service;
 mod unparsed;
 mod write_timeout;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use body::parse as parse_publish;
 pub(crate) use door_state::DoorState;
 pub(crate) use server::serve;

@@ -54,6 +54,13 @@ pub(super) async fn publish<U: Upstream>(
             .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
             .and_close());
     }
+    if head.headers.contains_key(header::CONTENT_ENCODING) {
+        let sentence = "send the body as it is, without `Content-Encoding`";
+        return Err(Denial::new(Class::BadRequest, sentence)
+            .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            .with_header(header::ACCEPT_ENCODING, "identity")
+            .and_close());
+    }
     let Some(secret) = bearer(&head.headers)? else {
         let sentence = "publishing needs a key: `Authorization: Bearer KEY`";
         return Err(Denial::new(Class::NotAuthenticated, sentence).and_close());

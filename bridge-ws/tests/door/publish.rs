@@ -88,7 +88,11 @@ async fn a_request_that_is_not_in_order_is_refused_whole() {
         (format!("{JSON}{KEY}"), &many, 413, "payload-too-large"),
         (format!("{JSON}{KEY}"), &deep, 400, "bad-request"),
         (format!("{JSON}{KEY}"), "", 400, "bad-request"),
+        (format!("{JSON}{KEY}Content-Encoding: gzip\r\n"), message, 415, "bad-request"),
         (format!("{JSON}{KEY}"), "[]", 400, "bad-request"),
+        (format!("{JSON}{KEY}"), r#"[null,"p/a",null,null,"hi"]"#, 400, "bad-request"),
+        (format!("{JSON}{KEY}"), r#"[null,null,["p/a","p/b"],null,{"kind":"json","json":1}]"#, 400, "bad-request"),
+        (format!("{JSON}{KEY}"), r#"{"messages":[["p/a",null,null,"hi"]]}"#, 400, "bad-request"),
         (format!("{JSON}{KEY}"), r#"{"messages":[]}"#, 400, "bad-request"),
         (format!("{JSON}{KEY}"), r#"{"channel":"demo"}"#, 400, "bad-request"),
         (format!("{JSON}{KEY}"), r#"{"payload":"hi"}"#, 400, "bad-request"),
@@ -105,6 +109,19 @@ async fn a_request_that_is_not_in_order_is_refused_whole() {
         assert_eq!(answer.field("retry-after"), (status == 429).then_some("2"));
     }
     assert!(house.bus.published.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_value_in_the_place_of_a_payload_is_told_how_it_is_written() {
+    let house = House::open().await;
+    for payload in [r#"{"door":3}"#, "7", "[1]"] {
+        let body = format!(r#"{{"channel":"demo","payload":{payload}}}"#);
+        let answer = post(&house, &format!("{JSON}{KEY}"), &body).await;
+        let told: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        let wanted =
+            r#"message 0: payload: must be a string, or an object with a `kind`, such as {"kind":"json","json":…}"#;
+        assert_eq!((answer.status, told["sentence"].as_str()), (400, Some(wanted)), "{payload}");
+    }
 }
 
 #[tokio::test]

@@ -143,12 +143,18 @@ impl Carried<'_> {
     }
 }
 
+const PAYLOAD_FORMS: &str = "must be a string, or an object with a `kind`, such as {\"kind\":\"json\",\"json\":…}";
+
 /// A payload; a string alone is one of text.
 pub(super) fn payload(value: &RawValue) -> Result<Carried<'_>, Fault> {
     if value.get().starts_with('"') {
         return text(value).map(Carried::Text);
     }
-    let object = Object::of_choice(value, "must be a string or an object of kind text, json or binary")?;
+    let object = Object::of_choice(value, PAYLOAD_FORMS)?;
+    if object.get("kind").is_none() {
+        // Who comes here has most likely written the value itself.
+        return Err(Fault::new(PAYLOAD_FORMS));
+    }
     match &*object.must("kind", text)? {
         "text" => object.only(&["kind", "text"])?.must("text", text).map(Carried::Text),
         "json" => json_payload(&object.only(&["kind", "json", "text"])?),
