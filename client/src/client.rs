@@ -23,7 +23,7 @@ use crate::publish::Queue;
 use crate::random;
 use crate::state::{Reason, State};
 use crate::states::States;
-use crate::subscription::{Joining, Local, Seat, Subscription};
+use crate::subscription::{Reader, Seat, Subscribing, Subscription};
 use crate::trust::Trust;
 
 /// A handle on the bus. Clones share one session.
@@ -148,20 +148,20 @@ impl Client {
             (None, Some(position)) => Start::Recover(position),
             (Some(_), Some(_)) => return Err(SubscribeError::TwoStarts),
         };
-        let local = Arc::new(Local { inbox: Mutex::new(Inbox::new(options.queue)), overflow: options.overflow });
-        let seat = Seat { channel, local, link: Arc::clone(&self.link) };
+        let reader = Arc::new(Reader { inbox: Mutex::new(Inbox::new(options.queue)), overflow: options.overflow });
+        let seat = Seat { channel, reader, link: Arc::clone(&self.link) };
         let (reply, answer) = oneshot::channel();
-        let joining = Joining {
+        let subscribing = Subscribing {
             channel: seat.channel.clone(),
             start,
             exclude_own: options.exclude_own,
-            local: Arc::clone(&seat.local),
+            reader: Arc::clone(&seat.reader),
             reply,
         };
         let closed = || SubscribeError::Closed(self.link.shared.closed_why());
-        self.link.commands.send(Command::Subscribe(joining)).await.map_err(|_| closed())?;
-        let joined = answer.await.map_err(|_| closed())??;
-        Ok(Subscription::new(seat, joined))
+        self.link.commands.send(Command::Subscribe(subscribing)).await.map_err(|_| closed())?;
+        let beginning = answer.await.map_err(|_| closed())??;
+        Ok(Subscription::new(seat, beginning))
     }
 
     /// A channel name that nobody else has, for one purpose and once: `once/` and 128 random bits in base 16. Whoever

@@ -115,10 +115,10 @@ impl Dialer {
             session.write().await.map_err(end_of_write)?;
         }
         let body = loop {
-            if let Some(body) = session.reader.poll_body()? {
+            if let Some(body) = session.inward.poll_body()? {
                 break body;
             }
-            session.reader.read().await?;
+            session.inward.read().await?;
         };
         let broker = session.connection.remote_address();
         let frame = session.dialogue.decode(&body)?;

@@ -131,10 +131,10 @@ impl Driver {
     /// Does what a handle asked for; `None` says that no handle is left.
     fn handle(&mut self, command: Option<Command>) {
         match command {
-            Some(Command::Subscribe(joining)) => {
+            Some(Command::Subscribe(subscribing)) => {
                 // A reader that was dropped before this question was asked is not in its way.
                 self.wants.drop_departed();
-                self.wants.table.join(joining);
+                self.wants.table.add_reader(subscribing);
             }
             Some(Command::Rebind(reply)) => {
                 let _ = reply.send(self.dialer.rebind().map_err(RebindError::Socket));
@@ -180,8 +180,8 @@ impl Driver {
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
             match command {
-                Command::Subscribe(joining) => {
-                    let _ = joining.reply.send(Err(SubscribeError::Closed(why.clone())));
+                Command::Subscribe(subscribing) => {
+                    let _ = subscribing.reply.send(Err(SubscribeError::Closed(why.clone())));
                 }
                 Command::Rebind(reply) => {
                     let _ = reply.send(Err(RebindError::Closed));

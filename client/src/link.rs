@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use crate::error::{CloseError, Failure, RebindError};
 use crate::publish::Queue;
 use crate::state::{Reason, State};
-use crate::subscription::{Joining, Local};
+use crate::subscription::{Reader, Subscribing};
 
 /// The handles' end. When the last one is dropped, the driver says goodbye and ends.
 #[derive(Debug)]
@@ -23,13 +23,13 @@ pub(crate) struct Link {
 /// What a handle asks of the driver.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Subscribe(Joining),
+    Subscribe(Subscribing),
     Rebind(oneshot::Sender<Result<(), RebindError>>),
     Close(oneshot::Sender<Result<(), CloseError>>),
 }
 
 /// Readers that left, each with its channel.
-type Departed = Vec<(ChannelName, Arc<Local>)>;
+type Departed = Vec<(ChannelName, Arc<Reader>)>;
 
 /// What both ends see.
 #[derive(Debug)]
@@ -80,9 +80,9 @@ impl Shared {
         called.into_iter().for_each(Waker::wake);
     }
 
-    pub(crate) fn leave(&self, channel: ChannelName, local: Arc<Local>) {
+    pub(crate) fn note_departed(&self, channel: ChannelName, reader: Arc<Reader>) {
         if let Some(departed) = &mut *self.departed.lock() {
-            departed.push((channel, local));
+            departed.push((channel, reader));
         }
         self.wake.notify_one();
     }

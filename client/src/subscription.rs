@@ -31,24 +31,24 @@ pub struct Subscription {
     recovered: bool,
 }
 
-/// What the driver knows of a reader.
+/// The reader of a subscription, as the driver knows it.
 #[derive(Debug)]
-pub(crate) struct Local {
+pub(crate) struct Reader {
     pub(crate) inbox: Mutex<Inbox>,
     pub(crate) overflow: Overflow,
 }
 
-/// A reader's question for a channel.
+/// What a reader that is to be asks: to be subscribed to a channel.
 #[derive(Debug)]
-pub(crate) struct Joining {
+pub(crate) struct Subscribing {
     pub(crate) channel: ChannelName,
     pub(crate) start: Start,
     pub(crate) exclude_own: bool,
-    pub(crate) local: Arc<Local>,
-    pub(crate) reply: oneshot::Sender<Result<Joined, SubscribeError>>,
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) reply: oneshot::Sender<Result<Beginning, SubscribeError>>,
 }
 
-impl Joining {
+impl Subscribing {
     /// Whether nobody waits for the answer any more.
     pub(crate) fn is_over(&self) -> bool {
         self.reply.is_closed()
@@ -57,28 +57,28 @@ impl Joining {
 
 /// Where a subscription begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Joined {
+pub(crate) struct Beginning {
     pub(crate) position: Position,
     pub(crate) recovered: bool,
 }
 
-/// A reader's place in the table; dropping it leaves the channel, whether or not the answer came.
+/// A reader's place in the table; dropping it takes the reader out, whether or not the answer came.
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) channel: ChannelName,
-    pub(crate) local: Arc<Local>,
+    pub(crate) reader: Arc<Reader>,
     pub(crate) link: Arc<Link>,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.link.shared.leave(self.channel.clone(), Arc::clone(&self.local));
+        self.link.shared.note_departed(self.channel.clone(), Arc::clone(&self.reader));
     }
 }
 
 impl Subscription {
-    pub(crate) fn new(seat: Seat, joined: Joined) -> Self {
-        Self { seat, hand: VecDeque::new(), position: joined.position, recovered: joined.recovered }
+    pub(crate) fn new(seat: Seat, beginning: Beginning) -> Self {
+        Self { seat, hand: VecDeque::new(), position: beginning.position, recovered: beginning.recovered }
     }
 
     /// The channel.
@@ -112,7 +112,7 @@ impl Subscription {
         if self.hand.is_empty() {
             // A reader of a busy channel lets the other tasks of its thread run once in a while.
             let progress = std::task::ready!(tokio::task::coop::poll_proceed(cx));
-            let taken = self.seat.local.inbox.lock().take(&mut self.hand, cx.waker());
+            let taken = self.seat.reader.inbox.lock().take(&mut self.hand, cx.waker());
             let unblocks = match taken {
                 Taken::Some { unblocks } | Taken::Nothing { unblocks } => unblocks,
                 Taken::Ended => return Poll::Ready(None),

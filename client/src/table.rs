@@ -23,7 +23,7 @@ use crate::end::End;
 use crate::error::{Failure, SubscribeError};
 use crate::event::Ended;
 use crate::state::Reason;
-use crate::subscription::{Joining, Local};
+use crate::subscription::{Reader, Subscribing};
 
 const ONE_NUMBER: &str = "the broker gave one number to two channels";
 
@@ -55,32 +55,32 @@ struct Slot {
 }
 
 impl Table {
-    /// Takes a new reader.
-    pub(crate) fn join(&mut self, joining: Joining) {
-        if joining.is_over() {
+    /// Takes a new reader of a channel.
+    pub(crate) fn add_reader(&mut self, subscribing: Subscribing) {
+        if subscribing.is_over() {
             return;
         }
-        let Some(&slot) = self.by_name.get(&joining.channel) else {
-            let slot = self.insert(Entry::new(joining));
+        let Some(&slot) = self.by_name.get(&subscribing.channel) else {
+            let slot = self.insert(Entry::new(subscribing));
             self.queue(slot);
             return;
         };
         if let Some(entry) = &mut self.slots[slot].entry {
-            entry.join(joining);
+            entry.add_reader(subscribing);
         }
     }
 
-    /// Lets a reader go; without its last one a channel is unsubscribed.
-    pub(crate) fn leave(&mut self, channel: &ChannelName, local: &Arc<Local>) {
+    /// Removes a reader; without its last one a channel is unsubscribed.
+    pub(crate) fn remove_reader(&mut self, channel: &ChannelName, reader: &Arc<Reader>) {
         let Some(&slot) = self.by_name.get(channel) else { return };
         let Some(entry) = &mut self.slots[slot].entry else { return };
-        if !entry.leave(local) {
+        if !entry.remove_reader(reader) {
             return;
         }
         match entry.phase {
             Phase::Wanted | Phase::Refused => self.remove(slot),
-            Phase::Parting { .. } => self.queue(slot),
-            Phase::Asking { .. } | Phase::Live { .. } | Phase::Leaving { .. } => {}
+            Phase::Unwanted { .. } => self.queue(slot),
+            Phase::Asking { .. } | Phase::Live { .. } | Phase::Unsubscribing { .. } => {}
         }
     }
 
@@ -124,13 +124,13 @@ impl Table {
                     write(&ClientFrame::Subscribe(Subscribe { request, channel, start, options }), out);
                     request
                 }
-                Phase::Parting { channel } => {
+                Phase::Unwanted { channel } => {
                     let request = ask();
-                    entry.phase = Phase::Leaving { channel };
+                    entry.phase = Phase::Unsubscribing { channel };
                     write(&ClientFrame::Unsubscribe(Unsubscribe { request, channel: entry.name.as_str() }), out);
                     request
                 }
-                Phase::Asking { .. } | Phase::Live { .. } | Phase::Leaving { .. } | Phase::Refused => continue,
+                Phase::Asking { .. } | Phase::Live { .. } | Phase::Unsubscribing { .. } | Phase::Refused => continue,
             };
             self.requests.insert(request, slot);
             return true;
@@ -146,7 +146,7 @@ impl Table {
             (Phase::Asking { start, stale }, Answer::Subscribed(answer)) => {
                 self.subscribed(slot, start, stale, answer)?
             }
-            (Phase::Leaving { .. }, Answer::Done) => self.left(slot),
+            (Phase::Unsubscribing { .. }, Answer::Done) => self.unsubscribed(slot),
             _ => return Err(End::out_of_order("the broker answered a request with what it did not ask for")),
         }
         Ok(true)
@@ -163,7 +163,7 @@ impl Table {
         self.refused.remove(&slot);
         // Its last reader left while it was asked for; who came since wants it from another place.
         if stale {
-            entry.phase = Phase::Parting { channel: answer.channel };
+            entry.phase = Phase::Unwanted { channel: answer.channel };
             self.queue(slot);
             return Ok(());
         }
@@ -187,15 +187,15 @@ impl Table {
                 }
             }
             // What cannot be unsubscribed is not subscribed.
-            Phase::Leaving { .. } => self.left(slot),
-            Phase::Wanted | Phase::Live { .. } | Phase::Parting { .. } | Phase::Refused => {}
+            Phase::Unsubscribing { .. } => self.unsubscribed(slot),
+            Phase::Wanted | Phase::Live { .. } | Phase::Unwanted { .. } | Phase::Refused => {}
         }
         true
     }
 
-    fn left(&mut self, slot: usize) {
+    fn unsubscribed(&mut self, slot: usize) {
         let Some(entry) = &self.slots[slot].entry else { return };
-        if let Phase::Leaving { channel } = entry.phase {
+        if let Phase::Unsubscribing { channel } = entry.phase {
             self.by_id.remove(&channel);
         }
         self.ask_again(slot);
@@ -293,7 +293,7 @@ fn end(
             let _ = waiting.send(Err(refusal()));
         }
         None => {
-            let mut inbox = member.local.inbox.lock();
+            let mut inbox = member.reader.inbox.lock();
             inbox.end(ended());
             wakers.extend(inbox.take_reader());
         }

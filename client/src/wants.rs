@@ -39,8 +39,8 @@ impl Wants {
 
     /// Removes the readers that were dropped.
     pub(crate) fn drop_departed(&mut self) {
-        for (channel, local) in self.shared.take_departed() {
-            self.table.leave(&channel, &local);
+        for (channel, reader) in self.shared.take_departed() {
+            self.table.remove_reader(&channel, &reader);
         }
     }
 

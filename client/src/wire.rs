@@ -14,27 +14,27 @@ use crate::end::End;
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) connection: Connection,
-    pub(crate) reader: Reader,
-    pub(crate) writer: Writer,
+    pub(crate) inward: Inward,
+    pub(crate) outward: Outward,
     pub(crate) dialogue: Dialogue,
 }
 
 impl Session {
     pub(crate) fn new(connection: Connection, send: SendStream, recv: RecvStream) -> Self {
-        let writer = Writer { send, writing: Bytes::new() };
-        Self { connection, reader: Reader::new(recv), writer, dialogue: Dialogue::default() }
+        let outward = Outward { send, writing: Bytes::new() };
+        Self { connection, inward: Inward::new(recv), outward, dialogue: Dialogue::default() }
     }
 
     /// Whether everything that was said is with the transport.
     pub(crate) fn is_written(&self) -> bool {
-        self.writer.is_empty() && self.dialogue.gathering.is_empty()
+        self.outward.is_empty() && self.dialogue.gathering.is_empty()
     }
 
     /// Writes some of what gathered.
     ///
     /// Cancel-safe.
     pub(crate) async fn write(&mut self) -> Result<(), WriteError> {
-        self.writer.write(&mut self.dialogue.gathering).await
+        self.outward.write(&mut self.dialogue.gathering).await
     }
 
     /// Writes everything, ends the stream and waits until the broker has it all or ends the connection.
@@ -42,7 +42,7 @@ impl Session {
         while !self.is_written() {
             self.write().await?;
         }
-        self.writer.finish().await;
+        self.outward.finish().await;
         Ok(())
     }
 
@@ -54,13 +54,13 @@ impl Session {
 
 /// The stream's inward half.
 #[derive(Debug)]
-pub(crate) struct Reader {
+pub(crate) struct Inward {
     recv: RecvStream,
     deframer: Deframer,
     chunks: Box<[Bytes; READ_CHUNKS]>,
 }
 
-impl Reader {
+impl Inward {
     fn new(recv: RecvStream) -> Self {
         Self { recv, deframer: Deframer::new(BODY_BYTES_MAX), chunks: Box::new([const { Bytes::new() }; READ_CHUNKS]) }
     }
@@ -89,12 +89,12 @@ impl Reader {
 
 /// The stream's outward half: what is being written, while more gathers.
 #[derive(Debug)]
-pub(crate) struct Writer {
+pub(crate) struct Outward {
     send: SendStream,
     writing: Bytes,
 }
 
-impl Writer {
+impl Outward {
     pub(crate) fn is_empty(&self) -> bool {
         self.writing.is_empty()
     }

@@ -55,14 +55,14 @@ impl<'a> Open<'a> {
         let deadline = self.deadline();
         let writes = self.broken.is_none() && !self.session.is_written();
         let (stalled, is_closing) = (self.session.dialogue.is_stalled(), self.driver.closing.is_some());
-        let Session { connection, reader, writer, dialogue } = &mut self.session;
+        let Session { connection, inward, outward, dialogue } = &mut self.session;
         tokio::select! {
             command = self.driver.commands.recv(), if !is_closing => self.driver.handle(command),
             () = self.driver.wants.shared.wake.notified() => {}
-            written = writer.write(&mut dialogue.gathering), if writes => if let Err(error) = written {
+            written = outward.write(&mut dialogue.gathering), if writes => if let Err(error) = written {
                 self.broken = Some((end_of_write(error), Instant::now() + FAREWELL));
             },
-            read = reader.read(), if !stalled => read?,
+            read = inward.read(), if !stalled => read?,
             lost = connection.closed(), if stalled => return Err(lost.into()),
             () = at(deadline) => {}
         }
@@ -71,8 +71,8 @@ impl<'a> Open<'a> {
 
     /// Handles what was read. The first turn does so too: what follows Welcome may have come with it.
     fn take_bodies(&mut self) -> Result<(), End> {
-        let Session { reader, dialogue, .. } = &mut self.session;
-        let taken = dialogue.take_bodies(&mut self.driver.wants, || reader.poll_body());
+        let Session { inward, dialogue, .. } = &mut self.session;
+        let taken = dialogue.take_bodies(&mut self.driver.wants, || inward.poll_body());
         if let Some(was_well) = dialogue.take_setback() {
             self.retries.refused(was_well, Instant::now(), random::jitter());
         }

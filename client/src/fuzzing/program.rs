@@ -24,7 +24,7 @@ use crate::link::Shared;
 use crate::options::{Bounds, Offline, Overflow};
 use crate::publish::{Acked, Draft, Queue, Refusal};
 use crate::state::Reason;
-use crate::subscription::{Joined, Joining, Local};
+use crate::subscription::{Beginning, Reader, Subscribing};
 use crate::wants::Wants;
 
 const UNANSWERED_MAX: usize = 4;
@@ -39,7 +39,7 @@ const READERS_MAX: usize = 12;
 pub(super) struct Program {
     wants: Wants,
     dialogue: Option<Dialogue>,
-    readers: Vec<Reader>,
+    readers: Vec<Observed>,
     answers: Vec<oneshot::Receiver<Result<Position, PublishError>>>,
     /// Whether nothing was withheld on purpose so far: then what a reader sees is dense.
     exact: bool,
@@ -49,11 +49,11 @@ pub(super) struct Program {
 }
 
 /// A reader of one subscription, and the place up to which it knows everything.
-struct Reader {
+struct Observed {
     channel: ChannelName,
-    local: Arc<Local>,
+    reader: Arc<Reader>,
     bounds: Bounds,
-    answer: Option<oneshot::Receiver<Result<Joined, SubscribeError>>>,
+    answer: Option<oneshot::Receiver<Result<Beginning, SubscribeError>>>,
     at: Option<Position>,
     ended: bool,
 }
@@ -91,19 +91,20 @@ impl Program {
             }),
             _ => Start::Live,
         };
-        let local = Arc::new(Local { inbox: Mutex::new(Inbox::new(bounds)), overflow });
+        let reader = Arc::new(Reader { inbox: Mutex::new(Inbox::new(bounds)), overflow });
         let (reply, answer) = oneshot::channel();
         let exclude_own = choices.below(4) == 0;
-        let joining = Joining { channel: channel.clone(), start, exclude_own, local: Arc::clone(&local), reply };
+        let subscribing =
+            Subscribing { channel: channel.clone(), start, exclude_own, reader: Arc::clone(&reader), reply };
         self.wants.drop_departed();
-        self.wants.table.join(joining);
-        self.readers.push(Reader { channel, local, bounds, answer: Some(answer), at: None, ended: false });
+        self.wants.table.add_reader(subscribing);
+        self.readers.push(Observed { channel, reader, bounds, answer: Some(answer), at: None, ended: false });
     }
 
     pub(super) fn drop_reader(&mut self, choice: u8) {
         if let Some(index) = usize::from(choice).checked_rem(self.readers.len()) {
             let reader = self.readers.swap_remove(index);
-            self.wants.shared.leave(reader.channel, reader.local);
+            self.wants.shared.note_departed(reader.channel, reader.reader);
         }
     }
 
@@ -239,11 +240,11 @@ impl Program {
     }
 }
 
-impl Reader {
+impl Observed {
     /// Takes what there is: whether it was let in, then a handful of events, each at its place.
     fn read(&mut self, exact: bool, remembers: bool) {
         match self.answer.as_mut().map(oneshot::Receiver::try_recv) {
-            Some(Ok(Ok(joined))) => (self.answer, self.at) = (None, Some(joined.position)),
+            Some(Ok(Ok(beginning))) => (self.answer, self.at) = (None, Some(beginning.position)),
             Some(Ok(Err(_)) | Err(TryRecvError::Closed)) => (self.answer, self.ended) = (None, true),
             Some(Err(TryRecvError::Empty)) => return,
             None => {}
@@ -252,7 +253,7 @@ impl Reader {
             return;
         }
         let mut hand = VecDeque::new();
-        let taken = self.local.inbox.lock().take(&mut hand, Waker::noop());
+        let taken = self.reader.inbox.lock().take(&mut hand, Waker::noop());
         assert!(hand.len() <= 2 * self.bounds.messages + 2, "a reader holds what its bounds allow");
         self.ended |= taken == Taken::Ended;
         for event in hand {

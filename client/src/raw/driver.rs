@@ -122,9 +122,9 @@ impl Driver {
 
 /// One turn of the trunk's own session: it answers pings and waits for the end. Cancel-safe.
 async fn attend(session: &mut Session) -> Result<(), End> {
-    let Session { reader, writer, dialogue, .. } = session;
+    let Session { inward, outward, dialogue, .. } = session;
     // First, because something may have come together with Welcome.
-    while let Some(body) = reader.poll_body()? {
+    while let Some(body) = inward.poll_body()? {
         let frame = dialogue.decode(&body)?;
         if let ServerFrame::Ping(ping) = &frame {
             dialogue.push(&ClientFrame::Pong(Pong { nonce: ping.nonce }));
@@ -132,12 +132,12 @@ async fn attend(session: &mut Session) -> Result<(), End> {
             return Err(End::goodbye(goodbye));
         }
     }
-    let writes = !writer.is_empty() || !dialogue.gathering.is_empty();
+    let writes = !outward.is_empty() || !dialogue.gathering.is_empty();
     // A broker that takes no answers is asked no further questions.
     let reads = dialogue.gathering.len() < WRITE_BYTES;
     tokio::select! {
-        written = writer.write(&mut dialogue.gathering), if writes => written.map_err(end_of_write),
-        read = reader.read(), if reads => read,
+        written = outward.write(&mut dialogue.gathering), if writes => written.map_err(end_of_write),
+        read = inward.read(), if reads => read,
     }
 }
 

@@ -108,9 +108,11 @@ fn addressee<'a>(
         return Ok(match entry.phase {
             Phase::Live { .. } => Addressee::Readers(entry),
             // What comes between an Unsubscribe and its answer is for nobody.
-            Phase::Parting { .. } | Phase::Leaving { .. } | Phase::Wanted | Phase::Asking { .. } | Phase::Refused => {
-                Addressee::Nobody
-            }
+            Phase::Unwanted { .. }
+            | Phase::Unsubscribing { .. }
+            | Phase::Wanted
+            | Phase::Asking { .. }
+            | Phase::Refused => Addressee::Nobody,
         });
     }
     let overflowed = named.has_overflowed();

@@ -12,7 +12,7 @@ use crate::error::{Failure, SubscribeError};
 use crate::event::{Ended, GapWhy, Message};
 use crate::options::Overflow;
 use crate::recovery::{Missing, Track, Violation};
-use crate::subscription::{Joined, Joining, Local};
+use crate::subscription::{Beginning, Reader, Subscribing};
 
 const LIVE_HAS_TRACK: &str = "a channel becomes live with a place, and loses it only when it is left";
 
@@ -40,10 +40,10 @@ pub(super) enum Phase {
     Asking { start: Start, stale: bool },
     /// Its messages come under this number.
     Live { channel: ChannelId },
-    /// It is to be left.
-    Parting { channel: ChannelId },
-    /// The broker was told that it is left. Who comes now waits for the answer, and asks anew.
-    Leaving { channel: ChannelId },
+    /// It is to be unsubscribed: its last reader is gone.
+    Unwanted { channel: ChannelId },
+    /// The broker was told to unsubscribe it. Who comes now waits for the answer, and asks anew.
+    Unsubscribing { channel: ChannelId },
     /// The broker refused it for a passing reason.
     Refused,
 }
@@ -51,23 +51,23 @@ pub(super) enum Phase {
 /// A reader of a channel.
 #[derive(Debug)]
 pub(super) struct Member {
-    pub(super) local: Arc<Local>,
+    pub(super) reader: Arc<Reader>,
     /// Who waits for the broker's answer; `None` once it came.
-    pub(super) waiting: Option<oneshot::Sender<Result<Joined, SubscribeError>>>,
+    pub(super) waiting: Option<oneshot::Sender<Result<Beginning, SubscribeError>>>,
     start: Start,
     /// The first offset that it gets in this epoch.
     from: u64,
 }
 
 impl Member {
-    fn new(joining: Joining) -> Self {
-        Self { local: joining.local, waiting: Some(joining.reply), start: joining.start, from: 0 }
+    fn new(subscribing: Subscribing) -> Self {
+        Self { reader: subscribing.reader, waiting: Some(subscribing.reply), start: subscribing.start, from: 0 }
     }
 
-    fn joined(&mut self, position: Position, recovered: bool) {
-        self.local.inbox.lock().begin(position);
+    fn begin(&mut self, position: Position, recovered: bool) {
+        self.reader.inbox.lock().begin(position);
         if let Some(waiting) = self.waiting.take() {
-            let _ = waiting.send(Ok(Joined { position, recovered }));
+            let _ = waiting.send(Ok(Beginning { position, recovered }));
         }
     }
 
@@ -82,47 +82,47 @@ impl Member {
             from.offset = Offset::saturating(place);
         }
         self.from = 0;
-        let mut inbox = self.local.inbox.lock();
+        let mut inbox = self.reader.inbox.lock();
         inbox.gap(from, to, why);
         wakers.extend(inbox.take_reader());
     }
 }
 
 impl Entry {
-    pub(super) fn new(joining: Joining) -> Self {
+    pub(super) fn new(subscribing: Subscribing) -> Self {
         Self {
-            name: joining.channel.clone(),
+            name: subscribing.channel.clone(),
             phase: Phase::Wanted,
-            start: joining.start,
-            exclude_own: joining.exclude_own,
-            members: vec![Member::new(joining)],
+            start: subscribing.start,
+            exclude_own: subscribing.exclude_own,
+            members: vec![Member::new(subscribing)],
             track: None,
             live: 0,
         }
     }
 
-    pub(super) fn join(&mut self, joining: Joining) {
+    pub(super) fn add_reader(&mut self, subscribing: Subscribing) {
         if self.members.is_empty() {
-            // It is being left, and begins anew for this reader.
-            self.start = joining.start;
-            self.exclude_own = joining.exclude_own;
-        } else if joining.start != Start::Live || joining.exclude_own != self.exclude_own {
-            let _ = joining.reply.send(Err(SubscribeError::AlreadySubscribed { channel: joining.channel }));
+            // It is being unsubscribed, and begins anew for this reader.
+            self.start = subscribing.start;
+            self.exclude_own = subscribing.exclude_own;
+        } else if subscribing.start != Start::Live || subscribing.exclude_own != self.exclude_own {
+            let _ = subscribing.reply.send(Err(SubscribeError::AlreadySubscribed { channel: subscribing.channel }));
             return;
         }
-        let mut member = Member::new(joining);
+        let mut member = Member::new(subscribing);
         if let (Phase::Live { .. }, Some(track)) = (self.phase, &self.track) {
             let Position { epoch, offset } = track.position();
             member.from = self.live;
             let at = Position { epoch, offset: offset.max(Offset::saturating(self.live.saturating_sub(1))) };
-            member.joined(at, true);
+            member.begin(at, true);
         }
         self.members.push(member);
     }
 
-    /// Lets a reader go. Says whether it was here and the last one.
-    pub(super) fn leave(&mut self, local: &Arc<Local>) -> bool {
-        let Some(index) = self.members.iter().position(|member| Arc::ptr_eq(&member.local, local)) else {
+    /// Removes a reader. Says whether it was here and the last one.
+    pub(super) fn remove_reader(&mut self, reader: &Arc<Reader>) -> bool {
+        let Some(index) = self.members.iter().position(|member| Arc::ptr_eq(&member.reader, reader)) else {
             return false;
         };
         self.members.swap_remove(index);
@@ -132,9 +132,9 @@ impl Entry {
         self.track = None;
         self.live = 0;
         self.phase = match self.phase {
-            Phase::Live { channel } => Phase::Parting { channel },
+            Phase::Live { channel } => Phase::Unwanted { channel },
             Phase::Asking { start, .. } => Phase::Asking { start, stale: true },
-            Phase::Wanted | Phase::Parting { .. } | Phase::Leaving { .. } | Phase::Refused => self.phase,
+            Phase::Wanted | Phase::Unwanted { .. } | Phase::Unsubscribing { .. } | Phase::Refused => self.phase,
         };
         true
     }
@@ -163,11 +163,11 @@ impl Entry {
             let is_new = member.waiting.is_some();
             if is_new && member.start == Start::Live {
                 member.from = self.live;
-                member.joined(answer.position, true);
+                member.begin(answer.position, true);
                 continue;
             }
             if is_new {
-                member.joined(track.position(), answer.recovered);
+                member.begin(track.position(), answer.recovered);
             }
             if let Some(missing) = missing {
                 member.missed(missing, wakers);
@@ -211,12 +211,12 @@ impl Entry {
 
     /// Whether a reader that must miss nothing has no room for this message. It will tell when it has.
     pub(super) fn is_blocked_by(&self, frame: &frame::Message<'_>) -> bool {
-        self.members.iter().any(|member| match member.local.overflow {
+        self.members.iter().any(|member| match member.reader.overflow {
             Overflow::Gap => false,
             Overflow::Block => {
                 let bytes =
                     frame.payload.bytes().len() + frame.publisher.map_or(0, str::len) + frame.key.map_or(0, str::len);
-                let mut inbox = member.local.inbox.lock();
+                let mut inbox = member.reader.inbox.lock();
                 let blocked = frame.offset.value() >= member.from && !inbox.has_room(bytes);
                 if blocked {
                     inbox.block();
@@ -234,7 +234,7 @@ impl Entry {
         while let Some(member) = readers.next() {
             let copy = if readers.peek().is_some() { message.clone() } else { message.take() };
             let Some(copy) = copy else { return };
-            let mut inbox = member.local.inbox.lock();
+            let mut inbox = member.reader.inbox.lock();
             inbox.push(copy);
             wakers.extend(inbox.take_reader());
         }

@@ -16,26 +16,26 @@ use super::Table;
 use crate::error::{Failure, SubscribeError};
 use crate::inbox::Inbox;
 use crate::options::{Bounds, Overflow};
-use crate::subscription::{Joined, Joining, Local};
+use crate::subscription::{Beginning, Reader, Subscribing};
 
-type Answered = oneshot::Receiver<Result<Joined, SubscribeError>>;
+type Answered = oneshot::Receiver<Result<Beginning, SubscribeError>>;
 
 fn name(number: usize) -> ChannelName {
     ChannelName::parse(&format!("channel/{number}")).expect("it is a name")
 }
 
-fn join(table: &mut Table, channel: usize) -> (Arc<Local>, Answered) {
+fn subscribe(table: &mut Table, channel: usize) -> (Arc<Reader>, Answered) {
     let bounds = Bounds { messages: 4, bytes: 100 };
-    let local = Arc::new(Local { inbox: Mutex::new(Inbox::new(bounds)), overflow: Overflow::Gap });
+    let reader = Arc::new(Reader { inbox: Mutex::new(Inbox::new(bounds)), overflow: Overflow::Gap });
     let (reply, answer) = oneshot::channel();
-    table.join(Joining {
+    table.add_reader(Subscribing {
         channel: name(channel),
         start: Start::Live,
         exclude_own: false,
-        local: Arc::clone(&local),
+        reader: Arc::clone(&reader),
         reply,
     });
-    (local, answer)
+    (reader, answer)
 }
 
 /// A broker that answers in order, and minds that nothing is asked twice.
@@ -115,8 +115,8 @@ impl Script {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Join(usize),
-    Leave(usize),
+    Subscribe(usize),
+    Drop(usize),
     Listen,
     Answer(bool),
     Reconnect,
@@ -124,8 +124,8 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        3 => (0..3_usize).prop_map(Step::Join),
-        3 => (0..20_usize).prop_map(Step::Leave),
+        3 => (0..3_usize).prop_map(Step::Subscribe),
+        3 => (0..20_usize).prop_map(Step::Drop),
         3 => Just(Step::Listen),
         3 => (0..4_u8).prop_map(|dice| Step::Answer(dice > 0)),
         1 => Just(Step::Reconnect),
@@ -137,19 +137,19 @@ proptest! {
     #[test]
     fn what_is_read_is_what_is_subscribed(steps in steps()) {
         let (mut table, mut script) = (Table::default(), Script::default());
-        let mut readers: Vec<(usize, Arc<Local>, Answered)> = Vec::new();
+        let mut readers: Vec<(usize, Arc<Reader>, Answered)> = Vec::new();
         for step in steps {
             match step {
-                Step::Join(channel) => {
-                    let (local, answer) = join(&mut table, channel);
-                    readers.push((channel, local, answer));
+                Step::Subscribe(channel) => {
+                    let (reader, answer) = subscribe(&mut table, channel);
+                    readers.push((channel, reader, answer));
                 }
-                Step::Leave(index) if index < readers.len() => {
-                    let (channel, local, answer) = readers.swap_remove(index);
+                Step::Drop(index) if index < readers.len() => {
+                    let (channel, reader, answer) = readers.swap_remove(index);
                     drop(answer);
-                    table.leave(&name(channel), &local);
+                    table.remove_reader(&name(channel), &reader);
                 }
-                Step::Leave(_) => {}
+                Step::Drop(_) => {}
                 Step::Listen => script.listen(&mut table),
                 Step::Answer(goes_well) => script.answer(&mut table, goes_well),
                 Step::Reconnect => {
@@ -164,12 +164,12 @@ proptest! {
         }
         // Who was refused or answered knows it; whoever was not refused reads a channel that is subscribed.
         let mut wanted = HashMap::new();
-        for (channel, local, answer) in &mut readers {
+        for (channel, reader, answer) in &mut readers {
             match answer.try_recv() {
                 Ok(Err(_)) => {}
                 Ok(Ok(_)) => {
                     let ended = matches!(
-                        local.inbox.lock().take(&mut Default::default(), std::task::Waker::noop()),
+                        reader.inbox.lock().take(&mut Default::default(), std::task::Waker::noop()),
                         crate::inbox::Taken::Some { .. }
                     );
                     if !ended {
@@ -188,8 +188,8 @@ fn churn_takes_no_memory_while_nobody_listens() {
     let mut table = Table::default();
     table.connected();
     for round in 0..1000 {
-        let (local, _answer) = join(&mut table, round % 7);
-        table.leave(&name(round % 7), &local);
+        let (reader, _answer) = subscribe(&mut table, round % 7);
+        table.remove_reader(&name(round % 7), &reader);
     }
     assert!(table.slots.len() <= 7 && table.to_ask.len() <= 7);
     assert!(table.by_name.is_empty());
@@ -199,7 +199,7 @@ fn churn_takes_no_memory_while_nobody_listens() {
 fn all_is_well_again_when_what_was_refused_has_begun_or_is_left() {
     let (mut table, mut script) = (Table::default(), Script::default());
     table.connected();
-    let readers: Vec<_> = (0..2).map(|channel| join(&mut table, channel)).collect();
+    let readers: Vec<_> = (0..2).map(|channel| subscribe(&mut table, channel)).collect();
     script.listen(&mut table);
     (0..2).for_each(|_| script.answer(&mut table, true));
     table.disconnected();
@@ -215,6 +215,6 @@ fn all_is_well_again_when_what_was_refused_has_begun_or_is_left() {
     script.answer(&mut table, true);
     assert!(!table.is_well());
     script.answer(&mut table, false);
-    table.leave(&name(1), &readers[1].0);
+    table.remove_reader(&name(1), &readers[1].0);
     assert!(table.is_well());
 }
