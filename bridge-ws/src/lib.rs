@@ -23,6 +23,7 @@ mod http;
 mod messages;
 mod outgoing;
 mod present;
+pub mod progress;
 mod reader;
 mod resource;
 pub mod rules;

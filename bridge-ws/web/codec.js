@@ -79,6 +79,7 @@ const clientFrame = choice([
   ['Emit', { request: integer, service: text, event: text, payload }],
   ['Introduce', {
     address: sixteenBytes, origin: option(text), credential: option(credential), private: bool, ping_interval: integer,
+    publishes: u32,
   }],
 ]);
 

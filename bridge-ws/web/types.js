@@ -46,7 +46,7 @@
  *   | { kind: 'Return', call: number, outcome: Outcome }
  *   | { kind: 'Emit', request: number, service: string, event: string, payload: WirePayload }
  *   | { kind: 'Introduce', address: Uint8Array, origin: string | null, credential: Credential | null, private: boolean,
- *       ping_interval: number }} ClientFrame
+ *       ping_interval: number, publishes: number }} ClientFrame
  */
 
 /**

@@ -86,9 +86,6 @@ pub(crate) const STRIKES_MAX: u32 = 1000;
 /// read's worth of messages, so the clock is asked twice for some thousand of them.
 pub(crate) const SAMPLED_ONE_IN: u32 = 16;
 
-/// API keys whose rate of publishing over HTTP is remembered before those that are whole again are forgotten.
-pub(crate) const PUBLISHERS_KEPT: usize = 1024;
-
 /// Slots that a session remembers, so that a publisher does not look its channel up for every batch.
 pub(crate) const SLOTS_MAX: usize = 64;
 

@@ -242,6 +242,7 @@ fn introduction(how: u8) -> bytes::BytesMut {
         credential: (how & 0x18 == 0x18).then_some(Credential { strategy: "apikey", secret: "cb_0_0" }),
         private: how & 0x20 != 0,
         ping_interval: Millis::saturating(u64::from(how)),
+        publishes: u32::from(how >= 0xc0),
     });
     encode(&frame, &mut body).expect("an introduction is short");
     body

@@ -18,7 +18,7 @@ use crate::directory::Directory;
 use crate::door::Local;
 use crate::hooks::Hooks;
 use crate::identity::{Anonymous, KeyStore};
-use crate::limit::{Admission, Budget, Inbox};
+use crate::limit::{Admission, Budget, Inbox, KeyRates};
 use crate::metrics::Metrics;
 
 /// What stands behind the doors. Dropping it ends every connection and every channel at once.
@@ -41,6 +41,7 @@ impl Interior {
             subscriptions_max: config.subscriptions_max,
             subscriptions: Budget::new(config.limits.subscriptions),
             limits: config.limits,
+            key_rates: KeyRates::new(config.limits.publishes),
             hooks,
         };
         let metrics = Arc::new(Metrics::default());
@@ -84,6 +85,7 @@ impl Interior {
                 local.directory.sweep(shard);
                 if shard % SHARDS == 0 {
                     local.admission.sweep(local.directory.now());
+                    local.rules.key_rates.sweep(local.directory.now());
                 }
                 if shard % SWEEPS_A_LOOK == 0 {
                     local.follow_keys();

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::frame::Goodbye;
 use crate::integer::Millis;
+use crate::refusal::Refusal;
 use crate::sentence::capped;
 
 /// How a session ends: what its peer is told.
@@ -30,6 +31,12 @@ impl Ending {
     pub fn because(code: Code, reason: impl fmt::Display) -> Self {
         let sentence = capped(format!("{}: {reason}", code.sentence()));
         Self { code, sentence: sentence.into(), retry_after: None }
+    }
+
+    /// An ending in a refusal's words.
+    #[must_use]
+    pub fn refused(code: Code, refusal: Refusal) -> Self {
+        Self { code, sentence: refusal.sentence, retry_after: refusal.retry_after }
     }
 
     /// The frame that tells it.

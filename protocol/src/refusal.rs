@@ -29,10 +29,11 @@ impl Refusal {
         Self { class, sentence, retry_after: None }
     }
 
-    /// A refusal of what comes too fast: the sentence says how long to wait, and so does the data.
+    /// A refusal of what comes too fast: `who_does` says who does what. The sentence says how long to wait, and so does the
+    /// data.
     #[must_use]
-    pub fn too_fast(what: &str, wait: Millis) -> Self {
-        let sentence = format!("this session {what} faster than it may; wait {wait} ms");
+    pub fn too_fast(who_does: &str, wait: Millis) -> Self {
+        let sentence = format!("{who_does} faster than it may; wait {wait} ms");
         Self { retry_after: Some(wait), ..Self::new(Class::TooManyRequests, sentence) }
     }
 }

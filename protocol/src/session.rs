@@ -334,6 +334,7 @@ mod tests {
             credential: None,
             private: true,
             ping_interval: Millis::ZERO,
+            publishes: 0,
         });
         assert_eq!(heard_from_client(&[introduce, HELLO]), [Err(Violation::Introduced), Err(Violation::AfterGoodbye)]);
         assert_eq!(heard_from_client(&[HELLO, introduce])[1], Err(Violation::Introduced));

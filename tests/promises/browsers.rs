@@ -261,18 +261,3 @@ async fn publishing_over_http_answers_offsets_and_reaches_every_door() {
         assert_eq!(post(fields, body).await.status, status, "{fields} {}", &body[..30]);
     }
 }
-
-#[tokio::test]
-async fn a_key_that_publishes_too_fast_over_http_is_told_how_long_to_wait() {
-    let publishes = Rate { per_second: 1, burst: 5 };
-    let limits = Limits { publishes, ..Limits::default() };
-    let broker = Broker::start_for_browsers(|config| config.limits = limits).await;
-    let authorization = format!("Authorization: Bearer {}\r\n", key(&broker));
-    let three = r#"{"channels":["a","b","c"],"payload":"x"}"#;
-    let first = http::post(broker.ws_addr(), "/v1/publish", &authorization, three).await;
-    let second = http::post(broker.ws_addr(), "/v1/publish", &authorization, three).await;
-    assert_eq!((first.status, second.status), (200, 429), "{second:?}");
-    assert!(second.head.to_ascii_lowercase().contains("retry-after: "), "{second:?}");
-    let mut reader = open(&broker, Door::Json).await;
-    reader.publish("a", "a session has a rate of its own").await;
-}

@@ -27,6 +27,7 @@ const FORGED: ClientFrame<'_> = ClientFrame::Introduce(Introduce {
     credential: None,
     private: true,
     ping_interval: Millis::ZERO,
+    publishes: 0,
 });
 
 /// Has a scenario happen at every door, each with a broker of its own, and compares what was heard.

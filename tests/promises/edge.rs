@@ -86,6 +86,7 @@ async fn nothing_of_the_edges_own_key_reaches_a_browser() {
             credential: None,
             private: true,
             ping_interval: Millis::ZERO,
+            publishes: 0,
         };
         forger.send(&ClientFrame::Introduce(introduce)).await;
         assert_eq!(forger.goodbye().await.0, Code::OutOfOrder.number());

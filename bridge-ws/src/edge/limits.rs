@@ -62,6 +62,3 @@ pub(super) const COPIED_BYTES_MAX: usize = 4 << 10;
 
 /// How much may wait for a browser that reads nothing: a question or two, and what became of its session.
 pub(super) const WAITING_MAX: usize = 4;
-
-/// From here on what a publish over HTTP says is written before it says more.
-pub(super) const SAID_BYTES: usize = 64 << 10;

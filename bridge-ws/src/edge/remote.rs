@@ -28,6 +28,7 @@ use super::tally::{Lack, Tally};
 use crate::address_limit::{AddressLimit, AddressPermit};
 use crate::config::Config;
 use crate::dialect::Dialect;
+use crate::progress::Progress;
 use crate::upstream::{Parcel, Publisher, Upstream, Visitor};
 
 /// How a key is shown that came by HTTP.
@@ -151,7 +152,7 @@ impl Upstream for Remote {
         let Visitor { address, origin, credential, is_private } = visitor;
         tracing::debug!(%address, origin, "a browser came");
         let secret = credential.as_ref().map(|shown| shown.secret.expose());
-        let introduction = introduction(address, origin.as_deref(), secret, is_private, self.ping_interval);
+        let introduction = introduction(address, origin.as_deref(), secret, is_private, self.ping_interval, 0);
         let shares = Shares { inward: Share::of(&self.inbox), outward: Share::of(&self.outbox) };
         let browser = Browser::new(State::new(self.patience), dialect, introduction, Arc::clone(&self.pool), shares);
         Session::new(browser, Arc::clone(&self.registry), Arc::clone(&self.tally), ticket)
@@ -166,9 +167,11 @@ impl Upstream for Remote {
     ) -> Result<Vec<Result<Position, Refusal>>, Refusal> {
         let secret = Some(publisher.secret.expose());
         // The door has looked whether the secret could be shown.
-        let introduction = introduction(publisher.address, None, secret, true, self.ping_interval);
-        self.tally.http_publishes.add(messages.len() as u64);
-        publishing::publish(&self.pool, &introduction, messages, self.publish_patience).await
+        let progress = Progress::new(messages);
+        let publishes = progress.publishes();
+        let introduction = introduction(publisher.address, None, secret, true, self.ping_interval, publishes);
+        self.tally.http_publishes.add(u64::from(publishes));
+        publishing::publish(&self.pool, &introduction, progress, self.publish_patience).await
     }
 }
 
@@ -179,6 +182,7 @@ fn introduction(
     secret: Option<&str>,
     private: bool,
     ping_interval: Millis,
+    publishes: u32,
 ) -> Bytes {
     let address = match address {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
@@ -190,6 +194,7 @@ fn introduction(
         credential: secret.map(|secret| Credential { strategy: APIKEY, secret }),
         private,
         ping_interval,
+        publishes,
     };
     let mut body = BytesMut::new();
     encode(&ClientFrame::Introduce(introduce), &mut body).expect("a header field is shorter than a body");

@@ -84,8 +84,14 @@ fn what_is_no_hello_opens_nothing() {
         let Effect::End(ending) = new().handle_client(&frame, true) else { panic!("{frame:?} was taken") };
         assert_eq!(ending.code, Code::OutOfOrder);
     }
-    let introduce =
-        Introduce { address: [1; 16], origin: None, credential: None, private: true, ping_interval: Millis::ZERO };
+    let introduce = Introduce {
+        address: [1; 16],
+        origin: None,
+        credential: None,
+        private: true,
+        ping_interval: Millis::ZERO,
+        publishes: 0,
+    };
     let Effect::End(ending) = new().handle_client(&ClientFrame::Introduce(introduce), true) else {
         panic!("it was taken")
     };

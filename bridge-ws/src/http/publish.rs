@@ -130,7 +130,7 @@ fn full() -> Denial {
     Denial::from(Refusal { retry_after: Some(COME_AGAIN), ..Refusal::new(Class::Unavailable, sentence) }).and_close()
 }
 
-/// All outcomes in the order of the request. The status is that of the first failure only if nothing was published. The
+/// All outcomes in the order of the request. The head is that of the first failure only if nothing was published. The
 /// answer keeps the request's reservation until it is written.
 fn report(
     channels: &[String],
@@ -143,7 +143,10 @@ fn report(
         failed: outcome.as_ref().err().map(Failure::of),
     });
     let first = outcomes.iter().all(Result::is_err).then(|| outcomes.first()).flatten();
-    let code = first.and_then(|outcome| outcome.as_ref().err()).map_or(200, |refusal| refusal.class.code());
-    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    as_json(status, reservation.around(written(&Results { results: results.collect() })))
+    let mut response = as_json(StatusCode::OK, reservation.around(written(&Results { results: results.collect() })));
+    if let Some(Err(refusal)) = first {
+        let (head, _) = Denial::from(refusal.clone()).into_parts();
+        (*response.status_mut(), *response.headers_mut()) = (head.status, head.headers);
+    }
+    response
 }

@@ -37,7 +37,7 @@ pub struct Limits {
     pub births_per_address: Rate,
     /// Frames that one session may send. What a runaway loop sends and no program that waits for anything.
     pub frames: Rate,
-    /// Publishes that one session may send; the same reason.
+    /// Publishes that one session may send, or one key by all its requests over HTTP; the same reason.
     pub publishes: Rate,
     /// Memory of all histories together, with what readers still hold of what was forgotten. Past it a channel that
     /// publishes forgets its own oldest messages.

@@ -257,7 +257,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "limits.publishes.per_second",
         Count,
         limits.publishes.per_second,
-        "Publishes a second that one session may send"
+        "Publishes a second that one session may send, or one key over HTTP"
     ),
     row!("limits.publishes.burst", Count, limits.publishes.burst, "Publishes that one session may send in one burst"),
     row!("limits.history_bytes", Bytes, limits.history_bytes, "Memory for the histories of all channels"),

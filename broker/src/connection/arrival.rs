@@ -16,12 +16,14 @@ pub(crate) struct Arrival {
     pub(crate) is_local: bool,
     /// How often the door says something at least; zero promises nothing.
     pub(crate) ping_interval: Millis,
+    /// How many messages it publishes, if it is one request over HTTP: they count for its key, whose bearer may make many.
+    pub(crate) publishes: Option<u32>,
 }
 
 impl Default for Arrival {
     /// As at the QUIC door: encrypted, from where the broker listens, and QUIC itself keeps watch over an idle connection.
     fn default() -> Self {
-        Self { shown: None, is_private: true, is_local: true, ping_interval: Millis::ZERO }
+        Self { shown: None, is_private: true, is_local: true, ping_interval: Millis::ZERO, publishes: None }
     }
 }
 

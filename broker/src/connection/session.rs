@@ -331,7 +331,7 @@ impl Session {
         }
         let own = self.births.take(self.limits.births);
         own.and_then(|()| self.shares.ticket.birth(self.directory.now()))
-            .map_err(|wait| Refusal::too_fast("begins new channels", wait))?;
+            .map_err(|wait| Refusal::too_fast("this session begins new channels", wait))?;
         self.strikes = 0;
         Ok(self.directory.slot(channel))
     }

@@ -25,7 +25,7 @@ use crate::defaults::{BATCHES_SEARCHED, GRANTS_MAX, STRIKES_MAX};
 use crate::faults::{self, Site};
 use crate::hooks::{Hooks, Incoming};
 use crate::identity::{self, Anonymous, Identity, KeyBinding, KeyStore};
-use crate::limit::{Bucket, Budget};
+use crate::limit::{Bucket, Budget, KeyRates};
 
 mod greeting;
 
@@ -44,6 +44,8 @@ pub(crate) struct Rules {
     pub(crate) subscriptions: Arc<Budget>,
     /// What a session may do in a second, among others.
     pub(crate) limits: Limits,
+    /// What each key may publish over HTTP.
+    pub(crate) key_rates: KeyRates,
     /// What is done to messages on their way in.
     pub(crate) hooks: Hooks,
 }
@@ -64,6 +66,8 @@ pub(crate) struct State {
     open: bool,
     frames: Bucket,
     publishes: Bucket,
+    /// When the last read was.
+    now: Millis,
     /// Frames in a row that came too fast.
     strikes: u32,
     /// How many publications the last batch had, which is a good guess at the next one's.
@@ -82,6 +86,7 @@ impl State {
         Self {
             frames: Bucket::full(rules.limits.frames, now),
             publishes: Bucket::full(rules.limits.publishes, now),
+            now,
             strikes: 0,
             batch_expected: 1,
             subscriptions: Subscriptions::new(rules.subscriptions_max, &rules.subscriptions),
@@ -115,6 +120,7 @@ impl State {
     pub(crate) fn begin_read(&mut self, now: Millis) {
         self.frames.fill(self.rules.limits.frames, now);
         self.publishes.fill(self.rules.limits.publishes, now);
+        self.now = now;
     }
 
     /// Takes a frame that was decoded from `body`, or from a part of it. What channels have to do is appended to `commands`;
@@ -131,7 +137,7 @@ impl State {
     ) -> Result<(), Ending> {
         self.frame_order.handle(frame).map_err(|violation| Ending::because(Code::OutOfOrder, violation))?;
         if let Err(wait) = self.frames.take(self.rules.limits.frames) {
-            return self.come_too_fast(request_of(frame), "sends frames", wait);
+            return self.come_too_fast(request_of(frame), "this session sends frames", wait);
         }
         match frame {
             ClientFrame::Hello(hello) => self.hello(hello)?,
@@ -201,8 +207,13 @@ impl State {
     }
 
     fn publish(&mut self, frame: &Publish<'_>, body: &Bytes, commands: &mut Vec<Command>) -> Result<(), Ending> {
+        // PROTOCOL.md, "Visitors": a request publishes no more than was taken for it.
+        if let Some(left) = &mut self.arrival.publishes {
+            let more = || Ending::because(Code::OutOfOrder, "it publishes more than it was introduced with");
+            *left = left.checked_sub(1).ok_or_else(more)?;
+        }
         if let Err(wait) = self.publishes.take(self.rules.limits.publishes) {
-            return self.come_too_fast(Some(frame.request), "publishes", wait);
+            return self.come_too_fast(Some(frame.request), "this session publishes", wait);
         }
         self.strikes = 0;
         if let Err(refusal) = self.take(frame, body, commands) {

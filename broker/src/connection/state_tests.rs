@@ -14,7 +14,7 @@ use crate::connection::Shown;
 use crate::connection::Writer;
 use crate::format::Format;
 use crate::format::tests::{ALL, Reading};
-use crate::limit::Budget;
+use crate::limit::{Budget, KeyRates};
 
 struct Talk {
     state: State,
@@ -39,6 +39,7 @@ impl Talk {
             subscriptions_max: 2,
             subscriptions: Budget::new(100),
             limits: Limits::default(),
+            key_rates: KeyRates::new(Limits::default().publishes),
             hooks: Hooks::default(),
         };
         let bounds = config::Outbox { messages: 1000, bytes: 1 << 20 };
@@ -206,6 +207,7 @@ fn frames_out_of_order_end_the_session() {
         credential: None,
         private: true,
         ping_interval: Millis::ZERO,
+        publishes: 0,
     });
     assert_eq!(Talk::new(true).say(&forged).unwrap_err().code, Code::OutOfOrder, "instead of hello");
     assert_eq!(Talk::open(true).say(&forged).unwrap_err().code, Code::OutOfOrder, "an identity is not forged");

@@ -14,7 +14,7 @@ use callboard_protocol::frame::{ClientFrame, Ping, ServerFrame};
 use callboard_protocol::{ConnectionId, Millis, Nonce, Position, Refusal};
 
 use super::local::Local;
-use super::publishing::Publishing;
+use super::publishing;
 use crate::connection::{Arrival, Outbox, Registry, Session, Shown, Writer};
 use crate::format::Format;
 use crate::identity::APIKEY;
@@ -27,13 +27,12 @@ pub(crate) struct InProcess {
     local: Arc<Local>,
     /// What `Welcome` promises.
     ping_interval: Millis,
-    publishing: Publishing,
 }
 
 impl InProcess {
     /// The bus behind `local`.
     pub(crate) fn new(local: Arc<Local>, ping_interval: Millis) -> Self {
-        Self { publishing: Publishing::new(Arc::clone(&local)), local, ping_interval }
+        Self { local, ping_interval }
     }
 }
 
@@ -52,14 +51,14 @@ impl upstream::Upstream for InProcess {
         let Visitor { address, origin, credential, is_private } = visitor;
         let shown = credential.map(|credential| Shown::new(APIKEY, credential.secret.expose()));
         let is_local = address.to_canonical().is_loopback();
-        let arrival = Arrival { shown, is_private, is_local, ping_interval: self.ping_interval };
+        let arrival = Arrival { shown, is_private, is_local, ping_interval: self.ping_interval, publishes: None };
         let (id, session) = self.local.open(ticket, Format::Message(dialect), arrival);
         tracing::debug!(connection = %id, %address, origin, "a browser's session opened");
         Browser::new(id, session, &self.local.registry)
     }
 
     fn recognise(&self, publisher: &Publisher) -> Result<(), Refusal> {
-        self.publishing.recognise(publisher).map(drop)
+        publishing::recognise(&self.local, publisher)
     }
 
     async fn publish(
@@ -67,7 +66,8 @@ impl upstream::Upstream for InProcess {
         publisher: Publisher,
         messages: Vec<Parcel>,
     ) -> Result<Vec<Result<Position, Refusal>>, Refusal> {
-        self.publishing.publish(publisher, messages).await
+        let ticket = self.admit(publisher.address)?;
+        publishing::publish(&self.local, ticket, &publisher, messages).await
     }
 }
 

@@ -93,7 +93,8 @@ pub(crate) struct Introduced {
 /// How the visitor's session ends if it is none.
 pub(crate) fn introduced(body: &Bytes) -> Result<Introduced, Ending> {
     let frame = decode_client(body).map_err(|error| Ending::because(Code::Malformed, error))?;
-    let ClientFrame::Introduce(Introduce { address, origin, credential, private, ping_interval }) = frame else {
+    let ClientFrame::Introduce(Introduce { address, origin, credential, private, ping_interval, publishes }) = frame
+    else {
         return Err(Ending::because(Code::OutOfOrder, "a visitor's session begins with Introduce"));
     };
     // PROTOCOL.md, "Limits": a text over its limit in `Introduce` ends the session.
@@ -106,7 +107,8 @@ pub(crate) fn introduced(body: &Bytes) -> Result<Introduced, Ending> {
     });
     let address = Ipv6Addr::from(address).to_canonical();
     let is_local = address.is_loopback();
-    let arrival = Arrival { shown: shown.transpose()?, is_private: private, is_local, ping_interval };
+    let publishes = (publishes > 0).then_some(publishes);
+    let arrival = Arrival { shown: shown.transpose()?, is_private: private, is_local, ping_interval, publishes };
     Ok(Introduced { address, origin: origin.map(str::to_owned), arrival })
 }
 

@@ -36,12 +36,22 @@ impl Bucket {
     ///
     /// How long until there is one again, if there is none.
     pub(crate) fn take(&mut self, rate: Rate) -> Result<(), Millis> {
-        match self.left.checked_sub(THOUSANDTHS) {
+        self.take_all(rate, 1)
+    }
+
+    /// Takes so many, or none.
+    ///
+    /// # Errors
+    ///
+    /// How long until there are so many, if there are not; a burst is the most that there ever are.
+    pub(crate) fn take_all(&mut self, rate: Rate, count: u64) -> Result<(), Millis> {
+        let wanted = count.saturating_mul(THOUSANDTHS);
+        match self.left.checked_sub(wanted) {
             Some(left) => {
                 self.left = left;
                 Ok(())
             }
-            None => Err(Millis::saturating((THOUSANDTHS - self.left).div_ceil(rate.per_second.max(1)))),
+            None => Err(Millis::saturating((wanted - self.left).div_ceil(rate.per_second.max(1)))),
         }
     }
 }

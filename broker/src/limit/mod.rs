@@ -5,9 +5,11 @@ mod bucket;
 mod budget;
 mod handshakes;
 mod inbox;
+mod key_rates;
 
 pub(crate) use admission::{Admission, Refused, Ticket};
 pub(crate) use bucket::Bucket;
 pub(crate) use budget::{Budget, Share};
 pub(crate) use handshakes::{Begun, Greeting, Handshakes};
 pub(crate) use inbox::{Inbox, Load};
+pub(crate) use key_rates::KeyRates;

@@ -185,4 +185,6 @@ pub struct Introduce<'a> {
     pub private: bool,
     /// The bridge says something to the visitor at least this often: what `Welcome` is to promise.
     pub ping_interval: Millis,
+    /// How many messages the session publishes, where it is one request over HTTP; 0 where it is a browser's.
+    pub publishes: u32,
 }

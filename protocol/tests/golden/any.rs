@@ -76,6 +76,7 @@ impl Fields {
                 credential,
                 private: self.flag,
                 ping_interval: Millis::saturating(second),
+                publishes: self.wide,
             }),
         ];
         for start in [Start::Live, Start::Recover(self.position()), Start::Rewind(self.wide)] {

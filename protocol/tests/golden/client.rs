@@ -147,6 +147,7 @@ fn introductions() -> Vec<(&'static str, ClientFrame<'static>)> {
         credential: None,
         private: true,
         ping_interval: Millis::saturating(10_000),
+        publishes: 0,
     };
     let credential = Credential { strategy: "apikey", secret: "feed.s3cret" };
     vec![
@@ -156,12 +157,17 @@ fn introductions() -> Vec<(&'static str, ClientFrame<'static>)> {
             ClientFrame::Introduce(Introduce { origin: None, credential: Some(credential), ..introduce }),
         ),
         (
+            "introduce_publishes",
+            ClientFrame::Introduce(Introduce { origin: None, credential: Some(credential), publishes: 3, ..introduce }),
+        ),
+        (
             "introduce_widest",
             ClientFrame::Introduce(Introduce {
                 address: [0xff; 16],
                 origin: Some(""),
                 private: false,
                 ping_interval: Millis::saturating(INTEGER_MAX),
+                publishes: u32::MAX,
                 ..introduce
             }),
         ),

@@ -34,7 +34,7 @@ pub(crate) fn describe_client(frame: &ClientFrame<'_>) -> Value {
             "event": f.event, "payload": payload(f.payload) }),
         ClientFrame::Introduce(f) => json!({ "kind": "Introduce", "address": hex_of(&f.address), "origin": f.origin,
             "credential": f.credential.map(credential), "private": f.private,
-            "ping_interval": f.ping_interval.value() }),
+            "ping_interval": f.ping_interval.value(), "publishes": f.publishes }),
     }
 }
 

@@ -72,7 +72,7 @@ pub fn introduction(address: impl Into<IpAddr>) -> Introduce<'static> {
         IpAddr::V6(address) => address,
     };
     let ping_interval = Millis::saturating(10_000);
-    Introduce { address: address.octets(), origin: None, credential: None, private: true, ping_interval }
+    Introduce { address: address.octets(), origin: None, credential: None, private: true, ping_interval, publishes: 0 }
 }
 
 /// How a session ended that shares its connection with others.

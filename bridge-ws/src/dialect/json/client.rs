@@ -179,12 +179,13 @@ fn emit(object: Object<'_>) -> Result<Bytes, Fault> {
 }
 
 fn introduce(object: Object<'_>) -> Result<Bytes, Fault> {
-    let object = object.only(&["kind", "address", "origin", "credential", "private", "ping_interval"])?;
+    let object = object.only(&["kind", "address", "origin", "credential", "private", "ping_interval", "publishes"])?;
     let address = object.must("address", sixteen_bytes)?;
     let origin = object.option("origin", text)?;
     let shown = object.option("credential", credential)?;
     let private = object.must("private", boolean)?;
     let ping_interval = object.must("ping_interval", integer)?;
+    let publishes = object.must("publishes", wide)?;
     let credential = shown.as_ref().map(Pair::credential);
     body_of(&ClientFrame::Introduce(Introduce {
         address,
@@ -192,5 +193,6 @@ fn introduce(object: Object<'_>) -> Result<Bytes, Fault> {
         credential,
         private,
         ping_interval,
+        publishes,
     }))
 }

@@ -215,6 +215,7 @@ enum Client<'a> {
         credential: Option<Credential<'a>>,
         private: bool,
         ping_interval: Millis,
+        publishes: u32,
     },
 }
 
@@ -257,6 +258,7 @@ impl<'a> From<ClientFrame<'a>> for Client<'a> {
                 credential: f.credential,
                 private: f.private,
                 ping_interval: f.ping_interval,
+                publishes: f.publishes,
             },
         }
     }

@@ -20,10 +20,13 @@ impl State {
         let identity = match hello.credential.or(shown.as_ref().map(Shown::credential)) {
             None => None,
             Some(_) if !self.arrival.is_private => return Err(Ending::because(Code::Forbidden, NOT_PRIVATE)),
-            Some(credential) => Some(
-                self.verify(&credential).map_err(|refusal| Ending::because(Code::BadCredential, &refusal.sentence))?,
-            ),
+            Some(credential) => {
+                Some(self.verify(&credential).map_err(|refusal| Ending::refused(Code::BadCredential, refusal))?)
+            }
         };
+        if let Some(publishes) = self.arrival.publishes {
+            self.count(identity.as_ref(), publishes)?;
+        }
         let Requester { connection, outbox, .. } = &*self.requester;
         self.requester = Arc::new(Requester {
             connection: *connection,
@@ -72,6 +75,15 @@ impl State {
     /// Who shows this credential. The session relies on its key from here on.
     fn verify(&self, credential: &Credential<'_>) -> Result<Identity, Refusal> {
         identity::authenticate(&self.rules.keys, *credential, &self.key_binding)
+    }
+
+    /// PROTOCOL.md, "Visitors": what one request over HTTP publishes is taken of what its key may publish by all of them.
+    fn count(&self, identity: Option<&Identity>, publishes: u32) -> Result<(), Ending> {
+        let Some(Identity { key, .. }) = identity else {
+            return Err(Ending::because(Code::BadCredential, "publishing over HTTP needs a key"));
+        };
+        let taken = self.rules.key_rates.take(key, publishes, self.now);
+        taken.map_err(|refusal| Ending::refused(Code::RateExceeded, refusal))
     }
 
     fn become_known_as(&mut self, identity: Option<Identity>) {
