@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use callboard_client::{State, SubscribeOptions};
 use callboard_tests::checker::{Fact, Log, Trial, judge};
-use callboard_tests::load::{Company, Habit};
+use callboard_tests::load::{Clients, Habit};
 use callboard_tests::proxy::Faults;
 use callboard_tests::{Broker, Metrics, Proxy, Way, eventually, soon, within};
 
@@ -25,7 +25,7 @@ const FACTS: usize = 1500;
 
 /// A broker, and behind a proxy two clients that publish and read.
 struct Stage {
-    company: Company,
+    clients: Clients,
     proxy: Proxy,
     broker: Broker,
 }
@@ -35,23 +35,23 @@ impl Stage {
         let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let broker = Broker::start_with(|config| config.metrics_listen = listen).await;
         let proxy = Proxy::seeded(broker.addr(), seed).await;
-        let mut company = Company::new(seed);
+        let mut clients = Clients::new(seed);
         for name in ["one", "two"] {
             let builder = broker.client_builder_by(proxy.addr()).idle_timeout(IDLE_TIMEOUT);
             let builder = builder.attempt_timeout(3 * IDLE_TIMEOUT);
-            let client = soon("a session", company.enter(name, builder)).await.expect("the network is well");
+            let client = soon("a session", clients.enter(name, builder)).await.expect("the network is well");
             for channel in CHANNELS {
-                company.reads(name, &client, channel, SubscribeOptions::default(), Habit::Steady);
+                clients.reads(name, &client, channel, SubscribeOptions::default(), Habit::Steady);
             }
-            company.publishes(name, &client, &CHANNELS, PACE);
+            clients.publishes(name, &client, &CHANNELS, PACE);
         }
-        Self { company, proxy, broker }
+        Self { clients, proxy, broker }
     }
 
     /// Waits until so much more was seen.
     async fn see(&self, facts: usize) {
-        let before = self.company.facts();
-        let seen = eventually("more to see", async || (self.company.facts() >= before + facts).then_some(()));
+        let before = self.clients.facts();
+        let seen = eventually("more to see", async || (self.clients.facts() >= before + facts).then_some(()));
         seen.await;
     }
 
@@ -64,8 +64,8 @@ impl Stage {
     /// The network is well again: everybody comes to rest, and is judged.
     async fn end(mut self) -> Vec<Log> {
         self.proxy.heal();
-        let last_fault_ms = self.company.now_ms();
-        let logs = self.company.part(BACK_WITHIN).await.expect("everybody is back and has everything");
+        let last_fault_ms = self.clients.now_ms();
+        let logs = self.clients.part(BACK_WITHIN).await.expect("everybody is back and has everything");
         let within_ms = u64::try_from(BACK_WITHIN.as_millis()).expect("it is short");
         judge(&Trial::quiet(&logs, Some(last_fault_ms), within_ms)).assert_none();
         logs
@@ -133,7 +133,7 @@ async fn when_one_way_is_dead_for_longer_than_the_idle_timeout_both_sides_notice
         stage.see(FACTS / 5).await;
         assert_eq!(stage.connections().await, 2);
         stage.proxy.lose(way);
-        for client in stage.company.clients() {
+        for client in stage.clients.each() {
             let mut states = client.states();
             let away = states.wait_for(|state| matches!(state, State::Waiting { .. } | State::Connecting));
             within(BACK_WITHIN, away).await.expect("the client does not close");

@@ -4,14 +4,14 @@ use callboard::identity::KeyStore;
 use callboard_bridge_ws::Dialect;
 use callboard_protocol::close::Code;
 use callboard_protocol::frame::{ClientFrame, Pong};
-use callboard_tests::process::Outpost;
+use callboard_tests::process::BridgeProcess;
 use callboard_tests::{Broker, Peer, Process, eventually, http};
 
 const CHANNEL: &str = "news";
 const METRICS: [&str; 2] = ["--metrics", "127.0.0.1:0"];
 
 /// Waits until a bridge tells this of itself.
-async fn tells(bridge: &Outpost, name: &str, value: u64) {
+async fn tells(bridge: &BridgeProcess, name: &str, value: u64) {
     let told = async || (bridge.metrics().await.value(name) == value).then_some(());
     eventually(&format!("{name} {value}"), told).await;
 }
@@ -28,7 +28,7 @@ fn closes(code: Code) -> String {
     format!("callboard_closes_total{{code=\"{}\",reason=\"{}\"}}", code.number(), code.name())
 }
 
-async fn visitor(bridge: &Outpost, dialect: Dialect) -> Peer {
+async fn visitor(bridge: &BridgeProcess, dialect: Dialect) -> Peer {
     let mut browser = Peer::upgrade(bridge.addr(), dialect).await;
     browser.hello().await;
     browser
@@ -37,7 +37,7 @@ async fn visitor(bridge: &Outpost, dialect: Dialect) -> Peer {
 #[tokio::test]
 async fn who_is_in_and_what_went_by_is_counted() {
     let broker = Process::start().await;
-    let bridge = Outpost::before(broker.addr(), broker.data_dir(), &METRICS).await;
+    let bridge = BridgeProcess::before(broker.addr(), broker.data_dir(), &METRICS).await;
     tells(&bridge, "callboard_upstream_connections{state=\"up\"}", 2).await;
     let quiet = Peer::upgrade(bridge.addr(), Dialect::Json).await;
     let (mut one, mut two) = (visitor(&bridge, Dialect::Binary).await, visitor(&bridge, Dialect::Json).await);
@@ -71,7 +71,7 @@ async fn who_is_in_and_what_went_by_is_counted() {
 #[tokio::test]
 async fn an_outage_and_those_who_wait_for_its_end_are_counted() {
     let broker = Process::start().await;
-    let bridge = Outpost::before(broker.addr(), broker.data_dir(), &METRICS).await;
+    let bridge = BridgeProcess::before(broker.addr(), broker.data_dir(), &METRICS).await;
     tells(&bridge, "callboard_upstream_connections{state=\"up\"}", 2).await;
     let mut browser = visitor(&bridge, Dialect::Binary).await;
     let ended = broker.terminate().await;
@@ -97,7 +97,7 @@ async fn who_waits_for_a_place_at_the_broker_is_counted_apart() {
     let broker = Broker::start_with(|config| config.limits.bridge_sessions = 1).await;
     // Two connections at most, with a session each.
     let arguments = [METRICS[0], METRICS[1], "--limits-connections", "1750"];
-    let bridge = Outpost::before(broker.addr(), broker.data_dir(), &arguments).await;
+    let bridge = BridgeProcess::before(broker.addr(), broker.data_dir(), &arguments).await;
     tells(&bridge, "callboard_upstream_connections{state=\"up\"}", 2).await;
     let mut inside = Vec::new();
     for _ in 0..2 {
@@ -127,7 +127,7 @@ async fn who_finds_no_room_at_the_edge_is_counted_by_the_limit() {
         [("--limits-connections", "connections"), ("--limits-connections-per-address", "connections_per_address")]
     {
         let arguments = [METRICS[0], METRICS[1], limit, "1"];
-        let bridge = Outpost::before(broker.addr(), broker.data_dir(), &arguments).await;
+        let bridge = BridgeProcess::before(broker.addr(), broker.data_dir(), &arguments).await;
         let inside = Peer::upgrade(bridge.addr(), Dialect::Binary).await;
         let refusal = Peer::try_upgrade(bridge.addr(), Dialect::Binary, "").await.expect_err("one is in");
         assert!(refusal.contains("503"), "{refusal}");
@@ -139,7 +139,7 @@ async fn who_finds_no_room_at_the_edge_is_counted_by_the_limit() {
 #[tokio::test]
 async fn a_drain_is_seen_while_it_lasts() {
     let broker = Process::start().await;
-    let bridge = Outpost::before(broker.addr(), broker.data_dir(), &METRICS).await;
+    let bridge = BridgeProcess::before(broker.addr(), broker.data_dir(), &METRICS).await;
     let (door, metrics) = (bridge.addr(), bridge.metrics_addr().await);
     tells(&bridge, "callboard_upstream_connections{state=\"up\"}", 2).await;
     assert_eq!(http::get(metrics, "/readyz").await.status, 200);

@@ -3,7 +3,7 @@
 use callboard::identity::KeyStore;
 use callboard_bridge_ws::Dialect;
 use callboard_protocol::close::Code;
-use callboard_tests::process::{Disk, Outpost, command};
+use callboard_tests::process::{BridgeProcess, Disk, command};
 use callboard_tests::{Peer, Process, SOON, eventually, eventually_within, http};
 
 const CHANNEL: &str = "news";
@@ -12,7 +12,7 @@ const DIALECTS: [Dialect; 2] = [Dialect::Binary, Dialect::Json];
 #[tokio::test]
 async fn a_bridge_serves_browsers_and_ends_in_order_when_it_is_asked_to() {
     let broker = Process::start().await;
-    let bridge = Outpost::before(broker.addr(), broker.data_dir(), &[]).await;
+    let bridge = BridgeProcess::before(broker.addr(), broker.data_dir(), &[]).await;
     let mut native = broker.peer().await;
     native.hello().await;
     native.subscribe(CHANNEL).await;
@@ -37,7 +37,7 @@ async fn a_bridge_serves_browsers_and_ends_in_order_when_it_is_asked_to() {
 async fn no_secret_comes_into_its_log() {
     let broker = Process::start().await;
     let reporter = KeyStore::open(broker.data_dir()).expect("a store").create("reporter").expect("a key").reveal();
-    let bridge = Outpost::before(broker.addr(), broker.data_dir(), &["--ws-cookie", "callboard_key"]).await;
+    let bridge = BridgeProcess::before(broker.addr(), broker.data_dir(), &["--ws-cookie", "callboard_key"]).await;
     let wrong = format!("{}x", &reporter[..reporter.len() - 1]);
     for dialect in DIALECTS {
         for key in [&reporter, &wrong] {
@@ -64,7 +64,7 @@ async fn no_secret_comes_into_its_log() {
 #[tokio::test]
 async fn an_outage_is_told_once_and_so_is_its_end() {
     let mut broker = Process::start_with(&["--metrics", "127.0.0.1:0"]).await;
-    let bridge = Outpost::before(broker.addr(), broker.data_dir(), &[]).await;
+    let bridge = BridgeProcess::before(broker.addr(), broker.data_dir(), &[]).await;
     for outage in 1..=3 {
         // Each of its two connections could tell of it.
         eventually("both connections", async || {
@@ -89,7 +89,7 @@ async fn a_broker_that_is_gone_without_a_word_is_noticed_within_seconds() {
     let (killed, stopped) = (Process::start().await, Process::start().await);
     let mut browsers = Vec::new();
     for broker in [&killed, &stopped] {
-        let bridge = Outpost::before(broker.addr(), broker.data_dir(), &[]).await;
+        let bridge = BridgeProcess::before(broker.addr(), broker.data_dir(), &[]).await;
         let mut browser = Peer::upgrade(bridge.addr(), Dialect::Binary).await;
         browser.comes_in().await;
         browsers.push((bridge, browser));

@@ -4,7 +4,7 @@ use callboard::config::Draft;
 use callboard::identity::KeyStore;
 use callboard::tls::development_certificate;
 use callboard_bridge_ws::Dialect;
-use callboard_tests::process::Outpost;
+use callboard_tests::process::BridgeProcess;
 use callboard_tests::{Peer, Process};
 use tokio::time::timeout;
 
@@ -42,7 +42,7 @@ async fn whatever_browsers_fill_at_an_edge_stays_below_the_bound() {
     let file = broker.data_dir().join("edge.toml");
     std::fs::write(&file, CONFIGURATION).expect("a temporary directory takes a file");
     let arguments = ["--config", file.to_str().expect("a path of text")];
-    let bridge = Outpost::before(broker.addr(), broker.data_dir(), &arguments).await;
+    let bridge = BridgeProcess::before(broker.addr(), broker.data_dir(), &arguments).await;
     let Some(empty) = bridge.memory_bytes_peak() else { return };
     let bound = Draft::read(&file).expect("the bridge has read it too").config().bridge_memory_bound().bytes();
     let bound = usize::try_from(bound).expect("it was chosen to be small");

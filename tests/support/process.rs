@@ -1,8 +1,8 @@
 //! The real binary as a child process, to be killed, stopped and restarted; what it printed is shown if the test fails.
 
 mod binary;
+mod bridge;
 mod disk;
-mod outpost;
 mod output;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,8 +15,8 @@ use callboard_client::{Builder, Client};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+pub use bridge::BridgeProcess;
 pub use disk::{Disk, command};
-pub use outpost::Outpost;
 
 use crate::{Metrics, Peer, client, soon, temp, within};
 use output::Output;

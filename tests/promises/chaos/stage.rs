@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use callboard_client::{Bounds, Builder, ConnectError, Overflow, SubscribeOptions};
 use callboard_tests::checker::{Log, Sample};
-use callboard_tests::load::{Company, Habit};
+use callboard_tests::load::{Clients, Habit};
 use callboard_tests::process::{Disk, Ended};
 use callboard_tests::proxy::Dice;
 use callboard_tests::{Process, Proxy, Way};
@@ -62,7 +62,7 @@ const VISIT: Duration = Duration::from_millis(800);
 
 /// Everything that a trial has.
 pub(super) struct Stage {
-    company: Company,
+    clients: Clients,
     proxy: Proxy,
     broker: Option<Process>,
     builder: Builder,
@@ -81,7 +81,7 @@ impl Stage {
         let builder = broker.client_builder_by(proxy.addr());
         let builder = builder.idle_timeout(IDLE_TIMEOUT).attempt_timeout(ATTEMPT_TIMEOUT);
         let mut stage = Self {
-            company: Company::new(seed),
+            clients: Clients::new(seed),
             proxy,
             broker: Some(broker),
             builder,
@@ -111,12 +111,12 @@ impl Stage {
             ("guest", &[], &CHANNELS.map(|channel| (channel, usual, Habit::Restless))),
             ("critic", &[], &[(CHANNELS[0], usual, Habit::Restless)]),
         ] {
-            let client = self.company.enter(name, self.builder.clone()).await?;
+            let client = self.clients.enter(name, self.builder.clone()).await?;
             for (channel, options, habit) in reads {
-                self.company.reads(name, &client, channel, *options, *habit);
+                self.clients.reads(name, &client, channel, *options, *habit);
             }
             if !publishes.is_empty() {
-                self.company.publishes(name, &client, publishes, PACE);
+                self.clients.publishes(name, &client, publishes, PACE);
             }
         }
         Ok(())
@@ -145,7 +145,7 @@ impl Stage {
             Blow::Cut(way) => ways(way).for_each(|way| self.proxy.lose(way)),
             Blow::Rebind => self.proxy.rebind(),
             Blow::Move => {
-                for client in self.company.clients() {
+                for client in self.clients.each() {
                     client.rebind().await.map_err(|error| format!("a client could not move: {error}"))?;
                 }
             }
@@ -158,16 +158,16 @@ impl Stage {
     /// No more harm is done; waits until everybody is back and has everything.
     pub(super) async fn rest(&mut self) -> Result<(), String> {
         self.heal();
-        self.company.roll_call(BACK_WITHIN).await?;
+        self.clients.roll_call(BACK_WITHIN).await?;
         self.look().await?;
-        self.company.carry_on();
+        self.clients.carry_on();
         Ok(())
     }
 
     /// The same for good. Gives what everybody noted, when the last fault was over, and what memory was needed.
     pub(super) async fn end(&mut self) -> Result<(Vec<Log>, u64, Vec<Sample>), String> {
         self.heal();
-        let logs = self.company.part(BACK_WITHIN).await?;
+        let logs = self.clients.part(BACK_WITHIN).await?;
         self.look().await?;
         self.settle().await?;
         Ok((logs, self.last_fault_ms, std::mem::take(&mut self.memory)))
@@ -175,13 +175,13 @@ impl Stage {
 
     /// What was noted so far.
     pub(super) fn logs(&self) -> Vec<Log> {
-        self.company.logs()
+        self.clients.logs()
     }
 
     fn heal(&mut self) {
         self.proxy.heal();
         self.storm.abort_all();
-        self.last_fault_ms = self.company.now_ms();
+        self.last_fault_ms = self.clients.now_ms();
     }
 
     fn broker(&self) -> Result<&Process, String> {
@@ -215,7 +215,7 @@ impl Stage {
 
     /// Waits until the broker has nothing left of those who came and went, and nothing that waits for anybody.
     async fn settle(&self) -> Result<(), String> {
-        let clients = self.company.clients().count() as u64;
+        let clients = self.clients.each().count() as u64;
         let expected = [
             ("callboard_connections", clients),
             ("callboard_sessions", clients),
@@ -243,7 +243,7 @@ impl Stage {
     fn sample(&mut self) {
         let peak = self.broker.as_ref().and_then(Process::memory_bytes_peak);
         if let Some(measured_bytes) = peak.and_then(|bytes| u64::try_from(bytes).ok()) {
-            let (at_ms, allowed_bytes) = (self.company.now_ms(), self.memory_bound_bytes);
+            let (at_ms, allowed_bytes) = (self.clients.now_ms(), self.memory_bound_bytes);
             self.memory.push(Sample { at_ms, measured_bytes, allowed_bytes });
         }
     }

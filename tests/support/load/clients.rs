@@ -16,7 +16,7 @@ use crate::proxy::Dice;
 
 /// The clients of a trial, and their logs.
 #[derive(Debug)]
-pub struct Company {
+pub struct Clients {
     clock: Clock,
     seed: u64,
     members: Vec<(String, Client)>,
@@ -39,8 +39,8 @@ struct Reader {
     stand: watch::Receiver<Option<Position>>,
 }
 
-impl Company {
-    /// A company without members. What they leave to chance is decided by the seed.
+impl Clients {
+    /// None yet. What they leave to chance is decided by the seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
@@ -108,7 +108,7 @@ impl Company {
     }
 
     /// The clients.
-    pub fn clients(&self) -> impl Iterator<Item = &Client> {
+    pub fn each(&self) -> impl Iterator<Item = &Client> {
         self.members.iter().map(|(_, client)| client)
     }
 

@@ -13,14 +13,14 @@ use crate::{Metrics, soon, temp, within};
 
 /// A running `callboard bridge`. Dropping it kills it.
 #[derive(Debug)]
-pub struct Outpost {
+pub struct BridgeProcess {
     output: Output,
     addr: SocketAddr,
     /// The key that it has.
     pub key: String,
 }
 
-impl Outpost {
+impl BridgeProcess {
     /// Starts one on a free port, for the broker at `upstream` whose data is in `data_dir`, with further arguments; it has
     /// reached that broker.
     ///
@@ -91,7 +91,7 @@ impl Outpost {
     }
 }
 
-impl Drop for Outpost {
+impl Drop for BridgeProcess {
     fn drop(&mut self) {
         self.output.signal(Signal::KILL);
         if std::thread::panicking() {
