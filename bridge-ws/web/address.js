@@ -23,12 +23,12 @@ export function addressOf(given, base = globalThis.location?.href) {
   if (url === null) return String(named);
   const scheme = SCHEMES[url.protocol];
   if (scheme === undefined) {
-    throw badRequest(`a broker is found under ws:, wss:, http: or https:, not under ${url.protocol}`);
+    throw badRequest(`the broker's URL begins with ws:, wss:, http: or https:, not ${url.protocol}`);
   }
   if (url.username !== '' || url.password !== '') {
-    throw badRequest('a URL has no room for a name and a password: use `credential` or `getToken`');
+    throw badRequest('the URL of a broker must have no user name or password: use `credential` or `getToken`');
   }
-  if (url.hash !== '') throw badRequest('the URL of a WebSocket has no fragment');
+  if (url.hash !== '') throw badRequest('the URL of a WebSocket must have no fragment');
   url.protocol = scheme;
   return url.href;
 }

@@ -34,7 +34,7 @@ const encoder = new TextEncoder();
  * @param {string} text
  */
 export function utf8(text) {
-  if (/\p{Surrogate}/u.test(text)) throw badRequest('a text has half of a surrogate pair, which UTF-8 cannot say');
+  if (/\p{Surrogate}/u.test(text)) throw badRequest('a text has half of a surrogate pair, which UTF-8 cannot encode');
   return encoder.encode(text);
 }
 
@@ -131,7 +131,7 @@ export class Writer {
    */
   integer(value, max) {
     if (!Number.isInteger(value) || value < 0 || value > max) {
-      throw badRequest(`${value} is no whole number from 0 to ${max}`);
+      throw badRequest(`${value} is not a whole number from 0 to ${max}`);
     }
     let rest = value;
     while (rest > 0x7f) {

@@ -3,12 +3,12 @@
 import { addressOf } from './address.js';
 import { Connection } from './connection.js';
 import { badRequest, closed } from './error.js';
-import { settle } from './options.js';
+import { resolveOptions } from './options.js';
 import { oneOffChannel } from './random.js';
 import { stateOf } from './state.js';
 
 /** @import { CallboardError } from './error.js' */
-/** @import { Settled } from './options.js' */
+/** @import { ResolvedOptions } from './options.js' */
 /** @import { Draft, Gap, Identity, Listener, Options, Position, PublishOptions, SessionInfo, State, SubscribeOptions,
  *    Transforms, Unsubscribe } from './types.js' */
 
@@ -40,24 +40,24 @@ const REGISTRY = Symbol.for('callboard.connections.1');
 export function connect(url, options = {}) {
   checkOptions(options);
   const address = addressOf(url);
-  const settled = settle(options);
-  const connection = options.shared === false ? new Connection(address, settled) : sharedConnection(address, settled);
-  return new Client(connection, settled);
+  const resolved = resolveOptions(options);
+  const connection = options.shared === false ? new Connection(address, resolved) : sharedConnection(address, resolved);
+  return new Client(connection, resolved);
 }
 
 /**
  * @param {string} address
- * @param {Settled} settled
+ * @param {ResolvedOptions} resolved
  */
-function sharedConnection(address, settled) {
+function sharedConnection(address, resolved) {
   const registry = connections();
   const all = [...registry.get(address) ?? []].filter(({ isOver }) => !isOver);
-  let connection = all.find((one) => one.shows(settled)) ?? all.find((one) => one.wantsCredential);
+  let connection = all.find((one) => one.shows(resolved)) ?? all.find((one) => one.wantsCredential);
   if (connection === undefined) {
-    connection = new Connection(address, settled);
+    connection = new Connection(address, resolved);
     all.push(connection);
-  } else if (settled.getToken ? connection.wantsToken : settled.credential && connection.state.name === 'closed') {
-    connection.renew(settled);
+  } else if (resolved.getToken ? connection.wantsToken : resolved.credential && connection.state.name === 'closed') {
+    connection.renew(resolved);
   }
   registry.set(address, all);
   return connection;
@@ -66,7 +66,7 @@ function sharedConnection(address, settled) {
 /** A part of a page's way to the broker. */
 export class Client {
   #connection;
-  #settled;
+  #resolved;
   /** What is undone when it closes. @type {Set<() => void>} */
   #undo = new Set();
   /** Keeps a session open, once `open` was called. @type {(() => void) | null} */
@@ -76,11 +76,11 @@ export class Client {
 
   /**
    * @param {Connection} connection
-   * @param {Settled} settled What it was asked for with.
+   * @param {ResolvedOptions} resolved What it was asked for with.
    */
-  constructor(connection, settled) {
+  constructor(connection, resolved) {
     this.#connection = connection;
-    this.#settled = settled;
+    this.#resolved = resolved;
     connection.retain();
   }
 
@@ -268,7 +268,7 @@ export class Client {
     const { state } = this.#connection;
     this.#end = state.name === 'closed' ? state : stateOf('closed', { reason: closed(null) });
     for (const undo of [...this.#undo]) undo();
-    await this.#connection.release(this.#settled);
+    await this.#connection.release(this.#resolved);
   }
 
   /**
@@ -313,7 +313,7 @@ function draftOf(channel, payload, options = {}) {
 
 /** @param {unknown} options */
 function checkOptions(options) {
-  if (typeof options !== 'object' || options === null) throw badRequest('the options are an object');
+  if (typeof options !== 'object' || options === null) throw badRequest('the options must be an object');
 }
 
 /** @returns {Map<string, Connection[]>} */

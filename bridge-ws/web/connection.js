@@ -4,7 +4,7 @@
 import { Backoff } from './backoff.js';
 import { Return, adviceOf } from './close.js';
 import { SOCKET_BYTES, SOCKET_LOOK_MS } from './defaults.js';
-import { Who } from './credential.js';
+import { CredentialSource } from './credential.js';
 import { Driver } from './driver.js';
 import { CallboardError, closed } from './error.js';
 import { Observers } from './observers.js';
@@ -16,7 +16,7 @@ import { Timer } from './timer.js';
 import { Pipeline } from './transform.js';
 
 /** @import { Member } from './channel.js' */
-/** @import { Settled } from './options.js' */
+/** @import { ResolvedOptions } from './options.js' */
 /** @import { Session } from './session.js' */
 /** @import { Draft, Failed, Gap, Listener, Ok, Position, ServerFrame, State, SubscribeOptions,
  *    Transforms } from './types.js' */
@@ -50,7 +50,7 @@ export class Connection {
 
   /**
    * @param {string} url
-   * @param {Settled} options
+   * @param {ResolvedOptions} options
    */
   constructor(url, options) {
     const { clock, backoffBaseMs, backoffCapMs, incoming, outgoing } = options;
@@ -91,12 +91,12 @@ export class Connection {
   /**
    * Whether it does for a call that brings this. One that brings nothing takes what there is, and no `getToken` takes
    * the place of a fixed credential.
-   * @param {Pick<Settled, 'getToken' | 'credential'>} given
+   * @param {Pick<ResolvedOptions, 'getToken' | 'credential'>} given
    */
   shows({ getToken, credential }) {
-    const { who } = this.#driver;
-    if (getToken !== undefined) return who.isRenewable || who.isNobody;
-    return credential === null || who.is(credential);
+    const { credentials } = this.#driver;
+    if (getToken !== undefined) return credentials.isRenewable || credentials.isNobody;
+    return credential === null || credentials.is(credential);
   }
 
   /**
@@ -104,9 +104,9 @@ export class Connection {
    * brought any, or no session will follow without.
    */
   get wantsToken() {
-    const { who, state } = this.#driver;
+    const { credentials, state } = this.#driver;
     if (state.name === 'closed') return true;
-    return who.isRenewable ? this.#shown === null : who.isNobody;
+    return credentials.isRenewable ? this.#shown === null : credentials.isNobody;
   }
 
   /** Whether the broker closed it for what it showed: another credential takes that one's place. */
@@ -137,11 +137,11 @@ export class Connection {
 
   /**
    * Has another session opened in place of the one that there is, or that the broker has closed for good.
-   * @param {Pick<Settled, 'getToken' | 'credential'>} [given] What it shows from now on.
+   * @param {Pick<ResolvedOptions, 'getToken' | 'credential'>} [given] What it shows from now on.
    */
   renew(given) {
     if (given) this.#shown = given;
-    this.#driver.renew(given && new Who(given));
+    this.#driver.renew(given && new CredentialSource(given));
   }
 
   /** Keeps a session open though nothing needs one yet, until the answer is called. */

@@ -3,16 +3,16 @@
 import { CallboardError } from './error.js';
 import { toCredential } from './options.js';
 
-/** @import { Settled } from './options.js' */
+/** @import { ResolvedOptions } from './options.js' */
 /** @import { Credential } from './types.js' */
 
-export class Who {
+export class CredentialSource {
   #getToken;
   #credential;
   /** The broker's word about the last credential, if it refused that one. @type {CallboardError | null} */
   refused = null;
 
-  /** @param {Pick<Settled, 'getToken' | 'credential'>} given */
+  /** @param {Pick<ResolvedOptions, 'getToken' | 'credential'>} given */
   constructor({ getToken, credential }) {
     this.#getToken = getToken;
     this.#credential = credential;
@@ -68,7 +68,7 @@ function toToken(given) {
  */
 function noToken(cause) {
   if (cause instanceof CallboardError) return cause;
-  return new CallboardError(0, 'no-token', '`getToken` gave no credential', { cause });
+  return new CallboardError(0, 'no-token', '`getToken` provided no credential', { cause });
 }
 
 /**
@@ -76,5 +76,5 @@ function noToken(cause) {
  * @param {number} ms
  */
 export function lateToken(ms) {
-  return new CallboardError(0, 'no-token', `\`getToken\` gave no credential within ${ms} ms`);
+  return new CallboardError(0, 'no-token', `\`getToken\` provided no credential within ${ms} ms`);
 }

@@ -6,7 +6,7 @@ import { CallboardError } from './error.js';
 import { instance } from './random.js';
 import { Session } from './session.js';
 
-/** @import { Settled } from './options.js' */
+/** @import { ResolvedOptions } from './options.js' */
 /** @import { Handlers } from './session.js' */
 /** @import { Credential, Hello } from './types.js' */
 
@@ -17,7 +17,7 @@ export class Dialer {
 
   /**
    * @param {string} url
-   * @param {Pick<Settled, 'WebSocket' | 'agent'>} options
+   * @param {Pick<ResolvedOptions, 'WebSocket' | 'agent'>} options
    */
   constructor(url, options) {
     this.#url = url;
@@ -31,7 +31,7 @@ export class Dialer {
       return new CallboardError(0, 'no-page', sentence);
     }
     if (typeof this.#WebSocket === 'function') return null;
-    const sentence = 'there is no WebSocket here: give one as the option `WebSocket`, as that of the package ws';
+    const sentence = 'there is no WebSocket here: give one as the option `WebSocket`, such as that of the package ws';
     return new CallboardError(0, 'no-websocket', sentence);
   }
 
@@ -56,7 +56,7 @@ export class Dialer {
       socket = new WebSocket(this.#url, [SUBPROTOCOL]);
     } catch (cause) {
       // A page that came over https: may not open plain ws:, for one.
-      return new CallboardError(0, 'unreachable', 'the browser opens no WebSocket there', { cause });
+      return new CallboardError(0, 'unreachable', 'the browser refused to open a WebSocket there', { cause });
     }
     return new Session(socket, hello, handlers);
   }

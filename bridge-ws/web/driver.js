@@ -3,7 +3,7 @@
 
 import { afterResumed, comesBack } from './backoff.js';
 import { CloseCode, Return } from './close.js';
-import { Who, lateToken } from './credential.js';
+import { CredentialSource, lateToken } from './credential.js';
 import { GIVE_UP_PAUSE_MS, RETRY_AFTER_CAP_MS, SUSPENDED_SILENCE_MS } from './defaults.js';
 import { Dialer } from './dial.js';
 import { CallboardError } from './error.js';
@@ -14,12 +14,12 @@ import { later } from './session.js';
 import { IDLE, stateOf } from './state.js';
 import { Timer } from './timer.js';
 
-/** @import { Settled } from './options.js' */
+/** @import { ResolvedOptions } from './options.js' */
 /** @import { End, Session } from './session.js' */
 /** @import { Credential, Hello, Identity, ServerFrame, State, Suspended, Welcome } from './types.js' */
 
 /**
- * @typedef {object} Passenger What is carried by the sessions.
+ * @typedef {object} SessionHandlers What the sessions report to.
  * @property {() => boolean} isNeeded Whether something needs a session.
  * @property {(session: Session, welcome: Welcome) => void} opened A session is open.
  * @property {(frame: ServerFrame) => void} frame What came in it.
@@ -33,10 +33,10 @@ import { Timer } from './timer.js';
 
 export class Driver {
   #options;
-  #passenger;
+  #handlers;
   #clock;
   #dialer;
-  #who;
+  #credentials;
   #pauses;
   #liveness;
   #unwatch;
@@ -66,16 +66,16 @@ export class Driver {
 
   /**
    * @param {string} url
-   * @param {Settled} options
-   * @param {Passenger} passenger
+   * @param {ResolvedOptions} options
+   * @param {SessionHandlers} handlers
    */
-  constructor(url, options, passenger) {
+  constructor(url, options, handlers) {
     const { clock, page } = options;
     this.#options = options;
-    this.#passenger = passenger;
+    this.#handlers = handlers;
     this.#clock = clock;
     this.#dialer = new Dialer(url, options);
-    this.#who = new Who(options);
+    this.#credentials = new CredentialSource(options);
     this.#pauses = new Pauses(options);
     this.#liveness = new Liveness(clock, options.heartbeatGraceMs, () => this.#silent());
     this.#retry = new Timer(clock, () => this.#begin());
@@ -100,15 +100,15 @@ export class Driver {
   }
 
   /** Whom its sessions show the page to be. */
-  get who() {
-    return this.#who;
+  get credentials() {
+    return this.#credentials;
   }
 
   /** Looks whether a session is to be opened, or an unneeded one is to rest. */
   look() {
     const { name } = this.#state;
     if (name === 'closed') return;
-    if (this.#passenger.isNeeded()) {
+    if (this.#handlers.isNeeded()) {
       this.#linger.stop();
       if (name !== 'idle' || this.#isHidden) return;
       // A need that went away and came back makes no pause shorter. What ended before that is no reason any more.
@@ -121,15 +121,15 @@ export class Driver {
   /**
    * Ends the session and begins another one, with what there is to show by now; the way back, too, where none was to
    * follow. What nothing needs is not opened.
-   * @param {Who} [who] The page from now on.
+   * @param {CredentialSource} [credentials] The page from now on.
    */
-  renew(who = this.#who) {
-    this.#who = who;
+  renew(credentials = this.#credentials) {
+    this.#credentials = credentials;
     const { name } = this.#state;
     if (name === 'closed') {
       this.#tell(IDLE);
       // Who was told may have brought about more.
-      if (this.#state === IDLE && this.#passenger.isNeeded() && !this.#isHidden) this.#begin(this.#pauses.left);
+      if (this.#state === IDLE && this.#handlers.isNeeded() && !this.#isHidden) this.#begin(this.#pauses.left);
     } else if (name === 'waiting') this.#wake();
     else if (name !== 'idle') {
       // Channels wait for who leaves without a goodbye.
@@ -168,7 +168,7 @@ export class Driver {
     this.#deadline.start(this.#options.attemptTimeoutMs);
     this.#tell(stateOf('connecting', { reason: this.#why }));
     if (this.#attempt !== attempt) return;
-    this.#who.ask(attempt.asking.signal).then(
+    this.#credentials.ask(attempt.asking.signal).then(
       (credential) => this.#attempt === attempt && this.#greet(attempt, credential),
       (error) => this.#attempt === attempt && this.#unshown(error),
     );
@@ -191,7 +191,7 @@ export class Driver {
     const session = this.#dialer.dial(hello, {
       heard: () => this.#liveness.heard(),
       welcome: (session, welcome) => this.#welcomed(session, welcome),
-      frame: (frame) => this.#passenger.frame(frame),
+      frame: (frame) => this.#handlers.frame(frame),
       suspended: (suspended) => this.#suspended(suspended),
       resumed: () => this.#resumed(),
       end: (end) => this.#over(end),
@@ -209,16 +209,16 @@ export class Driver {
     const limits = { payloadBytesMax: welcome.payload_bytes_max, subscriptionsMax: welcome.subscriptions_max };
     this.#deadline.stop();
     this.#openedAt = this.#clock.now();
-    this.#who.refused = null;
+    this.#credentials.refused = null;
     this.#identity = identity;
     this.#promised = welcome.ping_interval;
     this.#liveness.begin(welcome.ping_interval);
     this.#pauses.end();
     const state = stateOf('online', { session: Object.freeze({ connection, agent, identity, ...limits }) });
     this.#state = state;
-    this.#passenger.opened(session, welcome);
+    this.#handlers.opened(session, welcome);
     // The last publish of a page that closes may have been all that was needed.
-    if (this.#state === state) this.#passenger.told(state);
+    if (this.#state === state) this.#handlers.told(state);
   }
 
   /**
@@ -239,7 +239,7 @@ export class Driver {
   #resumed() {
     // Until Welcome the attempt's own deadline holds.
     this.#liveness.end();
-    if (!this.#passenger.isNeeded()) return this.#rest();
+    if (!this.#handlers.isNeeded()) return this.#rest();
     const early = afterResumed(this.#pauses.left, this.#clock.random());
     if (early > 0) this.#wait(early);
     else this.#begin();
@@ -247,9 +247,9 @@ export class Driver {
 
   /** @param {End} end The session, or the attempt at one, is over. */
   #over({ error, advice, retryAfter }) {
-    const isLast = !comesBack(advice, this.#who.isRenewable);
+    const isLast = !comesBack(advice, this.#credentials.isRenewable);
     this.#pauses.begin({ advice, retryAfter, livedMs: this.#livedMs, isLast });
-    if (advice === Return.WithNewCredential) this.#who.refused = error;
+    if (advice === Return.WithNewCredential) this.#credentials.refused = error;
     if (!isLast) return this.#follow(error);
     this.#leave();
     this.#why = error;
@@ -260,7 +260,7 @@ export class Driver {
   #follow(error) {
     this.#leave();
     this.#why = error;
-    if (this.#passenger.isNeeded()) this.#wait(this.#pauses.left);
+    if (this.#handlers.isNeeded()) this.#wait(this.#pauses.left);
     else this.#tell(IDLE);
   }
 
@@ -283,10 +283,10 @@ export class Driver {
   /** No session can be opened here, unless somebody brings what is missing: then the next need finds it. */
   #giveUpAll() {
     const error = this.#dialer.obstacle;
-    if (error === null || !this.#passenger.isNeeded()) return this.look();
+    if (error === null || !this.#handlers.isNeeded()) return this.look();
     this.#leave();
     this.#gaveUpAt = this.#clock.now();
-    this.#passenger.unable(error);
+    this.#handlers.unable(error);
     // Who was told may have closed it.
     if (this.#state.name !== 'closed') this.#tell(stateOf('idle', { reason: error }));
   }
@@ -299,7 +299,7 @@ export class Driver {
 
   /** Nothing needs a session any more. */
   #rest() {
-    if (this.#passenger.isNeeded()) return;
+    if (this.#handlers.isNeeded()) return;
     this.#session?.close(CloseCode.Finished, 'nothing needs this session any more');
     this.#leave();
     this.#tell(IDLE);
@@ -317,7 +317,7 @@ export class Driver {
 
   /** The broker said nothing for longer than it promised. */
   #silent() {
-    const sentence = 'nothing was heard of the broker for too long';
+    const sentence = 'the broker was silent for too long';
     this.#session?.close(CloseCode.Idle, sentence);
     this.#over(later(new CallboardError(CloseCode.Idle, 'idle', sentence)));
   }
@@ -343,7 +343,7 @@ export class Driver {
   #hide(isKept) {
     this.#isHidden = true;
     if (this.#state.name === 'idle' || this.#state.name === 'closed') return;
-    const error = new CallboardError(0, 'hidden', 'the page was left; it connects again when it is shown');
+    const error = new CallboardError(0, 'hidden', 'the page was left; it reconnects when it is shown again');
     // Channels wait for who leaves without a goodbye, and not for who says one.
     if (isKept) this.#session?.part(error.sentence);
     else this.#session?.close(CloseCode.Finished, error.sentence);
@@ -374,19 +374,19 @@ export class Driver {
     if (this.#attempt?.hasToken === false) this.#attempt.asking.abort();
     this.#attempt = null;
     this.#openedAt = null;
-    this.#passenger.lost();
+    this.#handlers.lost();
   }
 
   /** @param {CallboardError} error */
   #shut(error) {
     this.#state = stateOf('closed', { reason: error });
-    this.#passenger.shut(error);
-    this.#passenger.told(this.#state);
+    this.#handlers.shut(error);
+    this.#handlers.told(this.#state);
   }
 
   /** @param {State} state */
   #tell(state) {
     this.#state = state;
-    this.#passenger.told(state);
+    this.#handlers.told(state);
   }
 }

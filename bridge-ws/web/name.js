@@ -24,7 +24,7 @@ export function isName(name) {
 
 /** @param {unknown} name */
 function faultOf(name) {
-  if (typeof name !== 'string') return 'a channel name is a string';
+  if (typeof name !== 'string') return 'a channel name must be a string';
   if (name === '') return 'a channel name has at least one character';
   if (/\p{Surrogate}/u.test(name)) return 'a channel name has no half of a surrogate pair';
   const bytes = utf8(name).length;

@@ -12,7 +12,7 @@ import { ownPage } from './page.js';
  * Options with every default in its place.
  * @typedef {{ [K in keyof typeof NUMBERS]: number } & Pick<Options, 'getToken' | 'incoming' | 'outgoing'> & {
  *   credential: Credential | null, offline: 'queue' | 'fail', agent: string,
- *   WebSocket: WebSocketConstructor | undefined, clock: Clock, page: Page }} Settled
+ *   WebSocket: WebSocketConstructor | undefined, clock: Clock, page: Page }} ResolvedOptions
  */
 
 /** Time and chance as they are. @type {Clock} */
@@ -25,20 +25,20 @@ export const ownClock = {
 
 /**
  * @param {Options} options
- * @returns {Settled}
+ * @returns {ResolvedOptions}
  */
-export function settle(options) {
+export function resolveOptions(options) {
   const { getToken, credential, offline = 'queue', agent = `callboard-js/${VERSION}` } = options;
   const { WebSocket, clock = ownClock, page = ownPage() } = options;
   if (getToken !== undefined && typeof getToken !== 'function') throw badRequest('`getToken` is a function');
   if (getToken !== undefined && credential !== undefined) {
-    throw badRequest('a connection has a `getToken` or a `credential`, not both');
+    throw badRequest('give a `getToken` or a `credential`, not both');
   }
-  if (offline !== 'queue' && offline !== 'fail') throw badRequest("`offline` is 'queue' or 'fail'");
+  if (offline !== 'queue' && offline !== 'fail') throw badRequest("`offline` must be 'queue' or 'fail'");
   if (typeof agent !== 'string' || utf8(agent).length > LABEL_BYTES_MAX) {
-    throw badRequest(`\`agent\` is a text of at most ${LABEL_BYTES_MAX} bytes`);
+    throw badRequest(`\`agent\` must be a string of at most ${LABEL_BYTES_MAX} bytes`);
   }
-  if (WebSocket !== undefined && typeof WebSocket !== 'function') throw badRequest('`WebSocket` is a constructor');
+  if (WebSocket !== undefined && typeof WebSocket !== 'function') throw badRequest('`WebSocket` must be a constructor');
   const { incoming, outgoing } = options;
   return {
     ...numbers(options), getToken, incoming, outgoing, offline, agent, WebSocket, clock, page,
@@ -57,7 +57,7 @@ export function toCredential(given) {
   const credential = typeof given === 'string' ? { strategy: 'apikey', secret: given } : given;
   const { strategy, secret } = credential;
   if (typeof strategy !== 'string' || typeof secret !== 'string') {
-    throw badRequest('a credential is an API key or { strategy, secret }');
+    throw badRequest('a credential must be an API key or { strategy, secret }');
   }
   if (utf8(strategy).length > LABEL_BYTES_MAX || utf8(secret).length > CREDENTIAL_BYTES_MAX) {
     throw badRequest(`a credential has at most ${CREDENTIAL_BYTES_MAX} bytes`);
@@ -68,13 +68,13 @@ export function toCredential(given) {
 /** @param {Options} options */
 function numbers(options) {
   /** @type {Record<string, number>} */
-  const settled = {};
+  const resolved = {};
   for (const [name, { default: preset, least }] of Object.entries(NUMBERS)) {
     const value = /** @type {Record<string, any>} */ (options)[name] ?? preset;
     if (!Number.isInteger(value) || value < least || value > TIMER_MS_MAX) {
-      throw badRequest(`\`${name}\` is a whole number from ${least} to ${TIMER_MS_MAX}`);
+      throw badRequest(`\`${name}\` must be a whole number from ${least} to ${TIMER_MS_MAX}`);
     }
-    settled[name] = value;
+    resolved[name] = value;
   }
-  return /** @type {{ [K in keyof typeof NUMBERS]: number }} */ (settled);
+  return /** @type {{ [K in keyof typeof NUMBERS]: number }} */ (resolved);
 }

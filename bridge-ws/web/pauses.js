@@ -5,7 +5,7 @@ import { Backoff, NO_PAUSE } from './backoff.js';
 import { WAKE_PAUSE_MS } from './defaults.js';
 
 /** @import { Ending, Pause } from './backoff.js' */
-/** @import { Settled } from './options.js' */
+/** @import { ResolvedOptions } from './options.js' */
 /** @import { Clock } from './types.js' */
 
 export class Pauses {
@@ -18,7 +18,7 @@ export class Pauses {
   /** When an event last cut a pause short. */
   #wokenAt = -Infinity;
 
-  /** @param {Settled} options */
+  /** @param {ResolvedOptions} options */
   constructor({ clock, backoffBaseMs, backoffCapMs }) {
     this.#clock = clock;
     this.#backoff = new Backoff(backoffBaseMs, backoffCapMs);

@@ -14,7 +14,7 @@ import { badRequest } from './error.js';
 export function toWire(payload, kind = kindOf(payload)) {
   switch (kind) {
     case 'text':
-      if (typeof payload !== 'string') throw badRequest('a text payload is a string');
+      if (typeof payload !== 'string') throw badRequest('a text payload must be a string');
       return { payload: { kind, text: payload }, bytes: utf8(payload).length };
     case 'json': {
       const json = stringify(payload);
@@ -25,7 +25,7 @@ export function toWire(payload, kind = kindOf(payload)) {
       return { payload: { kind, bytes }, bytes: bytes.length };
     }
     default:
-      throw badRequest('a payload travels as text, json or binary');
+      throw badRequest('the kind of a payload must be text, json or binary');
   }
 }
 
@@ -96,9 +96,9 @@ function stringify(payload) {
   try {
     json = JSON.stringify(payload);
   } catch (error) {
-    throw badRequest('the payload cannot be said in JSON', error);
+    throw badRequest('the payload cannot be encoded as JSON', error);
   }
-  if (json === undefined) throw badRequest(`a payload of type ${typeof payload} cannot be said in JSON`);
+  if (json === undefined) throw badRequest(`a payload of type ${typeof payload} cannot be encoded as JSON`);
   if (json === '{}') checkEmpty(/** @type {object} */ (payload));
   return json;
 }
@@ -111,8 +111,8 @@ function checkEmpty(payload) {
   const prototype = Object.getPrototypeOf(payload);
   // A plain object is one whatever page it comes from; what says itself what it is in JSON may say this.
   if (prototype === null || Object.getPrototypeOf(prototype) === null || 'toJSON' in payload) return;
-  if ('then' in payload) throw badRequest('a promise is published by its value: `await` it first');
-  if ('arrayBuffer' in payload) throw badRequest('a file is read before it is published: `await blob.arrayBuffer()`');
+  if ('then' in payload) throw badRequest('the payload is a promise: `await` it first');
+  if ('arrayBuffer' in payload) throw badRequest('the payload is a file: read it first, `await blob.arrayBuffer()`');
   const name = payload.constructor?.name ?? tagOf(payload);
   throw badRequest(`a payload of type ${name} becomes {} in JSON: publish a plain object or an array instead`);
 }
@@ -123,7 +123,7 @@ function checkEmpty(payload) {
  */
 function copyOf(payload) {
   if (isBuffer(payload)) return new Uint8Array(payload).slice();
-  if (!ArrayBuffer.isView(payload)) throw badRequest('a binary payload is an ArrayBuffer or a view of one');
+  if (!ArrayBuffer.isView(payload)) throw badRequest('a binary payload must be an ArrayBuffer or a view of one');
   return new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength).slice();
 }
 

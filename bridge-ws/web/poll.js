@@ -56,7 +56,7 @@ export class Poll {
    */
   constructor(run, options = {}) {
     const { timeoutMs = POLL_TIMEOUT_MS, slowMs, clock = ownClock, page = ownPage() } = options;
-    if (typeof run !== 'function') throw badRequest('what is polled is a function');
+    if (typeof run !== 'function') throw badRequest('a poll needs a function to run');
     check('timeoutMs', timeoutMs);
     if (slowMs !== undefined) check('slowMs', slowMs);
     this.#run = run;
@@ -195,7 +195,7 @@ export class Poll {
     const running = this.#running;
     if (running === null) return;
     if (!running.abort.signal.aborted) {
-      report(new CallboardError(0, 'poll-timeout', `a run of a poll took more than ${timeoutMs} ms and was given up`));
+      report(new CallboardError(0, 'poll-timeout', `a run of a poll took more than ${timeoutMs} ms and was aborted`));
     }
     running.abort.abort();
     this.#end(running, false);
@@ -223,7 +223,7 @@ export class Poll {
 function check(name, ms) {
   // What is longer than a browser's timer can wait would be waited for not at all.
   if (typeof ms === 'number' && ms > 0 && ms <= TIMER_MS_MAX) return;
-  throw badRequest(`\`${name}\` is a number of milliseconds above 0, up to ${TIMER_MS_MAX}`);
+  throw badRequest(`\`${name}\` must be a number of milliseconds above 0, up to ${TIMER_MS_MAX}`);
 }
 
 /** @type {PollState} */

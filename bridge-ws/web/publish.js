@@ -138,14 +138,14 @@ export class Publishes {
   /** @param {Draft} draft */
   #check({ channel, payload: given, key = null, kind }) {
     checkName(channel);
-    if (key !== null && typeof key !== 'string') throw badRequest("a message's key is a string");
+    if (key !== null && typeof key !== 'string') throw badRequest("a message's key must be a string");
     const keyBytes = key === null ? 0 : utf8(key).length;
     if (keyBytes > KEY_BYTES_MAX) {
       throw badRequest(`a message's key has at most ${KEY_BYTES_MAX} bytes, this one has ${keyBytes}`);
     }
     const { payload, bytes } = toWire(given, kind);
     if (bytes > this.#payloadBytesMax) {
-      const sentence = `the payload has ${bytes} bytes, the broker takes ${this.#payloadBytesMax}`;
+      const sentence = `the payload has ${bytes} bytes, the broker accepts ${this.#payloadBytesMax}`;
       throw new CallboardError(413, 'payload-too-large', sentence);
     }
     return { channel, key, payload, bytes: FRAME_BYTES + channel.length + keyBytes + bytes };
@@ -154,7 +154,7 @@ export class Publishes {
   /** @param {Entry} entry */
   #admit(entry) {
     if (this.#failsOffline && !this.#isOnline) {
-      throw new CallboardError(503, 'offline', 'there is no session, and this connection keeps no publishes for later');
+      throw new CallboardError(503, 'offline', 'there is no session, and this connection does not queue publishes');
     }
     // An empty queue takes any one publish, so that no legal payload waits for ever.
     const fits = this.#queue.length === 0

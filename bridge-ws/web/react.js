@@ -11,7 +11,7 @@ import { badRequest, call, report } from './error.js';
 import { textOf } from './payload.js';
 import { Poll } from './poll.js';
 import { oneOffChannel } from './random.js';
-import { Source } from './source.js';
+import { ClientSource } from './source.js';
 import { IDLE } from './state.js';
 
 /** @import { ReactNode } from 'react' */
@@ -44,7 +44,7 @@ import { IDLE } from './state.js';
  */
 
 /** The client of whoever stands below no provider: of the broker on the page's own origin. */
-const OWN = new Source(() => connect());
+const OWN = new ClientSource(() => connect());
 
 const Bus = createContext(OWN);
 
@@ -58,10 +58,12 @@ export function MessageBusProvider({ url, options, client, children }) {
   const who = JSON.stringify([typeof options?.getToken, options?.credential]);
   const newest = useNewest(options);
   const value = useMemo(() => {
-    if (client !== undefined) return Source.of(client);
-    if (typeof options?.getToken !== 'function') return new Source(() => connect(address, options), options?.clock);
+    if (client !== undefined) return ClientSource.of(client);
+    if (typeof options?.getToken !== 'function') {
+      return new ClientSource(() => connect(address, options), options?.clock);
+    }
     const getToken = (/** @type {any} */ why) => /** @type {any} */ (newest.current).getToken(why);
-    return new Source(() => connect(address, { ...options, getToken }), options.clock);
+    return new ClientSource(() => connect(address, { ...options, getToken }), options.clock);
   }, [address, client, who]);
   useEffect(() => value.retain(), [value]);
   return createElement(Bus.Provider, { value }, children);
@@ -221,11 +223,11 @@ export function useIdentity() {
 
 /**
  * @param {any} context
- * @returns {Source}
+ * @returns {ClientSource}
  */
 function useSource(context) {
   const provided = useContext(Bus);
-  return isClient(context) ? Source.of(context) : provided;
+  return isClient(context) ? ClientSource.of(context) : provided;
 }
 
 /**

@@ -135,7 +135,7 @@ export class Session {
   #opened() {
     if (this.#phase !== 'dialing') return;
     if (this.#socket.protocol !== SUBPROTOCOL) {
-      return this.#fault(CloseCode.Malformed, `what answers there does not speak ${SUBPROTOCOL}`);
+      return this.#fault(CloseCode.Malformed, `the server there does not speak ${SUBPROTOCOL}`);
     }
     this.#phase = 'new';
     this.send(this.#hello);
@@ -147,10 +147,10 @@ export class Session {
     try {
       this.#handlers.heard();
       if (!(typeof data === 'object' && data !== null && 'byteLength' in data)) {
-        throw new DecodeError('Invalid', 'a message that is not binary came');
+        throw new DecodeError('Invalid', 'got a message that is not binary');
       }
       const bytes = new Uint8Array(/** @type {ArrayBuffer} */ (data));
-      if (bytes.length > BODY_BYTES_MAX) return this.#fault(CloseCode.FrameTooLong, 'a frame above the limit came');
+      if (bytes.length > BODY_BYTES_MAX) return this.#fault(CloseCode.FrameTooLong, 'got a frame above the limit');
       this.#take(decodeServer(bytes));
     } catch (error) {
       if (error instanceof DecodeError) this.#fault(CloseCode.Malformed, error.message);
@@ -187,7 +187,7 @@ export class Session {
    */
   #pong(nonce) {
     if (this.waitingBytes <= SOCKET_BYTES_MAX) return this.send({ kind: 'Pong', nonce });
-    return this.#fault(CloseCode.TooSlow, 'it pings and does not read');
+    return this.#fault(CloseCode.TooSlow, 'the broker pings but does not read');
   }
 
   /**
@@ -279,7 +279,7 @@ export class Session {
 function errorOf(code, reason, wasDialing) {
   if (isOurs(code)) return new CallboardError(code, classOf(code), reason || 'the broker ended the session');
   if (wasDialing) {
-    const sentence = 'no WebSocket was opened: the broker was not reached, or does not let this page in';
+    const sentence = 'no WebSocket was opened: the broker cannot be reached, or refuses this page';
     return new CallboardError(0, 'unreachable', sentence);
   }
   return new CallboardError(0, 'lost', `the connection was lost (${code})`);

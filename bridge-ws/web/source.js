@@ -9,7 +9,7 @@ import { IDLE } from './state.js';
 /** @import { Clock, Identity, State } from './types.js' */
 
 /** A client that need not exist yet. */
-export class Source {
+export class ClientSource {
   #make;
   #clock;
   #isGiven = false;
@@ -36,7 +36,7 @@ export class Source {
   static of(client) {
     let source = GIVEN.get(client);
     if (source === undefined) {
-      source = new Source(() => client);
+      source = new ClientSource(() => client);
       source.#isGiven = true;
       GIVEN.set(client, source);
       try {
@@ -105,7 +105,7 @@ export class Source {
   }
 }
 
-/** @type {WeakMap<Client, Source>} */
+/** @type {WeakMap<Client, ClientSource>} */
 const GIVEN = new WeakMap();
 
 /**

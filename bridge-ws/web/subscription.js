@@ -17,18 +17,18 @@ export function checkSubscription(name, listener, { rewind = 0, excludeOwn = fal
   if (typeof listener !== 'function') throw badRequest('a listener is a function');
   for (const given of [onGap, onLive, onEnd]) {
     if (given !== undefined && typeof given !== 'function') {
-      throw badRequest('`onGap`, `onLive` and `onEnd` are functions');
+      throw badRequest('`onGap`, `onLive` and `onEnd` must be functions');
     }
   }
   if (!Number.isInteger(rewind) || rewind < 0 || rewind > U32_MAX) {
-    throw badRequest('`rewind` is a whole number of messages');
+    throw badRequest('`rewind` must be a whole number of messages');
   }
-  if (typeof excludeOwn !== 'boolean') throw badRequest('`excludeOwn` is true or false');
+  if (typeof excludeOwn !== 'boolean') throw badRequest('`excludeOwn` must be true or false');
 }
 
 /** @param {string} name */
 export function alreadySubscribed(name) {
-  const sentence = `this page is subscribed to ${name} already with another \`excludeOwn\`:`
-    + ' subscribe alike, or use a connection of its own (`shared: false`)';
+  const sentence = `this page is already subscribed to ${name} with another \`excludeOwn\`:`
+    + ' use the same, or a connection of its own (`shared: false`)';
   return new CallboardError(409, 'already-subscribed', sentence);
 }

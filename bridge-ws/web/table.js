@@ -24,7 +24,7 @@ import { alreadySubscribed, checkSubscription } from './subscription.js';
  */
 
 /**
- * @typedef {object} Surroundings
+ * @typedef {object} TableOptions
  * @property {Clock} clock
  * @property {number} graceMs How long a channel without listeners stays subscribed.
  * @property {Backoff} retries The pauses before channels are asked for again.
@@ -39,7 +39,7 @@ const RETRY_AFTER_MS_MAX = 60_000;
 
 /** All subscriptions of a connection. */
 export class Table {
-  #around;
+  #options;
   /** @type {Map<string, Channel>} */
   #channels = new Map();
   /** The channels that may deliver in this session. @type {Map<number, Channel>} */
@@ -59,9 +59,9 @@ export class Table {
   /** @type {any} */
   #retry = null;
 
-  /** @param {Surroundings} around */
-  constructor(around) {
-    this.#around = around;
+  /** @param {TableOptions} options */
+  constructor(options) {
+    this.#options = options;
   }
 
   get isEmpty() {
@@ -77,13 +77,13 @@ export class Table {
    */
   join(name, listener, options) {
     checkSubscription(name, listener, options);
-    const channel = this.#channels.get(name) ?? new Channel(name, this.#around.onGap);
+    const channel = this.#channels.get(name) ?? new Channel(name, this.#options.onGap);
     if (!channel.suits(options)) {
       if (channel.members.length > 0) throw alreadySubscribed(name);
       // It has no listeners any more, and begins anew for this one.
       this.#abandon(channel);
     }
-    this.#around.clock.clearTimeout(channel.grace);
+    this.#options.clock.clearTimeout(channel.grace);
     this.#channels.set(name, channel);
     const member = channel.join(listener, options);
     if (this.#wanted.size === 0) queueMicrotask(() => this.ask());
@@ -107,7 +107,7 @@ export class Table {
     const { channel } = member;
     channel.members = channel.members.filter((other) => other !== member);
     if (channel.members.length > 0) return;
-    const { clock, graceMs, onChange } = this.#around;
+    const { clock, graceMs, onChange } = this.#options;
     channel.grace = clock.setTimeout(() => {
       this.#abandon(channel);
       if (channel.phase === 'wanted' || channel.phase === 'refused') this.#remove(channel);
@@ -132,7 +132,7 @@ export class Table {
     this.#named = new Named();
     this.#requests.clear();
     this.#refusals.clear();
-    this.#around.clock.clearTimeout(this.#retry);
+    this.#options.clock.clearTimeout(this.#retry);
     this.#retry = null;
     for (const channel of this.#channels.values()) {
       const isLeft = channel.isStale || channel.phase === 'leaving';
@@ -159,7 +159,7 @@ export class Table {
     this.disconnected();
     const channels = [...this.#channels.values()];
     this.#channels.clear();
-    for (const channel of channels) this.#around.clock.clearTimeout(channel.grace);
+    for (const channel of channels) this.#options.clock.clearTimeout(channel.grace);
     const members = channels.flatMap((channel) => channel.members);
     return members.filter((member) => !member.end(error)).length === 0;
   }
@@ -196,9 +196,9 @@ export class Table {
     else {
       this.#remove(channel);
       const unheard = channel.members.filter((member) => !member.end(error));
-      if (unheard.length > 0) this.#around.onError(error);
+      if (unheard.length > 0) this.#options.onError(error);
     }
-    this.#around.onChange();
+    this.#options.onChange();
     return true;
   }
 
@@ -208,7 +208,7 @@ export class Table {
     const position = track?.deliver(offset);
     if (channel === null || position === undefined) return;
     const about = { position, published, publisher, key };
-    const message = this.#around.receive({ channel: channel.name, ...fromWire(payload), ...about });
+    const message = this.#options.receive({ channel: channel.name, ...fromWire(payload), ...about });
     if (message !== null) channel.deliver(offset, message, bytesOf(payload));
   }
 
@@ -326,7 +326,7 @@ export class Table {
     if (channel.members.length > 0) this.#pursue(channel);
     else {
       this.#remove(channel);
-      this.#around.onChange();
+      this.#options.onChange();
     }
   }
 
@@ -336,7 +336,7 @@ export class Table {
    * @param {CallboardError} error
    */
   #refused(channel, error) {
-    const { clock, retries } = this.#around;
+    const { clock, retries } = this.#options;
     // If all were well before, the pauses begin anew.
     if (this.#refusals.size === 0) retries.reset();
     this.#refusals.add(channel);
@@ -357,7 +357,7 @@ export class Table {
 
   /** @param {Channel} channel */
   #remove(channel) {
-    this.#around.clock.clearTimeout(channel.grace);
+    this.#options.clock.clearTimeout(channel.grace);
     this.#channels.delete(channel.name);
     this.#refusals.delete(channel);
   }
@@ -367,7 +367,7 @@ export class Table {
    * @param {Missing | null} missing
    */
   #tell(channel, missing) {
-    if (missing !== null) this.#around.onGap({ channel: channel.name, ...missing });
+    if (missing !== null) this.#options.onGap({ channel: channel.name, ...missing });
   }
 }
 

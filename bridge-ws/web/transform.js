@@ -81,7 +81,7 @@ export class Pipeline {
  */
 function list(given, name) {
   const functions = Array.isArray(given) ? given : [given];
-  if (functions.some((one) => typeof one !== 'function')) throw badRequest(`\`${name}\` transforms are functions`);
+  if (functions.some((one) => typeof one !== 'function')) throw badRequest(`\`${name}\` transforms must be functions`);
   return functions;
 }
 
@@ -99,5 +99,5 @@ function without(all, gone) {
 /** @param {any} result */
 function settled(result) {
   if (typeof result?.then !== 'function') return result;
-  throw new CallboardError(500, 'async-transform', 'a transform answers at once: messages have an order to keep');
+  throw new CallboardError(500, 'async-transform', 'a transform must not be async: messages keep their order');
 }

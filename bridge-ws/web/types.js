@@ -77,14 +77,14 @@
  * @property {any} payload A string for text, the parsed value for JSON, a `Uint8Array` for binary.
  * @property {'text' | 'json' | 'binary'} kind
  * @property {Position} position Its place in the channel.
- * @property {number} published When the broker took it, in milliseconds since 1970 by the broker's clock.
+ * @property {number} published When the broker accepted it, in milliseconds since 1970 by the broker's clock.
  * @property {string | null} publisher The key of who published it; `null` is anonymous.
  * @property {string | null} key What it is about, as its publisher said.
  * @property {Error | null} error Why JSON did not parse; `payload` is its raw text then.
  */
 
 /**
- * A stretch of a channel that did not come.
+ * A stretch of a channel that is missing.
  * @typedef {object} Gap
  * @property {string} channel
  * @property {Position} from The last place before it.
@@ -107,11 +107,11 @@
  * @typedef {object} SubscribeOptions
  * @property {number} [rewind] Begin with this many of the channel's last messages. Default: 0, the next message.
  * @property {boolean} [excludeOwn] Leave out what this page publishes itself. Default: `false`.
- * @property {(gap: Gap) => unknown} [onGap] Hears where messages are missing.
- * @property {(isLive: boolean) => unknown} [onLive] Hears whether the channel's messages come: `true` once the broker
- *   has answered, `false` when the session or the subscription is over. What was published from a `false` to the next
- *   `true` comes then, or is told as a gap.
- * @property {(error: CallboardError) => unknown} [onEnd] Hears that the subscription has ended for good: the broker
+ * @property {(gap: Gap) => unknown} [onGap] Called where messages are missing.
+ * @property {(isLive: boolean) => unknown} [onLive] Called with `true` once the broker has answered, with `false` when
+ *   the session or the subscription is over. What was published from a `false` to the next `true` arrives then, or is
+ *   reported as a gap.
+ * @property {(error: CallboardError) => unknown} [onEnd] Called when the subscription has ended for good: the broker
  *   refused it, or no session can be opened here at all. Without it that goes to the client's `onError`.
  */
 
@@ -124,8 +124,8 @@
 /**
  * What is polled. Until its promise settles, no other run begins.
  * @callback Run
- * @param {{ signal: AbortSignal }} about `signal` aborts when the poll is stopped or a run takes too long: `fetch`
- *   takes it.
+ * @param {{ signal: AbortSignal }} about `signal` aborts when the poll is stopped or a run takes too long: pass it
+ *   to `fetch`.
  * @returns {unknown}
  */
 
@@ -133,8 +133,8 @@
  * @typedef {object} PollOptions
  * @property {number} [slowMs] The interval while the bus proves that nothing was missed. Default: ten intervals.
  * @property {number} [timeoutMs] How long a run may take before it is aborted and counts as failed. Default: 2 minutes.
- * @property {(state: PollState) => unknown} [onState] Hears of every change of the poll's state.
- * @property {(error: CallboardError) => unknown} [onEnd] As of a subscription.
+ * @property {(state: PollState) => unknown} [onState] Called on every change of the poll's state.
+ * @property {(error: CallboardError) => unknown} [onEnd] As for a subscription.
  * @property {Clock} [clock] Time and chance, for tests.
  * @property {Page} [page] Where the page's own events come from, for tests.
  *
@@ -184,7 +184,7 @@
  */
 
 /**
- * How a connection is doing. It is never changed: each change is told as another object than the one before.
+ * The state of a connection. It is immutable: each change is a new object.
  * @typedef {object} State
  * @property {'idle' | 'connecting' | 'online' | 'waiting' | 'closed'} name Nothing needs a connection; an attempt is on
  *   its way; a session is open; there is none until `retryAt`, or until the bridge that this page is connected to finds
