@@ -31,6 +31,9 @@ pub const HTTP_PUBLISH_BYTES: usize = 16 << 20;
 /// answer.
 pub const MESSAGE_BYTES: usize = 1 << 10;
 
+/// The least for all publishes over HTTP that are under way: of a quarter of it one request may have its messages.
+pub const HTTP_PUBLISH_BYTES_MIN: usize = 4 * MESSAGE_BYTES;
+
 /// How many times its bytes a body takes while it is read: as it came and grew, a payload's text around which a frame is
 /// put, what is decoded from it, and the copy that grows into the frame's body.
 pub const BODY_COPIES: usize = 6;

@@ -101,16 +101,6 @@ fn left_out(frames: &[String]) -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn the_refusals_of_the_table_are_said_so() {
-    let table = rows("| message | sentence |\n| --- | --- |");
-    for row in &table {
-        let [message, sentence] = row[..] else { panic!("{row:?}") };
-        assert_eq!(decode(message).expect_err("it is no frame").to_string(), sentence, "{message}");
-    }
-    assert!(table.len() > 2, "the table is there");
-}
-
-#[test]
 fn the_depth_is_the_constant() {
     assert!(section().contains(&format!("nested at most {} deep", callboard_bridge_ws::JSON_DEPTH_MAX)));
 }

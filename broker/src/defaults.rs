@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 pub use callboard_bridge_ws::defaults::{
-    DRAIN_DEADLINE, HELLO_TIMEOUT, HTTP_CONNECTIONS, HTTP_CONNECTIONS_PER_ADDRESS, HTTP_PUBLISH_BYTES, PING_GRACE,
-    PING_INTERVAL,
+    DRAIN_DEADLINE, HELLO_TIMEOUT, HTTP_CONNECTIONS, HTTP_CONNECTIONS_PER_ADDRESS, HTTP_PUBLISH_BYTES,
+    HTTP_PUBLISH_BYTES_MIN, PING_GRACE, PING_INTERVAL,
 };
 
 /// One queue to a session, in bytes: about seven thousand small messages, a second or two of a busy channel for a

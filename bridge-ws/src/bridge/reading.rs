@@ -4,6 +4,7 @@ use bytes::Bytes;
 use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::codec::decode_client;
 use callboard_protocol::limits::BODY_BYTES_MAX;
+use callboard_protocol::sentence::capped;
 
 use super::Bridge;
 use crate::defaults::CONTROLS_MAX;
@@ -57,7 +58,8 @@ impl<S: Session> Bridge<S> {
 
     #[inline]
     fn decode(&self, incoming: Incoming<'_>) -> Result<Bytes, Ending> {
-        let refused = |refused: Refused| Ending::because(refused.code, refused.sentence);
+        // What the dialect says is the whole sentence: a browser reads no more of it than fits a close.
+        let refused = |Refused { code, sentence }| Ending { sentence: capped(sentence).into(), ..Ending::plain(code) };
         self.dialect.decode(incoming, self.instance()).map_err(refused)
     }
 

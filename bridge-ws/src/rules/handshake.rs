@@ -32,9 +32,9 @@ impl fmt::Debug for Handshake {
     }
 }
 
-/// Whether a request asks for another protocol at all.
+/// Whether a request asks for a WebSocket at all; another protocol may be asked for in vain (RFC 9110, section 7.8).
 pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::UPGRADE) || headers.contains_key(header::SEC_WEBSOCKET_KEY)
+    has_token(headers, header::UPGRADE, "websocket") || headers.contains_key(header::SEC_WEBSOCKET_KEY)
 }
 
 impl Handshake {

@@ -12,14 +12,15 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    /// Reads `host` or `host:port`; `None` for everything else, such as a user's name before it.
+    /// Reads `host` or `host:port`; `None` for everything else, such as a user's name before it. An absolute name, with a dot
+    /// at its end, is the name without it.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let end = text.find(']').map_or(0, |bracket| bracket + 1);
         let (host, port) = match text[end..].split_once(':') {
             Some((rest, port)) => (&text[..end + rest.len()], Some(parse_port(port)?)),
             None => (text, None),
         };
-        let authority = Self { host: host.to_ascii_lowercase(), port };
+        let authority = Self { host: host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase(), port };
         (authority.address().is_some() || is_name(&authority.host)).then_some(authority)
     }
 
@@ -109,11 +110,15 @@ mod tests {
             ("127.0.0.1:4480", "127.0.0.1", Some(4480)),
             ("[::1]", "[::1]", None),
             ("[::1]:1", "[::1]", Some(1)),
+            ("bus.example.org.", "bus.example.org", None),
+            ("localhost.:4480", "localhost", Some(4480)),
         ] {
             assert_eq!(Authority::parse(text), Some(Authority { host: host.into(), port }), "{text}");
         }
-        for text in ["", ":80", "a:", "a:+1", "a:65536", "::1", "[::1", "::1]", "[a]", "a@b", "a/b", "a..b", "a b", "ä"]
-        {
+        for text in [
+            "", ":80", "a:", "a:+1", "a:65536", "::1", "[::1", "::1]", "[a]", "a@b", "a/b", "a..b", ".", "a..", "a b",
+            "ä",
+        ] {
             assert_eq!(Authority::parse(text), None, "{text}");
         }
     }

@@ -3,12 +3,15 @@
 use callboard_bridge_ws::Dialect;
 use callboard_protocol::PayloadRef;
 use callboard_protocol::close::{Code, Ending};
-use callboard_protocol::frame::{ClientFrame, Goodbye, Hello};
+use callboard_protocol::codec::decode_server;
+use callboard_protocol::frame::{ClientFrame, Goodbye, Hello, ServerFrame};
 use callboard_protocol::limits::HELLO_BYTES_MAX;
 use std::time::Duration;
 
 use crate::house::House;
 use crate::peer::{BINARY, CLOSE, Peer, TEXT, masked, publish, soon};
+
+const DOCUMENT: &str = include_str!("../../../PROTOCOL.md");
 
 /// Says `bytes` to a session that has not said hello, or has, and gives the codes of its end.
 async fn end_of(house: &House, dialect: Dialect, is_open: bool, bytes: &[u8]) -> (Option<u16>, Option<u16>, String) {
@@ -46,11 +49,29 @@ async fn what_is_no_frame_ends_as_at_every_door() {
         ] {
             let (goodbye, close, sentence) = end_of(&house, dialect, is_open, &bytes).await;
             assert_eq!((goodbye, close), (Some(code.number()), Some(code.number())), "{dialect:?}: {what}: {sentence}");
-            assert!(sentence.starts_with(code.sentence()), "{what}: {sentence}");
+            assert!(!sentence.is_empty(), "{what}");
         }
         let (goodbye, close, _) =
             end_of(&house, dialect, true, &[own, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).await;
         assert_eq!((goodbye, close), (None, Some(1002)), "RFC 6455 itself forbids a length of 2^63");
+    }
+}
+
+#[tokio::test]
+async fn a_goodbye_says_of_a_message_what_the_document_says_of_it() {
+    let house = House::open().await;
+    let (_, table) = DOCUMENT.split_once("\n| message | sentence |\n| --- | --- |\n").expect("the table is there");
+    let rows: Vec<_> =
+        table.lines().map_while(|row| row.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | ")).collect();
+    assert!(rows.len() > 2, "{rows:?}");
+    for (message, sentence) in rows {
+        let mut peer = Peer::open(house.door.address(), Dialect::Json).await;
+        peer.say(masked(TEXT, message.as_bytes())).await;
+        let body = peer.frame().await;
+        let Ok(ServerFrame::Goodbye(said)) = decode_server(&body) else { panic!("no goodbye: {body:?}") };
+        assert_eq!(said.sentence, sentence, "{message}");
+        let (_, _, reason) = peer.expect_end().await;
+        assert!(reason.len() > 20 && sentence.starts_with(&reason), "{reason}");
     }
 }
 

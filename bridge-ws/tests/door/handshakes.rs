@@ -233,6 +233,12 @@ async fn health_pages_and_unknown_paths_have_their_answers() {
         ("GET /v1/publish HTTP/1.1\r\nHost: localhost", 405, Some("POST")),
         ("OPTIONS /v1/publish HTTP/1.1\r\nHost: localhost", 405, Some("POST")),
         ("GET / HTTP/1.1\r\nHost: localhost", 200, None),
+        // As curl asks with --http2.
+        (
+            "GET / HTTP/1.1\r\nHost: localhost.\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk",
+            200,
+            None,
+        ),
         ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0", 405, Some("GET, HEAD")),
         ("GET /callboard/index.js HTTP/1.1\r\nHost: localhost", 200, None),
         ("GET /callboard/nothing.js HTTP/1.1\r\nHost: localhost", 404, None),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use callboard_protocol::limits;
 
 use super::{Config, Tls};
+use crate::defaults;
 
 /// Longest of the timeouts that can be configured: a peer that is silent for a day is gone.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -78,6 +79,15 @@ pub enum ConfigError {
     InboxBelowFrame {
         /// What was configured.
         inbox_bytes: usize,
+    },
+    /// No request could publish anything.
+    #[error(
+        "ws.publish_bytes is {publish_bytes}, too little for one message over HTTP; raise it to at least {min}",
+        min = defaults::HTTP_PUBLISH_BYTES_MIN
+    )]
+    PublishesBelowMessage {
+        /// What was configured.
+        publish_bytes: usize,
     },
     /// A certificate without its key, or the other way round.
     #[error("{missing} is not set; a certificate and its private key go together, as tls.cert and tls.key")]
@@ -224,6 +234,10 @@ impl Config {
             if value == 0 {
                 return Err(ConfigError::Zero { setting });
             }
+        }
+        let publish_bytes = self.ws.publish_bytes;
+        if publish_bytes < defaults::HTTP_PUBLISH_BYTES_MIN {
+            return Err(ConfigError::PublishesBelowMessage { publish_bytes });
         }
         if limits.inbox_bytes < INBOX_BYTES_MIN {
             return Err(ConfigError::InboxBelowFrame { inbox_bytes: limits.inbox_bytes });

@@ -32,10 +32,21 @@ fn each_bound_has_its_own_refusal() {
     assert!(refusal(|c| c.limits.frames.burst = 0).contains("limits.frames.burst is 0"));
     assert!(refusal(|c| c.limits.subscriptions = 0).contains("limits.subscriptions is 0"));
     assert!(refusal(|c| c.limits.inbox_bytes = 0).contains("raise it to at least 2097152"));
+    assert!(refusal(|c| c.ws.publish_bytes = 4095).contains("ws.publish_bytes is 4095, too little"));
+    assert!(refusal(|c| c.ws.publish_bytes = 0).contains("raise it to at least 4096"));
     assert!(refusal(|c| c.limits.bridge_sessions = 0).contains("limits.bridge_sessions is 0"));
     assert!(refusal(|c| c.limits.channels = 0).contains("limits.channels is 0"));
     assert!(refusal(|c| c.tls = Tls::Pem { chain: "a".into(), key: "".into() }).contains("tls.key is not set"));
     assert!(refusal(|c| c.drain.deadline = Duration::MAX).contains("drain.deadline_ms is above a day"));
+}
+
+#[test]
+fn the_least_for_publishes_over_http_has_room_for_one_message() {
+    let mut config = Config::new("data");
+    config.ws.publish_bytes = defaults::HTTP_PUBLISH_BYTES_MIN;
+    assert_eq!(config.check(), Ok(()));
+    let door = config.door(|| Err("no TLS")).expect("no TLS is asked for").expect("a door");
+    assert_eq!(door.limits.publish_messages, 1);
 }
 
 #[test]
