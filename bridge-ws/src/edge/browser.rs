@@ -12,11 +12,11 @@ use callboard_protocol::frame::{ClientFrame, Ping, Resumed, ServerFrame, Suspend
 
 use super::budget::{Share, Shares};
 use super::limits::WAITING_MAX;
+use super::metrics::RefusalReason;
 use super::outward_room::OutwardRoom;
 use super::pool::Pool;
 use super::state::{Away, Beat, Effect, State};
 use super::stream::BrokerStream;
-use super::tally::Lack;
 use crate::dialect::Dialect;
 use crate::upstream::Interest;
 
@@ -95,15 +95,15 @@ impl Browser {
                 let opened = self.stream.take_kept().map_or_else(|| self.pool.open(), Ok);
                 match opened {
                     Ok((seat, session)) => {
-                        self.pool.tally().opened.add(1);
+                        self.pool.metrics().opened.add(1);
                         self.stream = BrokerStream::Open(seat, session);
                         self.say(&self.introduction.clone())?;
                         self.say(body)?;
                     }
-                    Err(lack) => {
-                        self.pool.tally().refused(lack).add(1);
+                    Err(reason) => {
+                        self.pool.metrics().refused(reason).add(1);
                         if let Effect::Suspend(away) = self.state.handle_lost() {
-                            self.suspend(away, if lack == Lack::Place { FULL } else { AWAY });
+                            self.suspend(away, if reason == RefusalReason::Place { FULL } else { AWAY });
                         }
                     }
                 }
@@ -111,7 +111,7 @@ impl Browser {
             Effect::Await => self.stream = BrokerStream::Awaited(self.pool.turn()),
             Effect::End(ending) => return Err(ending),
             suspend @ Effect::Suspend(_) => {
-                self.pool.tally().refused(Lack::Broker).add(1);
+                self.pool.metrics().refused(RefusalReason::Broker).add(1);
                 self.take(suspend);
             }
         }

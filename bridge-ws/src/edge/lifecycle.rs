@@ -44,7 +44,7 @@ impl Edge {
         let drain_deadline = config.drain_deadline;
         let remote = Arc::new(Remote::new(broker, limits, &config)?);
         let door = Door::open(config, Arc::clone(&remote)).await?;
-        remote.tally().set_accepting(true);
+        remote.metrics().set_accepting(true);
         tracing::info!(address = %door.address(), "serving browsers");
         Ok(Self { door, remote, drain_deadline })
     }
@@ -81,7 +81,7 @@ impl Edge {
     /// all within the drain deadline and a few seconds.
     pub async fn drain(self, spread: Duration) {
         let deadline = Instant::now() + self.drain_deadline;
-        self.remote.tally().set_accepting(false);
+        self.remote.metrics().set_accepting(false);
         self.door.stop_accepting();
         tracing::info!(browsers = self.browsers(), "draining");
         // Half of the time, so that a browser that is stuck does not cost everybody else the goodbye.

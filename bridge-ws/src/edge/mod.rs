@@ -4,6 +4,7 @@ mod browser;
 mod budget;
 mod lifecycle;
 mod limits;
+mod metrics;
 mod observer;
 mod outage_log;
 mod outward_room;
@@ -18,7 +19,6 @@ mod state;
 #[cfg(test)]
 mod state_tests;
 mod stream;
-mod tally;
 mod transcode;
 
 pub use lifecycle::{Edge, OpenError};

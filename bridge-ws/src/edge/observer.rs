@@ -4,14 +4,14 @@ use std::sync::{Arc, Weak};
 
 use callboard_protocol::close::Code;
 
+use super::metrics::{Metrics, RefusalReason};
 use super::remote::Remote;
 use super::state::Phase;
-use super::tally::{Lack, Tally};
 
 /// A view of an edge, while it runs and while it drains. It keeps nothing of it going.
 #[derive(Debug, Clone)]
 pub struct Observer {
-    tally: Arc<Tally>,
+    metrics: Arc<Metrics>,
     remote: Weak<Remote>,
 }
 
@@ -78,40 +78,40 @@ pub struct Refused {
 
 impl Observer {
     pub(super) fn of(remote: &Arc<Remote>) -> Self {
-        Self { tally: Arc::clone(remote.tally()), remote: Arc::downgrade(remote) }
+        Self { metrics: Arc::clone(remote.metrics()), remote: Arc::downgrade(remote) }
     }
 
     /// Whether newcomers are let in.
     #[must_use]
     pub fn is_accepting(&self) -> bool {
-        self.tally.is_accepting()
+        self.metrics.is_accepting()
     }
 
     /// Actors that panicked.
     #[must_use]
     pub fn panics(&self) -> u64 {
-        self.tally.panics.value()
+        self.metrics.panics.value()
     }
 
     /// What there is to be seen now. It takes each browser's lock for a moment, one after the other.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let (tally, remote) = (&self.tally, self.remote.upgrade());
+        let (metrics, remote) = (&self.metrics, self.remote.upgrade());
         let (connections_up, connections_down) = remote.as_ref().map_or((0, 0), |remote| remote.connections());
         Stats {
             browsers: remote.as_ref().map_or_else(Browsers::default, |remote| Browsers::of(remote, connections_up > 0)),
             connections_up,
             connections_down,
-            outages: tally.outages.value(),
-            sessions_opened: tally.opened.value(),
-            refused: Refused::of(tally),
-            closes: tally.closes.read().collect(),
-            http_publishes: tally.http_publishes.value(),
-            http_published: tally.http_published.value(),
+            outages: metrics.outages.value(),
+            sessions_opened: metrics.opened.value(),
+            refused: Refused::of(metrics),
+            closes: metrics.closes.read().collect(),
+            http_publishes: metrics.http_publishes.value(),
+            http_published: metrics.http_published.value(),
             inbox_bytes: remote.as_ref().map_or(0, |remote| remote.inbox_bytes()),
             outbox_bytes: remote.as_ref().map_or(0, |remote| remote.outbox_bytes()),
-            bytes_read: tally.bytes_read.value(),
-            bytes_written: tally.bytes_written.value(),
+            bytes_read: metrics.bytes_read.value(),
+            bytes_written: metrics.bytes_written.value(),
         }
     }
 }
@@ -136,13 +136,13 @@ impl Browsers {
 }
 
 impl Refused {
-    fn of(tally: &Tally) -> Self {
-        let of = |lack| tally.refused(lack).value();
+    fn of(metrics: &Metrics) -> Self {
+        let of = |reason| metrics.refused(reason).value();
         Self {
-            connections: of(Lack::Connections),
-            address: of(Lack::Address),
-            broker: of(Lack::Broker),
-            place: of(Lack::Place),
+            connections: of(RefusalReason::Connections),
+            address: of(RefusalReason::Address),
+            broker: of(RefusalReason::Broker),
+            place: of(RefusalReason::Place),
         }
     }
 }

@@ -17,9 +17,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::limits::{DIAL_PAUSE, LANES_AT_FIRST};
+use super::metrics::{Metrics, RefusalReason};
 use super::outage_log::LastLogged;
 use super::queue::Queue;
-use super::tally::{Lack, Tally};
 
 /// All connections with one broker.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(super) struct Pool {
     /// When a further connection may be tried again.
     dial_after: Mutex<Instant>,
     logged: Mutex<LastLogged>,
-    tally: Arc<Tally>,
+    metrics: Arc<Metrics>,
     /// Look at each connection's state; end with the pool.
     watchers: Mutex<JoinSet<()>>,
 }
@@ -81,7 +81,7 @@ pub(super) type Turn = Pin<Box<dyn Future<Output = Opened> + Send>>;
 
 impl Pool {
     /// A pool of connections like `builder`'s, at most so many.
-    pub(super) fn new(builder: Builder, lanes_max: usize, tally: Arc<Tally>) -> Result<Arc<Self>, BuildError> {
+    pub(super) fn new(builder: Builder, lanes_max: usize, metrics: Arc<Metrics>) -> Result<Arc<Self>, BuildError> {
         let pool = Arc::new(Self {
             builder,
             lanes: Mutex::default(),
@@ -91,7 +91,7 @@ impl Pool {
             changed: Notify::new(),
             dial_after: Mutex::new(Instant::now()),
             logged: Mutex::default(),
-            tally,
+            metrics,
             watchers: Mutex::default(),
         });
         for _ in 0..LANES_AT_FIRST {
@@ -114,8 +114,8 @@ impl Pool {
     }
 
     /// What is counted of the edge.
-    pub(super) fn tally(&self) -> &Tally {
-        &self.tally
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// How many connections are up, and how many are not.
@@ -125,22 +125,22 @@ impl Pool {
         (up as u64, (lanes.len() - up) as u64)
     }
 
-    /// Opens a session where the fewest are; or says whether the broker lacks, or a place at it.
-    pub(super) fn open(self: &Arc<Self>) -> Result<Opened, Lack> {
+    /// Opens a session where the fewest are; or says that there is no broker, or no place at it.
+    pub(super) fn open(self: &Arc<Self>) -> Result<Opened, RefusalReason> {
         let mut lanes = self.lanes.lock();
         let taken = |lane: &Arc<Lane>| lane.sessions.load(Ordering::Relaxed);
         let mut up: Vec<_> = lanes.iter().filter(|lane| lane.is_up()).cloned().collect();
         // Places are given back meanwhile, so that each lane is asked once.
         up.sort_by_cached_key(taken);
         let are_all_up = up.len() == lanes.len();
-        let mut lack = Lack::Broker;
+        let mut reason = RefusalReason::Broker;
         let opened = up.into_iter().find_map(|lane| match lane.open() {
             Ok(session) => Some((Seat::on(lane), Box::new(session))),
-            Err(Lack::Place) => {
-                lack = Lack::Place;
+            Err(RefusalReason::Place) => {
+                reason = RefusalReason::Place;
                 None
             }
-            Err(Lack::Broker | Lack::Connections | Lack::Address) => None,
+            Err(RefusalReason::Broker | RefusalReason::Connections | RefusalReason::Address) => None,
         });
         // Before the last place is taken, so that nobody waits for a handshake.
         let sessions: usize = lanes.iter().map(taken).sum();
@@ -148,7 +148,7 @@ impl Pool {
         if (is_crowded || opened.is_none() && are_all_up) && lanes.len() < self.lanes_max {
             lanes.extend(self.dial_further());
         }
-        opened.ok_or(lack)
+        opened.ok_or(reason)
     }
 
     fn dial_further(self: &Arc<Self>) -> Option<Arc<Lane>> {
@@ -252,7 +252,7 @@ impl Pool {
         let Look { up, is_outage } = self.look();
         // One that closes its connections itself loses none.
         if is_outage && !matches!(state, State::Closed { .. }) {
-            self.tally.outages.add(1);
+            self.metrics.outages.add(1);
         }
         self.changed.notify_waiters();
         match state {
@@ -276,8 +276,8 @@ impl Lane {
     }
 
     /// Opens a session here, if there is a place for it now.
-    fn open(&self) -> Result<Session, Lack> {
-        self.trunk.open().and_then(Opening::now).ok_or(Lack::Place)?.map_err(|_| Lack::Broker)
+    fn open(&self) -> Result<Session, RefusalReason> {
+        self.trunk.open().and_then(Opening::now).ok_or(RefusalReason::Place)?.map_err(|_| RefusalReason::Broker)
     }
 }
 

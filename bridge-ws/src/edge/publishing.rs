@@ -15,8 +15,8 @@ use callboard_protocol::error::Class;
 use callboard_protocol::frame::{ClientFrame, Goodbye, Hello, ServerFrame};
 use tokio::time::timeout;
 
+use super::metrics::{Metrics, RefusalReason};
 use super::pool::{Opened, Pool};
-use super::tally::{Lack, Tally};
 use crate::defaults::COME_AGAIN;
 use crate::progress::{Outcome, Progress, in_doubt, refused};
 
@@ -33,7 +33,7 @@ pub(super) async fn publish(
     progress: Progress,
     patience: Duration,
 ) -> Result<Vec<Outcome>, Refusal> {
-    let mut order = Order { tally: pool.tally(), progress, is_welcome: false };
+    let mut order = Order { metrics: pool.metrics(), progress, is_welcome: false };
     let opening = async {
         let (seat, mut session) = open(pool, introduction)?;
         while !order.is_welcome {
@@ -52,9 +52,9 @@ pub(super) async fn publish(
 
 /// Opens a session, and says what stands before everything else.
 fn open(pool: &Arc<Pool>, introduction: &Bytes) -> Result<Opened, Refusal> {
-    let (seat, mut session) = pool.open().map_err(|lack| {
-        pool.tally().refused(lack).add(1);
-        lacking(lack)
+    let (seat, mut session) = pool.open().map_err(|reason| {
+        pool.metrics().refused(reason).add(1);
+        no_session(reason)
     })?;
     let too_long = |error| Refusal::new(Class::PayloadTooLarge, format!("{error}"));
     session.send_body(introduction).map_err(too_long)?;
@@ -71,7 +71,7 @@ fn hello() -> ClientFrame<'static> {
 /// One request on its way.
 struct Order<'a> {
     /// Counts each answer as it comes, for whoever asked may leave before the last one.
-    tally: &'a Tally,
+    metrics: &'a Metrics,
     progress: Progress,
     is_welcome: bool,
 }
@@ -112,7 +112,7 @@ impl Order<'_> {
                 let refused = refused(code, sentence, retry_after);
                 return self.give_up(refused.clone(), &in_doubt(&refused));
             }
-            Ok(answer) if self.progress.hear(&answer) => self.tally.http_published.add(1),
+            Ok(answer) if self.progress.hear(&answer) => self.metrics.http_published.add(1),
             Ok(_) | Err(_) => {}
         }
         Ok(())
@@ -129,10 +129,10 @@ impl Order<'_> {
     }
 }
 
-fn lacking(lack: Lack) -> Refusal {
-    match lack {
-        Lack::Place => Refusal { retry_after: Some(COME_AGAIN), ..Refusal::new(Class::Unavailable, FULL) },
-        Lack::Broker | Lack::Connections | Lack::Address => away(),
+fn no_session(reason: RefusalReason) -> Refusal {
+    match reason {
+        RefusalReason::Place => Refusal { retry_after: Some(COME_AGAIN), ..Refusal::new(Class::Unavailable, FULL) },
+        RefusalReason::Broker | RefusalReason::Connections | RefusalReason::Address => away(),
     }
 }
 
@@ -160,9 +160,9 @@ mod tests {
     use super::*;
     use crate::upstream::Parcel;
 
-    fn order(messages: usize, tally: &Tally) -> Order<'_> {
+    fn order(messages: usize, metrics: &Metrics) -> Order<'_> {
         let parcel = |number| Parcel { channel: format!("c/{number}"), key: None, payload: Payload::text("x") };
-        Order { tally, progress: Progress::new((0..messages).map(parcel).collect()), is_welcome: false }
+        Order { metrics, progress: Progress::new((0..messages).map(parcel).collect()), is_welcome: false }
     }
 
     fn hear(order: &mut Order<'_>, frame: &ServerFrame<'_>) -> Result<(), Refusal> {
@@ -173,24 +173,24 @@ mod tests {
 
     #[test]
     fn an_end_before_welcome_refuses_the_request_and_one_behind_it_each_message() {
-        let tally = Tally::default();
+        let metrics = Metrics::default();
         let code = Code::BadCredential.number();
         let goodbye = ServerFrame::Goodbye(Goodbye { code, sentence: "it was revoked", retry_after: None });
-        let refused = hear(&mut order(1, &tally), &goodbye).expect_err("nothing was let in");
+        let refused = hear(&mut order(1, &metrics), &goodbye).expect_err("nothing was let in");
         assert_eq!((refused.class, &*refused.sentence), (Class::NotAuthenticated, "it was revoked"));
-        let mut welcome = Order { is_welcome: true, ..order(2, &tally) };
+        let mut welcome = Order { is_welcome: true, ..order(2, &metrics) };
         hear(&mut welcome, &goodbye).expect("each has its outcome");
         assert_eq!(welcome.progress.into_outcomes(), [Err(refused.clone()), Err(refused)], "nothing of it was said");
     }
 
     #[test]
     fn what_was_published_counts_though_nobody_waits_for_the_rest() {
-        let tally = Tally::default();
-        let mut order = Order { is_welcome: true, ..order(3, &tally) };
+        let metrics = Metrics::default();
+        let mut order = Order { is_welcome: true, ..order(3, &metrics) };
         let position = Position { epoch: Epoch::saturating(1), offset: Offset::saturating(1) };
         let request = RequestId::saturating(1);
         hear(&mut order, &ServerFrame::Ok { request, answer: Answer::Published(position) }).expect("it goes on");
         drop(order);
-        assert_eq!(tally.http_published.value(), 1);
+        assert_eq!(metrics.http_published.value(), 1);
     }
 }

@@ -20,11 +20,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::browser::Browser;
 use super::budget::{Budget, Share, Shares};
 use super::limits::{INBOX_BYTES_FREE, Limits, OUTBOX_BYTES_FREE};
+use super::metrics::{Metrics, RefusalReason};
 use super::pool::Pool;
 use super::publishing;
 use super::session::Session;
 use super::state::{Patience, State};
-use super::tally::{Lack, Tally};
 use crate::address_limit::{AddressLimit, AddressPermit};
 use crate::config::Config;
 use crate::dialect::Dialect;
@@ -45,7 +45,7 @@ pub struct Remote {
     outbox: Arc<Budget>,
     seats: Arc<Semaphore>,
     per_address: Arc<AddressLimit>,
-    tally: Arc<Tally>,
+    metrics: Arc<Metrics>,
     ping_interval: Millis,
     patience: Patience,
     /// Until a publish over HTTP must have been let in.
@@ -64,16 +64,16 @@ impl Remote {
     pub(super) fn new(builder: Builder, limits: Limits, door: &Config) -> Result<Self, BuildError> {
         let interval = door.heartbeat.interval.as_millis().max(1);
         let ticks = |wait: Duration| u32::try_from(wait.as_millis().div_ceil(interval)).unwrap_or(u32::MAX);
-        let tally = Arc::<Tally>::default();
+        let metrics = Arc::<Metrics>::default();
         Ok(Self {
-            pool: Pool::new(builder, limits.connections_with_broker(), Arc::clone(&tally))?,
+            pool: Pool::new(builder, limits.connections_with_broker(), Arc::clone(&metrics))?,
             registry: Arc::default(),
             inbox: Budget::new(limits.inbox_bytes, INBOX_BYTES_FREE),
             // Without any there would be nothing to wait for.
             outbox: Budget::new(limits.outbox_bytes.max(1), OUTBOX_BYTES_FREE),
             seats: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
             per_address: AddressLimit::new(limits.connections_per_address),
-            tally,
+            metrics,
             ping_interval: Millis::saturating(u64::try_from(interval).unwrap_or(u64::MAX)),
             // The first tick may come at once, so it is not counted.
             patience: Patience {
@@ -102,8 +102,8 @@ impl Remote {
     }
 
     /// What it counts.
-    pub(super) fn tally(&self) -> &Arc<Tally> {
-        &self.tally
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// The browsers that are in.
@@ -137,14 +137,15 @@ impl Upstream for Remote {
     type Session = Session;
 
     fn admit(&self, address: IpAddr) -> Result<Ticket, Refusal> {
-        let full = |lack, of| {
-            self.tally.refused(lack).add(1);
+        let full = |reason, of| {
+            self.metrics.refused(reason).add(1);
             Refusal::new(Class::Unavailable, format!("{}: {of}", Code::Overloaded.sentence()))
         };
         let seat = Arc::clone(&self.seats).try_acquire_owned();
-        let seat = seat.map_err(|_| full(Lack::Connections, "too many browsers are connected"))?;
+        let seat = seat.map_err(|_| full(RefusalReason::Connections, "too many browsers are connected"))?;
         let permit = self.per_address.take(address);
-        let permit = permit.ok_or_else(|| full(Lack::Address, "too many browsers are connected from this address"))?;
+        let permit =
+            permit.ok_or_else(|| full(RefusalReason::Address, "too many browsers are connected from this address"))?;
         Ok(Ticket { _seat: seat, _address: permit })
     }
 
@@ -155,7 +156,7 @@ impl Upstream for Remote {
         let introduction = introduction(address, origin.as_deref(), secret, is_private, self.ping_interval, 0);
         let shares = Shares { inward: Share::of(&self.inbox), outward: Share::of(&self.outbox) };
         let browser = Browser::new(State::new(self.patience), dialect, introduction, Arc::clone(&self.pool), shares);
-        Session::new(browser, Arc::clone(&self.registry), Arc::clone(&self.tally), ticket)
+        Session::new(browser, Arc::clone(&self.registry), Arc::clone(&self.metrics), ticket)
     }
 
     // `recognise` lets everybody pass: only the broker knows keys, and to ask it first would cost each publish a round trip.
@@ -170,7 +171,7 @@ impl Upstream for Remote {
         let progress = Progress::new(messages);
         let publishes = progress.publishes();
         let introduction = introduction(publisher.address, None, secret, true, self.ping_interval, publishes);
-        self.tally.http_publishes.add(u64::from(publishes));
+        self.metrics.http_publishes.add(u64::from(publishes));
         publishing::publish(&self.pool, &introduction, progress, self.publish_patience).await
     }
 }

@@ -11,8 +11,8 @@ use callboard_protocol::frame::ClientFrame;
 use parking_lot::Mutex;
 
 use super::browser::Browser;
+use super::metrics::Metrics;
 use super::remote::{Registry, Ticket};
-use super::tally::Tally;
 use crate::upstream::{self, Interest};
 
 /// One browser's session at the edge.
@@ -21,7 +21,7 @@ pub struct Session {
     number: u64,
     browser: Arc<Mutex<Browser>>,
     registry: Arc<Registry>,
-    tally: Arc<Tally>,
+    metrics: Arc<Metrics>,
     /// Whether its socket took something since the last turn of the heartbeat.
     has_written: bool,
     _ticket: Ticket,
@@ -33,9 +33,9 @@ pub struct Session {
 pub struct News(Arc<Mutex<Browser>>);
 
 impl Session {
-    pub(super) fn new(browser: Browser, registry: Arc<Registry>, tally: Arc<Tally>, ticket: Ticket) -> Self {
+    pub(super) fn new(browser: Browser, registry: Arc<Registry>, metrics: Arc<Metrics>, ticket: Ticket) -> Self {
         let browser = Arc::new(Mutex::new(browser));
-        Self { number: registry.enter(&browser), browser, registry, tally, has_written: false, _ticket: ticket }
+        Self { number: registry.enter(&browser), browser, registry, metrics, has_written: false, _ticket: ticket }
     }
 }
 
@@ -60,7 +60,7 @@ impl upstream::Session for Session {
     }
 
     fn begin_read(&mut self, bytes: usize) {
-        self.tally.bytes_read.add(bytes as u64);
+        self.metrics.bytes_read.add(bytes as u64);
     }
 
     fn handle(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending> {
@@ -100,7 +100,7 @@ impl upstream::Session for Session {
     }
 
     fn note_written(&mut self, bytes: usize) {
-        self.tally.bytes_written.add(bytes as u64);
+        self.metrics.bytes_written.add(bytes as u64);
         self.has_written |= bytes > 0;
     }
 
@@ -123,10 +123,10 @@ impl upstream::Session for Session {
     }
 
     fn note_closed(&mut self, code: Code) {
-        self.tally.closes.note(code);
+        self.metrics.closes.note(code);
     }
 
     fn note_panic(&mut self) {
-        self.tally.panics.add(1);
+        self.metrics.panics.add(1);
     }
 }

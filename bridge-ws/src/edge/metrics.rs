@@ -6,7 +6,7 @@ use crate::counter::{Closes, Counter};
 
 /// What there was none of for a browser, or a publish over HTTP, that got no session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lack {
+pub(super) enum RefusalReason {
     /// [`Limits::connections`](super::Limits::connections): it was told so before its socket opened.
     Connections,
     /// [`Limits::connections_per_address`](super::Limits::connections_per_address): the same.
@@ -19,7 +19,7 @@ pub(super) enum Lack {
 
 /// Everything that is counted.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct Metrics {
     /// Sessions opened with the broker for browsers.
     pub(super) opened: Counter,
     refused: [Counter; 4],
@@ -40,15 +40,15 @@ pub(super) struct Tally {
     accepting: AtomicBool,
 }
 
-impl Tally {
+impl Metrics {
     /// How many got no session for this reason.
-    pub(super) fn refused(&self, lack: Lack) -> &Counter {
+    pub(super) fn refused(&self, reason: RefusalReason) -> &Counter {
         let [connections, address, broker, place] = &self.refused;
-        match lack {
-            Lack::Connections => connections,
-            Lack::Address => address,
-            Lack::Broker => broker,
-            Lack::Place => place,
+        match reason {
+            RefusalReason::Connections => connections,
+            RefusalReason::Address => address,
+            RefusalReason::Broker => broker,
+            RefusalReason::Place => place,
         }
     }
 
