@@ -14,7 +14,7 @@ use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext}
 
 use crate::http::parse_publish;
 use crate::reader::{Message, Reader};
-use crate::upstream::Parcel;
+use crate::upstream::PublishItem;
 use crate::{Dialect, Incoming, Outgoing, Refused};
 
 /// What stands for chance where a `Hello` names no instance.
@@ -129,8 +129,8 @@ const PRIVATE_TO_SERDE: &str = "$serde_json::private";
 /// Any bytes as the body of `POST /v1/publish`: what is taken is an object with messages that are objects, and the same
 /// messages written anew are taken as the same; what is refused is refused with a sentence that may be said.
 pub fn publish_body(input: &[u8]) {
-    let parcels = match parse_publish(MESSAGES_MAX, input) {
-        Ok(parcels) => parcels,
+    let items = match parse_publish(MESSAGES_MAX, input) {
+        Ok(items) => items,
         Err(denial) => {
             assert!(matches!(denial.status.as_u16(), 400 | 413));
             let sentence = denial.sentence();
@@ -138,7 +138,7 @@ pub fn publish_body(input: &[u8]) {
             return assert!(!sentence.contains(char::is_control), "{sentence:?}");
         }
     };
-    assert!((1..=MESSAGES_MAX).contains(&parcels.len()), "{} messages", parcels.len());
+    assert!((1..=MESSAGES_MAX).contains(&items.len()), "{} messages", items.len());
     let text = std::str::from_utf8(input).expect("JSON is UTF-8");
     if !text.contains(PRIVATE_TO_SERDE) {
         let body: Value = serde_json::from_str(text).expect("another parser reads it");
@@ -146,20 +146,20 @@ pub fn publish_body(input: &[u8]) {
         let messages = body.get("messages").and_then(Value::as_array);
         assert!(messages.is_none_or(|messages| messages.iter().all(Value::is_object)), "{text}");
     }
-    let again = json!({ "messages": parcels.iter().map(message).collect::<Vec<_>>() }).to_string();
-    assert!(parse_publish(MESSAGES_MAX, again.as_bytes()).is_ok_and(|same| same == parcels), "{again}");
+    let again = json!({ "messages": items.iter().map(message).collect::<Vec<_>>() }).to_string();
+    assert!(parse_publish(MESSAGES_MAX, again.as_bytes()).is_ok_and(|same| same == items), "{again}");
 }
 
 /// More than a fuzzer comes to by itself; it asks for a list that is too long with these.
 const MESSAGES_MAX: usize = 4;
 
-fn message(parcel: &Parcel) -> Value {
-    let payload = match parcel.payload.kind() {
-        Kind::Text => json!({ "kind": "text", "text": parcel.payload.as_str() }),
-        Kind::Json => json!({ "kind": "json", "text": parcel.payload.as_str() }),
-        Kind::Binary => json!({ "kind": "binary", "hex": HEXLOWER.encode(parcel.payload.bytes()) }),
+fn message(item: &PublishItem) -> Value {
+    let payload = match item.payload.kind() {
+        Kind::Text => json!({ "kind": "text", "text": item.payload.as_str() }),
+        Kind::Json => json!({ "kind": "json", "text": item.payload.as_str() }),
+        Kind::Binary => json!({ "kind": "binary", "hex": HEXLOWER.encode(item.payload.bytes()) }),
     };
-    json!({ "channel": parcel.channel, "key": parcel.key, "payload": payload })
+    json!({ "channel": item.channel, "key": item.key, "payload": payload })
 }
 
 /// Any bytes behind an upgrade, read by our decoder and by tungstenite's whole one: how they were cut means nothing, what

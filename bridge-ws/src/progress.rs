@@ -10,7 +10,7 @@ use callboard_protocol::frame::{Answer, Failed, Publish, ServerFrame};
 use callboard_protocol::{Millis, Position, Refusal, RequestId, Sequence};
 use serde::Deserialize;
 
-use crate::upstream::Parcel;
+use crate::upstream::PublishItem;
 
 /// What became of one message.
 pub type Outcome = Result<Position, Refusal>;
@@ -21,7 +21,7 @@ const SAID_BYTES: usize = 64 << 10;
 /// One request on its way.
 #[derive(Debug)]
 pub struct Progress {
-    messages: Vec<Parcel>,
+    messages: Vec<PublishItem>,
     /// How many of them were said.
     said: usize,
     /// By message, from the first on; the request's number is one more than its place.
@@ -31,7 +31,7 @@ pub struct Progress {
 impl Progress {
     /// Nothing was said yet.
     #[must_use]
-    pub fn new(messages: Vec<Parcel>) -> Self {
+    pub fn new(messages: Vec<PublishItem>) -> Self {
         Self { said: 0, outcomes: vec![None; messages.len()], messages }
     }
 
@@ -62,22 +62,22 @@ impl Progress {
     /// The payloads of what [`Progress::say_some`] says next, in bytes.
     #[must_use]
     pub fn next_bytes(&self) -> usize {
-        self.messages[self.next()].iter().map(|parcel| parcel.payload.bytes().len()).sum()
+        self.messages[self.next()].iter().map(|item| item.payload.bytes().len()).sum()
     }
 
     /// Says the next messages, each with the memory that its payload lies in, and stops behind the one that makes it much.
     /// One that cannot be said fails alone.
     pub fn say_some(&mut self, mut say: impl FnMut(&Publish<'_>, &Bytes) -> Result<(), Refusal>) {
         for place in self.next() {
-            let parcel = &self.messages[place];
+            let item = &self.messages[place];
             let publish = Publish {
                 request: RequestId::saturating(place as u64 + 1),
                 sequence: Sequence::ZERO,
-                channel: &parcel.channel,
-                key: parcel.key.as_deref(),
-                payload: parcel.payload.borrowed(),
+                channel: &item.channel,
+                key: item.key.as_deref(),
+                payload: item.payload.borrowed(),
             };
-            if let Err(refusal) = say(&publish, parcel.payload.bytes()) {
+            if let Err(refusal) = say(&publish, item.payload.bytes()) {
                 self.outcomes[place] = Some(Err(refusal));
             }
             self.said += 1;
@@ -87,9 +87,9 @@ impl Progress {
     fn next(&self) -> Range<usize> {
         let (mut bytes, mut end) = (0, self.said);
         while bytes < SAID_BYTES
-            && let Some(parcel) = self.messages.get(end)
+            && let Some(item) = self.messages.get(end)
         {
-            bytes += parcel.channel.len() + parcel.payload.bytes().len();
+            bytes += item.channel.len() + item.payload.bytes().len();
             end += 1;
         }
         self.said..end
@@ -172,8 +172,8 @@ mod tests {
     use super::*;
 
     fn progress(messages: usize, payload: &Payload) -> Progress {
-        let parcel = |number| Parcel { channel: format!("c/{number}"), key: None, payload: payload.clone() };
-        Progress::new((0..messages).map(parcel).collect())
+        let item = |number| PublishItem { channel: format!("c/{number}"), key: None, payload: payload.clone() };
+        Progress::new((0..messages).map(item).collect())
     }
 
     /// Says once; the requests' numbers, and how many bytes they took.

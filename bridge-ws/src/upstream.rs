@@ -14,7 +14,7 @@ use crate::dialect::Dialect;
 
 mod visitor;
 
-pub use visitor::{CredentialSource, Parcel, Publisher, Secret, Shown, Visitor};
+pub use visitor::{CredentialSource, PublishItem, Publisher, Secret, Shown, Visitor};
 
 /// The bus, as the bridge sees it.
 pub trait Upstream: Send + Sync + 'static {
@@ -39,7 +39,7 @@ pub trait Upstream: Send + Sync + 'static {
     /// # Errors
     ///
     /// Why nothing of this publisher is taken.
-    fn recognise(&self, _: &Publisher) -> Result<(), Refusal> {
+    fn authenticate(&self, _: &Publisher) -> Result<(), Refusal> {
         Ok(())
     }
 
@@ -53,7 +53,7 @@ pub trait Upstream: Send + Sync + 'static {
     fn publish(
         &self,
         publisher: Publisher,
-        messages: Vec<Parcel>,
+        messages: Vec<PublishItem>,
     ) -> impl Future<Output = Result<Vec<Result<Position, Refusal>>, Refusal>> + Send;
 }
 

@@ -33,21 +33,21 @@ pub(super) async fn publish(
     progress: Progress,
     patience: Duration,
 ) -> Result<Vec<Outcome>, Refusal> {
-    let mut order = Order { metrics: pool.metrics(), progress, is_welcome: false };
+    let mut publishing = PublishRequest { metrics: pool.metrics(), progress, is_welcome: false };
     let opening = async {
         let (seat, mut session) = open(pool, introduction)?;
-        while !order.is_welcome {
-            order.go_on(&mut session).await?;
+        while !publishing.is_welcome {
+            publishing.go_on(&mut session).await?;
         }
         Ok((seat, session))
     };
     let late = |_| Refusal::new(Class::Unavailable, LATE);
     let (_seat, mut session) = timeout(patience, opening).await.map_err(late)??;
-    while !order.progress.is_done() {
-        order.go_on(&mut session).await?;
+    while !publishing.progress.is_done() {
+        publishing.go_on(&mut session).await?;
     }
     session.close(Code::Finished);
-    Ok(order.progress.into_outcomes())
+    Ok(publishing.progress.into_outcomes())
 }
 
 /// Opens a session, and says what stands before everything else.
@@ -69,14 +69,14 @@ fn hello() -> ClientFrame<'static> {
 }
 
 /// One request on its way.
-struct Order<'a> {
+struct PublishRequest<'a> {
     /// Counts each answer as it comes, for whoever asked may leave before the last one.
     metrics: &'a Metrics,
     progress: Progress,
     is_welcome: bool,
 }
 
-impl Order<'_> {
+impl PublishRequest<'_> {
     /// Hears what has come, or else says more, or waits for either.
     async fn go_on(&mut self, session: &mut Session) -> Result<(), Refusal> {
         let ended = match session.next_body() {
@@ -158,17 +158,17 @@ mod tests {
     use callboard_protocol::{Epoch, Offset, Payload, Position, RequestId};
 
     use super::*;
-    use crate::upstream::Parcel;
+    use crate::upstream::PublishItem;
 
-    fn order(messages: usize, metrics: &Metrics) -> Order<'_> {
-        let parcel = |number| Parcel { channel: format!("c/{number}"), key: None, payload: Payload::text("x") };
-        Order { metrics, progress: Progress::new((0..messages).map(parcel).collect()), is_welcome: false }
+    fn publishing(messages: usize, metrics: &Metrics) -> PublishRequest<'_> {
+        let item = |number| PublishItem { channel: format!("c/{number}"), key: None, payload: Payload::text("x") };
+        PublishRequest { metrics, progress: Progress::new((0..messages).map(item).collect()), is_welcome: false }
     }
 
-    fn hear(order: &mut Order<'_>, frame: &ServerFrame<'_>) -> Result<(), Refusal> {
+    fn hear(publishing: &mut PublishRequest<'_>, frame: &ServerFrame<'_>) -> Result<(), Refusal> {
         let mut body = bytes::BytesMut::new();
         encode(frame, &mut body).expect("it is short");
-        order.hear(&body)
+        publishing.hear(&body)
     }
 
     #[test]
@@ -176,9 +176,9 @@ mod tests {
         let metrics = Metrics::default();
         let code = Code::BadCredential.number();
         let goodbye = ServerFrame::Goodbye(Goodbye { code, sentence: "it was revoked", retry_after: None });
-        let refused = hear(&mut order(1, &metrics), &goodbye).expect_err("nothing was let in");
+        let refused = hear(&mut publishing(1, &metrics), &goodbye).expect_err("nothing was let in");
         assert_eq!((refused.class, &*refused.sentence), (Class::NotAuthenticated, "it was revoked"));
-        let mut welcome = Order { is_welcome: true, ..order(2, &metrics) };
+        let mut welcome = PublishRequest { is_welcome: true, ..publishing(2, &metrics) };
         hear(&mut welcome, &goodbye).expect("each has its outcome");
         assert_eq!(welcome.progress.into_outcomes(), [Err(refused.clone()), Err(refused)], "nothing of it was said");
     }
@@ -186,11 +186,11 @@ mod tests {
     #[test]
     fn what_was_published_counts_though_nobody_waits_for_the_rest() {
         let metrics = Metrics::default();
-        let mut order = Order { is_welcome: true, ..order(3, &metrics) };
+        let mut publishing = PublishRequest { is_welcome: true, ..publishing(3, &metrics) };
         let position = Position { epoch: Epoch::saturating(1), offset: Offset::saturating(1) };
         let request = RequestId::saturating(1);
-        hear(&mut order, &ServerFrame::Ok { request, answer: Answer::Published(position) }).expect("it goes on");
-        drop(order);
+        hear(&mut publishing, &ServerFrame::Ok { request, answer: Answer::Published(position) }).expect("it goes on");
+        drop(publishing);
         assert_eq!(metrics.http_published.value(), 1);
     }
 }

@@ -29,7 +29,7 @@ use crate::address_limit::{AddressLimit, AddressPermit};
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::progress::Progress;
-use crate::upstream::{Parcel, Publisher, Upstream, Visitor};
+use crate::upstream::{PublishItem, Publisher, Upstream, Visitor};
 
 /// How a key is shown that came by HTTP.
 const APIKEY: &str = "apikey";
@@ -159,12 +159,12 @@ impl Upstream for Remote {
         Session::new(browser, Arc::clone(&self.registry), Arc::clone(&self.metrics), ticket)
     }
 
-    // `recognise` lets everybody pass: only the broker knows keys, and to ask it first would cost each publish a round trip.
+    // `authenticate` lets everybody pass: only the broker knows keys, and to ask it first would cost each publish a round trip.
     // So bodies of strangers are read too, within `ws.publish_bytes` in all.
     async fn publish(
         &self,
         publisher: Publisher,
-        messages: Vec<Parcel>,
+        messages: Vec<PublishItem>,
     ) -> Result<Vec<Result<Position, Refusal>>, Refusal> {
         let secret = Some(publisher.secret.expose());
         // The door has looked whether the secret could be shown.

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::denial::Denial;
 use crate::dialect::{Dialect, Incoming, Refused};
-use crate::upstream::Parcel;
+use crate::upstream::PublishItem;
 
 /// One message, or several of them.
 #[derive(Deserialize)]
@@ -35,7 +35,7 @@ struct PublishBody<'a> {
 /// One message to one or more channels.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Item<'a> {
+struct MessageBody<'a> {
     channel: Option<String>,
     #[serde(borrow)]
     channels: Option<&'a RawValue>,
@@ -50,7 +50,7 @@ struct Item<'a> {
 /// # Errors
 ///
 /// What is wrong with the body.
-pub(crate) fn parse(most: usize, text: &[u8]) -> Result<Vec<Parcel>, Denial> {
+pub(crate) fn parse(most: usize, text: &[u8]) -> Result<Vec<PublishItem>, Denial> {
     let Object(body): Object<PublishBody<'_>> = serde_json::from_slice(text).map_err(|error| {
         bad(format!(
             "the body is not a publish request: {} at line {} column {}",
@@ -61,13 +61,13 @@ pub(crate) fn parse(most: usize, text: &[u8]) -> Result<Vec<Parcel>, Denial> {
     })?;
     let PublishBody { messages, channel, channels, key, payload } = body;
     let items = match messages {
-        None => vec![Object(Item { channel, channels, key, payload })],
+        None => vec![Object(MessageBody { channel, channels, key, payload })],
         Some(items) if channel.is_none() && channels.is_none() && key.is_none() && payload.is_none() => {
             few(most, items).map_err(|fault| fault.of("messages", most))?
         }
         Some(_) => return Err(bad("give either `messages`, or one message's `channel`, `key` and `payload`")),
     };
-    let mut parcels = Vec::new();
+    let mut publishes = Vec::new();
     for (index, Object(item)) in items.into_iter().enumerate() {
         let (key, payload) = content(&item).map_err(|sentence| bad(format!("message {index}: {sentence}")))?;
         let channels = match (item.channel, item.channels) {
@@ -77,13 +77,13 @@ pub(crate) fn parse(most: usize, text: &[u8]) -> Result<Vec<Parcel>, Denial> {
                 return Err(bad(format!("message {index}: give either `channel` or `channels`")));
             }
         };
-        if parcels.len() + channels.len() > most {
+        if publishes.len() + channels.len() > most {
             return Err(too_many(most));
         }
-        let parcel = |channel| Parcel { channel, key: key.clone(), payload: payload.clone() };
-        parcels.extend(channels.into_iter().map(parcel));
+        let publish = |channel| PublishItem { channel, key: key.clone(), payload: payload.clone() };
+        publishes.extend(channels.into_iter().map(publish));
     }
-    if parcels.is_empty() { Err(bad("there is nothing to publish")) } else { Ok(parcels) }
+    if publishes.is_empty() { Err(bad("there is nothing to publish")) } else { Ok(publishes) }
 }
 
 /// What is wrong with a body that did not come whole, or is none of a publish.
@@ -184,7 +184,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Few<T> {
 }
 
 /// Reads key and payload as the JSON dialect does, so that there is one way to write them.
-fn content(item: &Item<'_>) -> Result<(Option<String>, Payload), String> {
+fn content(item: &MessageBody<'_>) -> Result<(Option<String>, Payload), String> {
     let payload = item.payload.ok_or("there is no `payload`")?;
     let key = item.key.map_or("null", RawValue::get);
     let frame = format!(r#"{{"kind":"Publish","channel":"","key":{key},"payload":{payload}}}"#);

@@ -67,19 +67,19 @@ pub(super) async fn publish<U: Upstream>(
     };
     caller.may_show()?;
     let publisher = Publisher { address: caller.address, secret };
-    upstream.recognise(&publisher).map_err(|refusal| Denial::from(refusal).and_close())?;
+    upstream.authenticate(&publisher).map_err(|refusal| Denial::from(refusal).and_close())?;
     let late =
         |_| Denial::new(Class::BadRequest, "the body did not arrive in time").with_status(StatusCode::REQUEST_TIMEOUT);
     let mut reservation = budget.enter();
     let reading = read(limits, &mut reservation, body);
     let text = timeout(limits.request_timeout, reading).await.map_err(|late_| late(late_).and_close())??;
-    let parcels = parse(limits.publish_messages, &text)?;
+    let items = parse(limits.publish_messages, &text)?;
     drop(text);
-    if !reservation.take(parcels.len() * MESSAGE_BYTES) {
+    if !reservation.take(items.len() * MESSAGE_BYTES) {
         return Err(full());
     }
-    let channels: Vec<String> = parcels.iter().map(|parcel| parcel.channel.clone()).collect();
-    let Ok(outcomes) = timeout(limits.request_timeout, upstream.publish(publisher, parcels)).await else {
+    let channels: Vec<String> = items.iter().map(|item| item.channel.clone()).collect();
+    let Ok(outcomes) = timeout(limits.request_timeout, upstream.publish(publisher, items)).await else {
         let sentence = "the bus did not answer in time; some of this may have been published";
         return Err(Denial::new(Class::Unavailable, sentence));
     };

@@ -71,7 +71,7 @@ impl fmt::Debug for Secret {
 
 /// A message to be published over HTTP. The upstream judges names, sizes and rights, as it does at every door.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parcel {
+pub struct PublishItem {
     /// The channel's name, as given.
     pub channel: String,
     /// What the message is about.

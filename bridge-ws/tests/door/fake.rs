@@ -8,7 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use callboard_bridge_ws::Dialect;
-use callboard_bridge_ws::upstream::{CredentialSource, Interest, News, Parcel, Publisher, Session, Upstream, Visitor};
+use callboard_bridge_ws::upstream::{
+    CredentialSource, Interest, News, PublishItem, Publisher, Session, Upstream, Visitor,
+};
 use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{Answer, ClientFrame, Message, Ping, ServerFrame, Welcome};
@@ -28,7 +30,7 @@ pub(crate) struct Fake {
     /// Who came: address, origin, and what was shown where.
     pub(crate) visitors: Mutex<Vec<Came>>,
     /// What was published over HTTP, and with which secret.
-    pub(crate) published: Mutex<Vec<(String, Parcel)>>,
+    pub(crate) published: Mutex<Vec<(String, PublishItem)>>,
     /// Whether new sessions hold everything that they are handed.
     pub(crate) holds: Mutex<bool>,
 }
@@ -168,7 +170,7 @@ impl Upstream for Fake {
         FakeSession { outlet, dialect, frame_order: FromClient::default(), holds, published: 0 }
     }
 
-    fn recognise(&self, publisher: &Publisher) -> Result<(), Refusal> {
+    fn authenticate(&self, publisher: &Publisher) -> Result<(), Refusal> {
         match publisher.secret.expose() {
             "good" | "busy" => Ok(()),
             _ => Err(Refusal::new(Class::NotAuthenticated, "this key is not known")),
@@ -178,7 +180,7 @@ impl Upstream for Fake {
     async fn publish(
         &self,
         publisher: Publisher,
-        messages: Vec<Parcel>,
+        messages: Vec<PublishItem>,
     ) -> Result<Vec<Result<Position, Refusal>>, Refusal> {
         match publisher.secret.expose() {
             "good" => {}
@@ -189,11 +191,11 @@ impl Upstream for Fake {
             _ => unreachable!("it was not recognised"),
         }
         let mut published = self.published.lock().unwrap();
-        let publish = |parcel: Parcel| {
-            if parcel.channel.contains("//") {
+        let publish = |item: PublishItem| {
+            if item.channel.contains("//") {
                 return Err(Refusal::new(Class::BadChannelName, "there is an empty segment"));
             }
-            published.push((publisher.secret.expose().to_owned(), parcel));
+            published.push((publisher.secret.expose().to_owned(), item));
             Ok(position(published.len() as u64))
         };
         Ok(messages.into_iter().map(publish).collect())

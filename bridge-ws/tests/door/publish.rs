@@ -36,10 +36,8 @@ async fn a_batch_is_published_in_order_and_answered_with_offsets() {
         )
     );
     let published = house.bus.published.lock().unwrap();
-    let told: Vec<_> = published
-        .iter()
-        .map(|(_, parcel)| (parcel.channel.as_str(), parcel.key.as_deref(), parcel.payload.clone()))
-        .collect();
+    let told: Vec<_> =
+        published.iter().map(|(_, item)| (item.channel.as_str(), item.key.as_deref(), item.payload.clone())).collect();
     let expected = [
         ("demo/a", None, Payload::text("hi")),
         ("demo/a", Some("k"), Payload::json(r#"{"a": 1.50}"#)),

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use callboard_bridge_ws::Dialect;
-use callboard_bridge_ws::upstream::{self, Interest, Parcel, Publisher, Visitor};
+use callboard_bridge_ws::upstream::{self, Interest, PublishItem, Publisher, Visitor};
 use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::error::Class;
 use callboard_protocol::frame::{ClientFrame, Ping, ServerFrame};
@@ -57,14 +57,14 @@ impl upstream::Upstream for InProcess {
         Browser::new(id, session, &self.local.registry)
     }
 
-    fn recognise(&self, publisher: &Publisher) -> Result<(), Refusal> {
-        publishing::recognise(&self.local, publisher)
+    fn authenticate(&self, publisher: &Publisher) -> Result<(), Refusal> {
+        publishing::authenticate(&self.local, publisher)
     }
 
     async fn publish(
         &self,
         publisher: Publisher,
-        messages: Vec<Parcel>,
+        messages: Vec<PublishItem>,
     ) -> Result<Vec<Result<Position, Refusal>>, Refusal> {
         let ticket = self.admit(publisher.address)?;
         publishing::publish(&self.local, ticket, &publisher, messages).await

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use callboard_bridge_ws::progress::{Outcome, Progress, in_doubt, refused};
-use callboard_bridge_ws::upstream::{Interest, Parcel, Publisher};
+use callboard_bridge_ws::upstream::{Interest, PublishItem, Publisher};
 use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::codec::decode_server;
 use callboard_protocol::deframe::Deframer;
@@ -26,7 +26,7 @@ use crate::metrics::Present;
 /// # Errors
 ///
 /// That nobody does.
-pub(super) fn recognise(local: &Local, publisher: &Publisher) -> Result<(), Refusal> {
+pub(super) fn authenticate(local: &Local, publisher: &Publisher) -> Result<(), Refusal> {
     // Nothing outlasts the question.
     identity::authenticate(&local.rules.keys, credential(publisher), &KeyBinding::default()).map(drop)
 }
@@ -40,17 +40,17 @@ pub(super) async fn publish(
     local: &Local,
     ticket: Ticket,
     publisher: &Publisher,
-    messages: Vec<Parcel>,
+    messages: Vec<PublishItem>,
 ) -> Result<Vec<Outcome>, Refusal> {
     let mut progress = Progress::new(messages);
     let arrival = Arrival { publishes: Some(progress.publishes()), ..Arrival::default() };
     let (id, session) = local.open(ticket, Format::Stream, arrival);
-    let mut order = Order::new(id, session, &local.registry);
-    if let Err(ending) = order.greet(credential(publisher)) {
-        order.session.outbox().end(ending.clone());
+    let mut publishing = PublishRequest::new(id, session, &local.registry);
+    if let Err(ending) = publishing.greet(credential(publisher)) {
+        publishing.session.outbox().end(ending.clone());
         return Err(refusal(&ending));
     }
-    order.publish(&mut progress).await;
+    publishing.publish(&mut progress).await;
     Ok(progress.into_outcomes())
 }
 
@@ -59,7 +59,7 @@ fn credential(publisher: &Publisher) -> Credential<'_> {
 }
 
 /// One request on its way. As every session it is in the registry, so that it ends with its key.
-struct Order {
+struct PublishRequest {
     id: ConnectionId,
     session: Session,
     registry: Arc<Registry>,
@@ -71,7 +71,7 @@ struct Order {
     present: Option<Present>,
 }
 
-impl Order {
+impl PublishRequest {
     fn new(id: ConnectionId, session: Session, registry: &Arc<Registry>) -> Self {
         registry.insert(id, None, &session);
         Self {
@@ -172,7 +172,7 @@ impl Order {
     }
 }
 
-impl Drop for Order {
+impl Drop for PublishRequest {
     fn drop(&mut self) {
         self.registry.remove(self.id);
         let code = self.session.outbox().ending().map_or(Code::Finished, |(ending, _)| ending.code);
