@@ -6,19 +6,20 @@ import { element, hideRefusal, pause, show, showCode, showRefusal } from './elem
 
 /**
  * @param {Client} bus
- * @param {{ retry: HTMLButtonElement, state: (state: State) => void, gap: () => void,
+ * @param {{ retry: HTMLButtonElement, state: (state: State) => void, gap: () => void, ask: (began: number) => void,
  *   echo: (ms: number, place: Position) => void, refused: (error: any) => void }} sheet
  */
-async function watch(bus, { retry, state, gap, echo, refused }) {
+async function watch(bus, { retry, state, gap, ask, echo, refused }) {
   bus.onState(state); // { name, reason, retryAt, session }
   bus.onGap(gap);
   retry.onclick = () => bus.reconnect();
 
   const channel = bus.oneOffChannel();
   for (;;) {
-    const sent = performance.now();
+    const began = performance.now();
+    ask(began);
     await bus.publishAcked(channel, 'hello?')
-      .then((place) => echo(performance.now() - sent, place), refused);
+      .then((place) => echo(performance.now() - began, place), refused);
     await pause(2000);
   }
 }
@@ -37,11 +38,23 @@ function instruments() {
   let attempts = 0;
   let gaps = 0;
   let ticking = 0;
+  let asking = 0;
   return {
     retry: element('line-retry', HTMLButtonElement),
-    refused: showRefusal,
+    // The last round trip says nothing of one that takes long.
+    ask: (/** @type {number} */ began) => {
+      const look = () => show(value('trip'), `waiting for ${Math.round((performance.now() - began) / 1000)} s`);
+      asking = setInterval(look, 1000);
+    },
+    refused: (/** @type {Error} */ error) => {
+      clearInterval(asking);
+      show(value('trip'), '–');
+      showRefusal(error);
+    },
     state: (/** @type {State} */ { name, reason, retryAt, session }) => {
-      show(element('state', HTMLOutputElement), name === 'closed' ? `closed: ${reason?.sentence}` : name);
+      // Screen readers say each change aloud. One attempt after the other is no news to anybody.
+      const word = name === 'connecting' && reason !== null ? 'waiting' : name;
+      show(element('state', HTMLOutputElement), name === 'closed' ? `closed: ${reason?.sentence}` : word);
       element('lamp', HTMLElement).dataset.state = name;
       if (name === 'connecting') show(value('attempts'), (attempts += 1));
       if (name === 'online') {
@@ -58,6 +71,7 @@ function instruments() {
       if (retryAt !== null) ticking = setInterval(next, 100);
     },
     echo: (/** @type {number} */ ms, /** @type {Position} */ { epoch, offset }) => {
+      clearInterval(asking);
       show(value('trip'), ms < 1000 ? `${ms.toFixed(1)} ms` : inSeconds(ms));
       show(value('place'), `offset ${offset} of epoch ${epoch}`);
     },

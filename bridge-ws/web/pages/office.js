@@ -22,7 +22,7 @@ function compare(bus, readByClock, readByBus) {
 }
 
 /**
- * What is sold; `null` while the box office is closed.
+ * What is sold; `null` while the box office is closed, `elsewhere` if it reports to the broker's own page alone.
  * @param {AbortSignal} [signal]
  */
 async function report(signal) {
@@ -31,14 +31,25 @@ async function report(signal) {
 }
 
 /** @param {Client} bus */
-export function hangOffice(bus) {
+export async function hangOffice(bus) {
+  showCode('office-code', compare, report);
+  // Who cannot be asked now is asked again below.
+  const first = await report().catch(() => null);
+  const isElsewhere = first?.elsewhere === true;
+  for (const id of ['office-table', 'office-sell']) element(id, HTMLElement).hidden = isElsewhere;
+  element('office-elsewhere', HTMLElement).hidden = !isElsewhere;
+  // What would never come is not asked for.
+  if (!isElsewhere) hangTable(bus);
+}
+
+/** @param {Client} bus */
+function hangTable(bus) {
   const byClock = reader('clock');
   // Its next turn comes whatever becomes of this one; the poll wants to know.
   const readByClock = () => byClock().catch(() => {});
   readByClock();
   compare(bus, readByClock, reader('bus'));
   element('office-sell', HTMLButtonElement).onclick = () => bus.publish('demo/box-office/sales', 'one, please');
-  showCode('office-code', compare, report);
 }
 
 /**

@@ -152,7 +152,7 @@ impl Bridge {
         let door =
             config.door(|| tls::server_config(&tls::identity(config)?).map(Arc::new)).map_err(StartError::from)?;
         let mut door = door.expect("a bridge without a door was refused");
-        door.resources = vec![Demo::none().resource()];
+        door.resources = vec![Demo::elsewhere()];
         Edge::open(door, config.bridge_limits(), broker).await.map_err(|error| match error {
             OpenError::Bind(error) => explain(error.into(), "bridge"),
             OpenError::Broker(error) => exit::usage(format!("--upstream: {error}")),

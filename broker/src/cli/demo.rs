@@ -27,9 +27,10 @@ impl Demo {
         Self { office: has_demo.then(|| Arc::new(BoxOffice::open())) }
     }
 
-    /// No demo.
-    pub(super) fn none() -> Self {
-        Self { office: None }
+    /// What a bridge serves in the place of the report, which stands in the broker's process: a page tells it from a box
+    /// office that is closed.
+    pub(super) fn elsewhere() -> Resource {
+        Resource::json(BOX_OFFICE, || r#"{"elsewhere":true}"#.into())
     }
 
     /// What the browser's door serves for it.

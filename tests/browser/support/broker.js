@@ -67,6 +67,16 @@ export class Broker {
     this.#isOver();
   }
 
+  /** Has it stand still (SIGSTOP): its connections stay, and nobody is at the other end. */
+  stop() {
+    this.#program.stop();
+  }
+
+  /** Has it go on. */
+  resume() {
+    this.#program.resume();
+  }
+
   /** Has it shut down in order (SIGTERM), and waits until it has. */
   async shutDown() {
     await this.#program.terminates();

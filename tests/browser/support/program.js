@@ -87,6 +87,16 @@ export class Program {
     await this.succeeds();
   }
 
+  /** Has it stand still. */
+  stop() {
+    this.#child.kill('SIGSTOP');
+  }
+
+  /** Has it go on. */
+  resume() {
+    this.#child.kill('SIGCONT');
+  }
+
   /** Ends it without a word. */
   async kill() {
     this.#child.kill('SIGKILL');

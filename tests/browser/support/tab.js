@@ -20,11 +20,13 @@ export async function openHello(browser, door, tab = undefined) {
 /**
  * The board at `/`, online.
  * @param {import('./browser.js').Browser} browser
- * @param {import('./broker.js').Broker} broker
+ * @param {{ origin: string }} door Of a broker, or of an edge.
+ * @param {(request: import('puppeteer-core').HTTPRequest) => void} [onRequest] Sees what the board asks for.
  */
-export async function openBoard(browser, broker) {
+export async function openBoard(browser, door, onRequest = () => {}) {
   const tab = await browser.tab();
-  await tab.goto(broker.origin);
+  tab.on('request', onRequest);
+  await tab.goto(door.origin);
   await says(tab, 'online');
   return tab;
 }

@@ -76,6 +76,34 @@ promise('chromium', 'the board outlives its broker, and says where something may
   await reads(tab, '#job-list', /done/);
 }, DEMO);
 
+promise('chromium', 'who hears the board is told once that the broker is away, and once that it is back', async (scene) => {
+  const { broker, browser } = scene;
+  browser.expect(/^WebSocket connection to .* failed|^Failed to load resource: net::ERR_CONNECTION_REFUSED/);
+  browser.expect(/Failed to fetch/);
+  const tab = await openBoard(browser, broker);
+  await tab.$eval('output', (output) => {
+    globalThis.said = [];
+    // Screen readers speak of each change, also of one to the same words.
+    const hear = () => globalThis.said.push(output.value);
+    new MutationObserver(hear).observe(output, { childList: true, characterData: true, subtree: true });
+  });
+  await broker.kill();
+  await reads(tab, '#line-attempts', /^[5-9]$/);
+  await broker.start();
+  await says(tab, 'online');
+  assert.deepEqual(await tab.evaluate(() => globalThis.said), ['waiting', 'online']);
+});
+
+promise('chromium', 'a word that the broker does not take is no good round trip', async ({ broker, browser }) => {
+  const tab = await openBoard(browser, broker);
+  await reads(tab, '#line-trip', /ms$/);
+  broker.stop();
+  await reads(tab, '#line-trip', /^waiting for [2-9] s$/);
+  assert.equal(await tab.$eval('output', (output) => output.value), 'online');
+  broker.resume();
+  await reads(tab, '#line-trip', /^\d+\.\d m?s$/);
+});
+
 promise('chromium', 'whoever looks at the board may have it connect anew', async ({ broker, browser }) => {
   const tab = await openBoard(browser, broker);
   const session = await reads(tab, '#line-session', /^\d+$/);

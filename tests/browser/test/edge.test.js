@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 
 import { Edge } from '../support/edge.js';
 import { promise } from '../support/scene.js';
-import { openHello, says, shows, socketsOf, writes } from '../support/tab.js';
+import { openBoard, openHello, reads, says, shows, socketsOf, writes } from '../support/tab.js';
 
 /** An edge hears nothing of a broker that is killed, and gives it up after this silence. Nothing here is silent before. */
 const SOON_GIVEN_UP = ['--idle-timeout-ms', '3000'];
@@ -26,6 +26,24 @@ atAnEdge('firefox-esr', 'a page outlives a broker that shuts down', async ({ bro
   await broker.start();
   await isTheSameAsEver(broker, tab);
 });
+
+promise('chromium', 'at an edge the board works, and says what only the broker has', async ({ broker, browser, t }) => {
+  const edge = new Edge();
+  t.after(() => edge.end());
+  await edge.start(broker);
+  const asked = [];
+  const tab = await openBoard(browser, edge, (request) => asked.push(new URL(request.url()).pathname));
+  await tab.waitForSelector('#office-elsewhere', { visible: true });
+  for (const selector of ['#office-table', '#office-sell', '#office-closed']) {
+    assert.equal(await tab.$eval(selector, (element) => element.checkVisibility()), false, selector);
+  }
+  await reads(tab, '#talk-log', /Stage door/);
+  await tab.click('#job-form button');
+  await reads(tab, '#job-list', /Build the set done/);
+  assert.equal(await reads(tab, '#line-gaps', /./), '0');
+  // By now either column of the poll would have asked again.
+  assert.equal(asked.filter((path) => path === '/demo/box-office').length, 1);
+}, ['--demo']);
 
 /**
  * A test with an edge before the broker, whose page has shown what was published to the broker and published itself.
