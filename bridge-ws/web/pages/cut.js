@@ -49,7 +49,7 @@ export function hangCut(bus) {
     const enable = () => {
       button.setAttribute('aria-disabled', 'false');
     };
-    const before = bus.state.name === 'online' ? '' : 'It begins when the line is up.';
+    const before = bus.state.name === 'online' ? '' : 'It starts when the connection is up.';
     prove(bus, notes(before)).catch(showRefusal).then(enable);
   };
 }
@@ -78,14 +78,14 @@ function notes(before) {
   const look = () => {
     if (sent < NOTES || (heard.at(-1) !== NOTES && gaps === 0)) return;
     const isInOrder = heard.every((note, index) => index === 0 || note > heard[index - 1]);
-    const missing = gaps === 0 ? '' : ' What is missing was told as a gap.';
-    show(status, `${heard.length} of ${NOTES} notes came, ${isInOrder ? 'in order' : 'out of order'}.${missing}`);
+    const missing = gaps === 0 ? '' : ' What is missing was reported as a gap.';
+    show(status, `${heard.length} of ${NOTES} notes arrived, ${isInOrder ? 'in order' : 'out of order'}.${missing}`);
     end();
   };
   return {
     cut: () => {
       setTimeout(pull(), CUT_MS);
-      show(status, `The line is cut for ${CUT_MS / 1000} seconds.`);
+      show(status, `The connection is cut for ${CUT_MS / 1000} seconds.`);
     },
     sent: (/** @type {number} */ note) => {
       sent = note;

@@ -74,14 +74,14 @@ function row(bus, title) {
       return;
     }
     row.stop();
-    doing.replaceChildren('nobody has taken it: the program comes with ', marked('code', 'callboard serve --demo'));
+    doing.replaceChildren('no program has taken it: that runs with ', marked('code', 'callboard serve --demo'));
     show(status, `${title}: ${doing.textContent}`);
   }
 
   /** @param {{ why: string }} gap As after a restart of the broker, with which the program has begun anew. */
   function miss({ why }) {
     row.stop();
-    tell({ refused: `lost from sight (${why})` });
+    tell({ refused: `progress lost (${why})` });
   }
 
   /** @param {{ percent?: number, doing?: string, refused?: string }} news */

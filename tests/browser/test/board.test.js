@@ -44,7 +44,7 @@ promise('chromium', 'a line that is cut comes back, and everything that was miss
   await says(tab, 'waiting');
   await tab.waitForSelector('#cut-now[aria-disabled=true]:focus');
   await reads(tab, '#line-next', /^in \d+\.\d s$/);
-  assert.equal(await reads(tab, '#cut-status', /came/), '20 of 20 notes came, in order.');
+  assert.equal(await reads(tab, '#cut-status', /arrived/), '20 of 20 notes arrived, in order.');
   await says(tab, 'online');
   assert.notEqual(await tab.$eval('#line-session', (element) => element.textContent), session);
   assert.equal(await tab.$eval('#line-gaps', (gaps) => gaps.textContent), '0');
@@ -66,12 +66,12 @@ promise('chromium', 'the board outlives its broker, and says where something may
   await reads(tab, '#line-why', /^(the connection was lost|no WebSocket was opened)/);
   await post(tab, 'Ada', 'while it was away');
   await tab.click('#cut-now');
-  assert.equal(await reads(tab, '#cut-status', /./), 'It begins when the line is up.');
+  assert.equal(await reads(tab, '#cut-status', /./), 'It starts when the connection is up.');
   await broker.start();
   await reads(tab, '#talk-log', /before.*new-epoch.*while it was away/);
   await reads(tab, '#line-gaps', /[1-9]/);
-  await reads(tab, '#job-list', /lost from sight \(new-epoch\)/);
-  assert.equal(await reads(tab, '#cut-status', /came/), '20 of 20 notes came, in order.');
+  await reads(tab, '#job-list', /progress lost \(new-epoch\)/);
+  assert.equal(await reads(tab, '#cut-status', /arrived/), '20 of 20 notes arrived, in order.');
   await tab.click('#job-form button');
   await reads(tab, '#job-list', /done/);
 }, DEMO);

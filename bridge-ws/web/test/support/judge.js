@@ -24,7 +24,7 @@ export class FromClient {
   /** Throws the word of malformed.json for the rule that a frame breaks. */
   judge(frame) {
     if (this.#phase === 'over') throw new Error('AfterGoodbye');
-    // "`Introduce` […] is heard of bridges alone" (PROTOCOL.md, "Visitors").
+    // "`Introduce`, so only a bridge may send it" (PROTOCOL.md, "Visitors").
     if (frame.kind === 'Introduce') throw new Error('Introduced');
     if (frame.kind === 'Goodbye') this.#phase = 'over';
     else if (this.#phase === 'suspended') {
