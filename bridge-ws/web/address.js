@@ -17,7 +17,7 @@ const SCHEMES = { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:'
 export function addressOf(given, base = globalThis.location?.href) {
   const named = given === undefined ? PATH : given;
   if (typeof named !== 'string' && !(named instanceof URL)) {
-    throw badRequest('give the address of the broker as a string or a URL');
+    throw badRequest('the URL must be a string or a URL');
   }
   const url = parse(named, base);
   if (url === null) return String(named);
@@ -26,7 +26,7 @@ export function addressOf(given, base = globalThis.location?.href) {
     throw badRequest(`the broker's URL begins with ws:, wss:, http: or https:, not ${url.protocol}`);
   }
   if (url.username !== '' || url.password !== '') {
-    throw badRequest('the URL of a broker must have no user name or password: use `credential` or `getToken`');
+    throw badRequest('use `credential` or `getToken`, not a password in the URL');
   }
   if (url.hash !== '') throw badRequest('the URL of a WebSocket must have no fragment');
   url.protocol = scheme;

@@ -27,7 +27,7 @@ export class Dialer {
   /** Why no socket can be opened here, if that is so. */
   get obstacle() {
     if (!isWhole(this.#url)) {
-      const sentence = "the broker's URL is relative and there is no page to resolve it against: give the full URL";
+      const sentence = "there is no page to resolve a relative URL against: give the full URL";
       return new CallboardError(0, 'no-page', sentence);
     }
     if (typeof this.#WebSocket === 'function') return null;

@@ -112,7 +112,7 @@ function checkEmpty(payload) {
   // A plain object is one whatever page it comes from; what says itself what it is in JSON may say this.
   if (prototype === null || Object.getPrototypeOf(prototype) === null || 'toJSON' in payload) return;
   if ('then' in payload) throw badRequest('the payload is a promise: `await` it first');
-  if ('arrayBuffer' in payload) throw badRequest('the payload is a file: read it first, `await blob.arrayBuffer()`');
+  if ('arrayBuffer' in payload) throw badRequest('read a file first: `await blob.arrayBuffer()`');
   const name = payload.constructor?.name ?? tagOf(payload);
   throw badRequest(`a payload of type ${name} becomes {} in JSON: publish a plain object or an array instead`);
 }

@@ -279,7 +279,7 @@ export class Session {
 function errorOf(code, reason, wasDialing) {
   if (isOurs(code)) return new CallboardError(code, classOf(code), reason || 'the broker ended the session');
   if (wasDialing) {
-    const sentence = 'no WebSocket was opened: the broker cannot be reached, or refuses this page';
+    const sentence = 'no WebSocket was opened: the broker is unreachable or refuses this page';
     return new CallboardError(0, 'unreachable', sentence);
   }
   return new CallboardError(0, 'lost', `the connection was lost (${code})`);

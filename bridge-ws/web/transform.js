@@ -99,5 +99,5 @@ function without(all, gone) {
 /** @param {any} result */
 function settled(result) {
   if (typeof result?.then !== 'function') return result;
-  throw new CallboardError(500, 'async-transform', 'a transform must not be async: messages keep their order');
+  throw new CallboardError(500, 'async-transform', 'a transform must not be async');
 }
