@@ -2,6 +2,7 @@
 
 mod browser;
 mod budget;
+mod introduction;
 mod lifecycle;
 mod limits;
 mod metrics;
@@ -13,6 +14,7 @@ mod outward_room_tests;
 mod pool;
 mod publishing;
 mod queue;
+mod registry;
 mod remote;
 mod session;
 mod state;
@@ -24,5 +26,5 @@ mod transcode;
 pub use lifecycle::{Edge, OpenError};
 pub use limits::{INBOX_BYTES_FREE, Limits, OUTBOX_BYTES_FREE};
 pub use observer::{Browsers, Observer, Refused, Stats};
-pub use remote::{Remote, Ticket};
-pub use session::{News, Session};
+pub use remote::Remote;
+pub use session::{News, Session, Ticket};

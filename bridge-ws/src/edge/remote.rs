@@ -1,38 +1,31 @@
 //! The bus, for bridges that are far from it: each browser's session is a stream to the broker, introduced as that browser's.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use callboard_client::{BuildError, Builder, Reason};
 use callboard_protocol::close::{Code, Ending};
-use callboard_protocol::codec::encode;
 use callboard_protocol::error::Class;
-use callboard_protocol::frame::{ClientFrame, Credential, Introduce};
-use callboard_protocol::limits::ORIGIN_BYTES_MAX;
 use callboard_protocol::{Millis, Position, Refusal};
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::browser::Browser;
 use super::budget::{Budget, Share, Shares};
+use super::introduction::introduction;
 use super::limits::{INBOX_BYTES_FREE, Limits, OUTBOX_BYTES_FREE};
 use super::metrics::{Metrics, RefusalReason};
 use super::pool::Pool;
 use super::publishing;
-use super::session::Session;
+use super::registry::Registry;
+use super::session::{Session, Ticket};
 use super::state::{Patience, State};
-use crate::address_limit::{AddressLimit, AddressPermit};
+use crate::address_limit::AddressLimit;
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::progress::Progress;
 use crate::upstream::{PublishItem, Publisher, Upstream, Visitor};
-
-/// How a key is shown that came by HTTP.
-const APIKEY: &str = "apikey";
 
 /// The upstream over QUIC, for a bridge at the edge.
 #[derive(Debug)]
@@ -50,13 +43,6 @@ pub struct Remote {
     patience: Patience,
     /// Until a publish over HTTP must have been let in.
     publish_patience: Duration,
-}
-
-/// A browser's place at the edge.
-#[derive(Debug)]
-pub struct Ticket {
-    _seat: OwnedSemaphorePermit,
-    _address: AddressPermit,
 }
 
 impl Remote {
@@ -146,7 +132,7 @@ impl Upstream for Remote {
         let permit = self.per_address.take(address);
         let permit =
             permit.ok_or_else(|| full(RefusalReason::Address, "too many browsers are connected from this address"))?;
-        Ok(Ticket { _seat: seat, _address: permit })
+        Ok(Ticket::new(seat, permit))
     }
 
     fn open(&self, ticket: Ticket, visitor: Visitor, dialect: Dialect) -> Session {
@@ -173,56 +159,5 @@ impl Upstream for Remote {
         let introduction = introduction(publisher.address, None, secret, true, self.ping_interval, publishes);
         self.metrics.http_publishes.add(u64::from(publishes));
         publishing::publish(&self.pool, &introduction, progress, self.publish_patience).await
-    }
-}
-
-/// What the broker is told of a browser. A page whose origin is too long to be told has none.
-fn introduction(
-    address: IpAddr,
-    origin: Option<&str>,
-    secret: Option<&str>,
-    private: bool,
-    ping_interval: Millis,
-    publishes: u32,
-) -> Bytes {
-    let address = match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped(),
-        IpAddr::V6(address) => address,
-    };
-    let introduce = Introduce {
-        address: address.octets(),
-        origin: origin.filter(|origin| origin.len() <= ORIGIN_BYTES_MAX),
-        credential: secret.map(|secret| Credential { strategy: APIKEY, secret }),
-        private,
-        ping_interval,
-        publishes,
-    };
-    let mut body = BytesMut::new();
-    encode(&ClientFrame::Introduce(introduce), &mut body).expect("a header field is shorter than a body");
-    body.freeze()
-}
-
-/// The browsers that are here, to be sent away.
-#[derive(Debug, Default)]
-pub(super) struct Registry {
-    last: AtomicU64,
-    browsers: Mutex<HashMap<u64, Weak<Mutex<Browser>>>>,
-}
-
-impl Registry {
-    /// Notes one more; gives its number.
-    pub(super) fn enter(&self, browser: &Arc<Mutex<Browser>>) -> u64 {
-        let number = self.last.fetch_add(1, Ordering::Relaxed);
-        self.browsers.lock().insert(number, Arc::downgrade(browser));
-        number
-    }
-
-    /// Forgets one.
-    pub(super) fn leave(&self, number: u64) {
-        self.browsers.lock().remove(&number);
-    }
-
-    fn all(&self) -> Vec<Arc<Mutex<Browser>>> {
-        self.browsers.lock().values().filter_map(Weak::upgrade).collect()
     }
 }

@@ -9,11 +9,26 @@ use bytes::Bytes;
 use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::frame::ClientFrame;
 use parking_lot::Mutex;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::browser::Browser;
 use super::metrics::Metrics;
-use super::remote::{Registry, Ticket};
+use super::registry::Registry;
+use crate::address_limit::AddressPermit;
 use crate::upstream::{self, Interest};
+
+/// A browser's place at the edge.
+#[derive(Debug)]
+pub struct Ticket {
+    _seat: OwnedSemaphorePermit,
+    _address: AddressPermit,
+}
+
+impl Ticket {
+    pub(super) fn new(seat: OwnedSemaphorePermit, address: AddressPermit) -> Self {
+        Self { _seat: seat, _address: address }
+    }
+}
 
 /// One browser's session at the edge.
 #[derive(Debug)]
