@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use callboard_client::Client;
 
-use super::super::budget::{Budget, Share};
+use super::super::budget::{Share, WaitingBudget};
 use super::super::state::Patience;
 use super::*;
 
 fn browser() -> Browser {
     let pool = Pool::new(Client::builder("callboard://127.0.0.1:1").api_key("cb_a_b"), 1, Arc::default())
         .expect("a broker that may be there");
-    let share = || Share::of(&Budget::new(1, 1));
+    let share = || Share::of(&WaitingBudget::new(1, 1));
     let (state, shares) = (State::new(Patience { hello: 1, answer: 1 }), Shares { inward: share(), outward: share() });
     Browser::new(state, Dialect::Binary, Bytes::from_static(b"a secret"), pool, shares)
 }

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 /// The bytes that may be held in all.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct WaitingBudget {
     left: Arc<Semaphore>,
     max: usize,
     /// What each holder has beside.
@@ -18,7 +18,7 @@ pub(super) struct Budget {
 /// What one browser has of it; given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Share {
-    budget: Arc<Budget>,
+    budget: Arc<WaitingBudget>,
     bytes: usize,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Shares {
     pub(super) outward: Share,
 }
 
-impl Budget {
+impl WaitingBudget {
     /// A budget of `max` bytes, and `free` for each holder beside.
     pub(super) fn new(max: usize, free: usize) -> Arc<Self> {
         let max = max.min(Semaphore::MAX_PERMITS);
@@ -52,7 +52,7 @@ impl Share {
     }
 
     /// A share of nothing yet.
-    pub(super) fn of(budget: &Arc<Budget>) -> Self {
+    pub(super) fn of(budget: &Arc<WaitingBudget>) -> Self {
         Self { budget: Arc::clone(budget), bytes: 0 }
     }
 
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn shares_together_stay_within_the_budget_beside_what_is_free() {
-        let budget = Budget::new(100, 10);
+        let budget = WaitingBudget::new(100, 10);
         let (mut one, mut two) = (Share::of(&budget), Share::of(&budget));
         assert!(one.resize(70) && two.resize(50));
         assert!(!one.resize(71) && !two.resize(51), "nothing is left");

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::browser::Browser;
-use super::budget::{Budget, Share, Shares};
+use super::budget::{Share, Shares, WaitingBudget};
 use super::introduction::introduction;
 use super::limits::{INBOX_BYTES_FREE, Limits, OUTBOX_BYTES_FREE};
 use super::metrics::{Metrics, RefusalReason};
@@ -33,9 +33,9 @@ pub struct Remote {
     pool: Arc<Pool>,
     registry: Arc<Registry>,
     /// What browsers said and the broker has not taken.
-    inbox: Arc<Budget>,
+    inbox: Arc<WaitingBudget>,
     /// What the broker said and browsers have not taken.
-    outbox: Arc<Budget>,
+    outbox: Arc<WaitingBudget>,
     seats: Arc<Semaphore>,
     per_address: Arc<AddressLimit>,
     metrics: Arc<Metrics>,
@@ -54,9 +54,9 @@ impl Remote {
         Ok(Self {
             pool: Pool::new(builder, limits.connections_with_broker(), Arc::clone(&metrics))?,
             registry: Arc::default(),
-            inbox: Budget::new(limits.inbox_bytes, INBOX_BYTES_FREE),
+            inbox: WaitingBudget::new(limits.inbox_bytes, INBOX_BYTES_FREE),
             // Without any there would be nothing to wait for.
-            outbox: Budget::new(limits.outbox_bytes.max(1), OUTBOX_BYTES_FREE),
+            outbox: WaitingBudget::new(limits.outbox_bytes.max(1), OUTBOX_BYTES_FREE),
             seats: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
             per_address: AddressLimit::new(limits.connections_per_address),
             metrics,
