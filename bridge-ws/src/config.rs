@@ -58,6 +58,14 @@ pub struct Heartbeat {
     pub grace: Duration,
 }
 
+impl Heartbeat {
+    /// How many ticks there are until `wait` has passed for certain: the first may come at once.
+    pub(crate) fn ticks(&self, wait: Duration) -> u32 {
+        let ticks = wait.as_millis().div_ceil(self.interval.as_millis().max(1));
+        u32::try_from(ticks).unwrap_or(u32::MAX).saturating_add(1)
+    }
+}
+
 impl Default for Heartbeat {
     fn default() -> Self {
         Self { interval: PING_INTERVAL, grace: PING_GRACE }

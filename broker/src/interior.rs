@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_protocol::Millis;
 use callboard_protocol::close::{Code, Ending};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
@@ -114,11 +113,8 @@ impl Interior {
     /// Tells each connection when to come back, spread over `spread`, and waits until all are over.
     pub(crate) async fn say_goodbye(&self, spread: Duration) {
         let outboxes = self.registry().outboxes();
-        let count = u64::try_from(outboxes.len()).unwrap_or(u64::MAX).max(1);
-        let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
-        for (place, outbox) in (0_u64..).zip(outboxes) {
-            let retry_after = Millis::saturating(spread_ms.saturating_mul(place) / count);
-            let ending = Ending { retry_after: Some(retry_after), ..Ending::plain(Code::ShuttingDown) };
+        let endings = Ending::of_shutdown(outboxes.len(), spread);
+        for (outbox, ending) in outboxes.into_iter().zip(endings) {
             outbox.end(ending);
         }
         let mut count = self.registry().count();

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use crate::frame::Goodbye;
 use crate::integer::Millis;
@@ -37,6 +38,17 @@ impl Ending {
     #[must_use]
     pub fn refused(code: Code, refusal: Refusal) -> Self {
         Self { code, sentence: refusal.sentence, retry_after: refusal.retry_after }
+    }
+
+    /// How the sessions of `peers` peers end in a shutdown: each is told another time to come back at, so that they come
+    /// spread over `spread`.
+    pub fn of_shutdown(peers: usize, spread: Duration) -> impl Iterator<Item = Self> {
+        let peers = u64::try_from(peers).unwrap_or(u64::MAX);
+        let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
+        (0..peers).map(move |place| {
+            let retry_after = Some(Millis::saturating(spread_ms.saturating_mul(place) / peers));
+            Self { retry_after, ..Self::plain(Code::ShuttingDown) }
+        })
     }
 
     /// The frame that tells it.
@@ -165,6 +177,17 @@ mod tests {
             assert!((4000..4500).contains(&code.number()));
         }
         assert_eq!(Code::from_number(4999), None);
+    }
+
+    #[test]
+    fn a_shutdown_spreads_the_return_of_all() {
+        let spread = |peers| {
+            let endings = Ending::of_shutdown(peers, Duration::from_secs(5));
+            endings.map(|ending| (ending.code, ending.retry_after.map(|wait| wait.value()))).collect::<Vec<_>>()
+        };
+        assert_eq!(spread(0), []);
+        assert_eq!(spread(1), [(Code::ShuttingDown, Some(0))]);
+        assert_eq!(spread(4), [0, 1250, 2500, 3750].map(|wait| (Code::ShuttingDown, Some(wait))));
     }
 
     #[test]

@@ -49,7 +49,6 @@ impl Remote {
     /// The bus that `builder` reaches, for a door of this configuration.
     pub(super) fn new(builder: Builder, limits: Limits, door: &Config) -> Result<Self, BuildError> {
         let interval = door.heartbeat.interval.as_millis().max(1);
-        let ticks = |wait: Duration| u32::try_from(wait.as_millis().div_ceil(interval)).unwrap_or(u32::MAX);
         let metrics = Arc::<Metrics>::default();
         Ok(Self {
             pool: Pool::new(builder, limits.connections_with_broker(), Arc::clone(&metrics))?,
@@ -61,10 +60,9 @@ impl Remote {
             per_address: AddressLimit::new(limits.connections_per_address),
             metrics,
             ping_interval: Millis::saturating(u64::try_from(interval).unwrap_or(u64::MAX)),
-            // The first tick may come at once, so it is not counted.
             patience: Patience {
-                hello: ticks(door.hello_timeout).saturating_add(1),
-                answer: ticks(door.heartbeat.grace).saturating_add(1),
+                hello: door.heartbeat.ticks(door.hello_timeout),
+                answer: door.heartbeat.ticks(door.heartbeat.grace),
             },
             // The other half is for the answers.
             publish_patience: door.limits.request_timeout / 2,
@@ -78,12 +76,10 @@ impl Remote {
 
     /// Sends every browser away, to come back spread over `spread`.
     pub(super) fn say_goodbye(&self, spread: Duration) {
-        let all = self.registry.all();
-        let count = u64::try_from(all.len()).unwrap_or(u64::MAX).max(1);
-        let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
-        for (place, browser) in (0_u64..).zip(all) {
-            let retry_after = Some(Millis::saturating(spread_ms.saturating_mul(place) / count));
-            browser.lock().send_away(Ending { retry_after, ..Ending::plain(Code::ShuttingDown) });
+        let browsers = self.registry.all();
+        let endings = Ending::of_shutdown(browsers.len(), spread);
+        for (browser, ending) in browsers.into_iter().zip(endings) {
+            browser.lock().send_away(ending);
         }
     }
 

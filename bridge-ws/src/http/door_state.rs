@@ -92,12 +92,10 @@ impl<U: Upstream> DoorState<U> {
 
     fn patience(&self) -> Patience {
         let heartbeat = self.config.heartbeat;
-        let ticks = heartbeat.grace.as_millis().div_ceil(heartbeat.interval.as_millis().max(1));
         Patience {
             hello: Instant::now() + self.config.hello_timeout,
             drain: self.config.drain_deadline,
-            // The first tick may come at once, so it is not counted.
-            ticks: u32::try_from(ticks).unwrap_or(u32::MAX).saturating_add(1),
+            ticks: heartbeat.ticks(heartbeat.grace),
         }
     }
 
