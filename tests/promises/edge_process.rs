@@ -1,6 +1,8 @@
 //! `callboard bridge` as people run it: it serves browsers, says nothing of a secret, tells an outage once, and ends in order.
 
-use callboard::identity::KeyStore;
+use std::net::UdpSocket;
+
+use callboard::identity::{KeyStore, Rights};
 use callboard_bridge_ws::Dialect;
 use callboard_protocol::close::Code;
 use callboard_tests::process::{BridgeProcess, Disk, command};
@@ -117,4 +119,49 @@ async fn a_key_without_the_right_ends_it_with_what_to_do() {
         assert_eq!(ended.status.code(), Some(1), "{said}");
         assert!(said.contains(sentence), "{said}");
     }
+}
+
+#[tokio::test]
+async fn a_signal_before_the_broker_was_reached_ends_browsers_in_order_too() {
+    // Nobody answers there, and nobody says that nobody does.
+    let silent = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let other = Process::start().await;
+    let bridge = BridgeProcess::start(silent.local_addr().expect("it is bound"), other.data_dir(), &[]).await;
+    let mut browser = Peer::upgrade(bridge.addr(), Dialect::Binary).await;
+    browser.send_hello().await;
+    browser.suspended().await;
+    let ended = tokio::spawn(bridge.terminate());
+    assert_eq!(browser.goodbye().await.0, Code::ShuttingDown.number());
+    let ended = ended.await.expect("it has ended");
+    assert!(ended.status.success(), "{}: {}", ended.status, ended.printed);
+}
+
+#[tokio::test]
+async fn a_bridge_whose_key_is_revoked_says_so_and_goes_on_with_the_next_one_in_its_file() {
+    let broker = Process::start().await;
+    let keys = KeyStore::open(broker.data_dir()).expect("a store");
+    let next_key = || keys.create_with("edge", Rights { bridge: true }).expect("a key can be made");
+    let file = broker.data_dir().join("edge.key");
+    let first = next_key();
+    std::fs::write(&file, first.reveal()).expect("a file");
+    let file_name = file.to_str().expect("a path in UTF-8");
+    let arguments = ["--api-key-file", file_name, "--metrics", "127.0.0.1:0"];
+    let bridge = BridgeProcess::before(broker.addr(), broker.data_dir(), &arguments).await;
+    let metrics = bridge.metrics_addr().await;
+    assert_eq!(http::get(metrics, "/readyz").await.status, 200);
+    let mut browser = Peer::upgrade(bridge.addr(), Dialect::Binary).await;
+    browser.comes_in().await;
+    let second = next_key();
+    keys.revoke(first.id()).expect("it is there");
+    let nonce = browser.suspended().await;
+    let told = async || bridge.printed().contains("the broker refuses this bridge").then_some(());
+    eventually("word of it", told).await;
+    assert_eq!(http::get(metrics, "/readyz").await.status, 503);
+    let mut newcomer = Peer::upgrade(bridge.addr(), Dialect::Binary).await;
+    newcomer.send_hello().await;
+    let (_, sentence) = newcomer.suspended_why().await;
+    assert!(sentence.contains("operator"), "{sentence}");
+    std::fs::write(&file, second.reveal()).expect("a file");
+    browser.back(nonce).await;
+    assert_eq!(http::get(metrics, "/readyz").await.status, 200);
 }

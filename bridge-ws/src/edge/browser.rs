@@ -25,6 +25,9 @@ mod outgoing;
 /// What a browser is told that waits for the broker.
 const AWAY: &str = "the broker behind this bridge is away; this connection waits for it";
 
+/// What a browser is told that waits until the broker takes this bridge again.
+const REFUSED: &str = "the broker refuses this bridge; this connection waits until its operator has mended that";
+
 /// What a browser is told that waits for room at the broker.
 const FULL: &str = "the broker behind this bridge has no place for one more; this connection waits for one";
 
@@ -103,7 +106,7 @@ impl Browser {
                     Err(reason) => {
                         self.pool.metrics().refused(reason).add(1);
                         if let Effect::Suspend(away) = self.state.handle_lost() {
-                            self.suspend(away, if reason == RefusalReason::Place { FULL } else { AWAY });
+                            self.suspend(away, if reason == RefusalReason::Place { FULL } else { self.away() });
                         }
                     }
                 }
@@ -222,7 +225,7 @@ impl Browser {
     /// Does what the state wants of this side.
     fn take(&mut self, effect: Effect) {
         match effect {
-            Effect::Suspend(away) => self.suspend(away, AWAY),
+            Effect::Suspend(away) => self.suspend(away, self.away()),
             Effect::End(ending) => {
                 (self.stream, self.next) = (BrokerStream::None, None);
                 self.room.settle(self.given);
@@ -238,6 +241,11 @@ impl Browser {
         self.room.settle(self.given);
         let _ = self.hold_inward();
         self.push(&ServerFrame::Suspended(Suspended { nonce, sentence, retry_after }));
+    }
+
+    /// Why it waits while no connection is up.
+    fn away(&self) -> &'static str {
+        if self.pool.is_refused() { REFUSED } else { AWAY }
     }
 
     pub(super) fn ending(&self) -> Option<(Ending, bool)> {

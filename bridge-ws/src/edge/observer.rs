@@ -81,10 +81,11 @@ impl Observer {
         Self { metrics: Arc::clone(remote.metrics()), remote: Arc::downgrade(remote) }
     }
 
-    /// Whether newcomers are let in.
+    /// Whether newcomers are let in, and not only to wait for somebody who mends what the broker refuses here. A broker
+    /// that is merely away changes nothing: it is away for every other bridge, too.
     #[must_use]
     pub fn is_accepting(&self) -> bool {
-        self.metrics.is_accepting()
+        self.metrics.is_accepting() && !self.remote.upgrade().is_some_and(|remote| remote.is_refused())
     }
 
     /// Actors that panicked.

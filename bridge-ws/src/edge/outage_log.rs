@@ -3,7 +3,7 @@
 use std::mem::{Discriminant, discriminant};
 
 use callboard_client::Reason;
-use callboard_protocol::close::Code;
+use callboard_protocol::close::{Code, Return};
 
 /// What the log said last of the broker.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -43,6 +43,19 @@ impl LastLogged {
     }
 }
 
+/// Whether no waiting mends it: somebody has to give this bridge another key, or another trust.
+pub(super) fn wants_operator(why: &Reason) -> bool {
+    match why {
+        Reason::Ended { code, .. } => {
+            *code == Code::Forbidden.number() || matches!(Return::of(*code), Return::WithNewCredential | Return::Never)
+        }
+        Reason::Untrusted(_) | Reason::Token(_) => true,
+        Reason::Asked | Reason::Stopped | Reason::Lost(_) | Reason::Unreachable(_) | Reason::BrokerAtFault(_) | _ => {
+            false
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +75,15 @@ mod tests {
         assert!(logged.change(LastLogged::Up));
         assert!(!logged.change(LastLogged::Up));
         assert!(logged.change(lost()));
+    }
+    #[test]
+    fn a_key_that_is_refused_wants_an_operator_and_a_broker_that_restarts_does_not() {
+        let ended = |code: Code| Reason::Ended { code: code.number(), sentence: "".into() };
+        for why in [ended(Code::BadCredential), ended(Code::Forbidden), Reason::Untrusted("".into())] {
+            assert!(wants_operator(&why), "{why:?}");
+        }
+        for why in [ended(Code::ShuttingDown), ended(Code::Overloaded), Reason::Lost("".into())] {
+            assert!(!wants_operator(&why), "{why:?}");
+        }
     }
 }

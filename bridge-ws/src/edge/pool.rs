@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use callboard_client::defaults::SESSIONS_A_CONNECTION;
@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::limits::{DIAL_PAUSE, LANES_AT_FIRST};
 use super::metrics::{Metrics, RefusalReason};
-use super::outage_log::LastLogged;
+use super::outage_log::{LastLogged, wants_operator};
 use super::queue::Queue;
 
 /// All connections with one broker.
@@ -36,6 +36,8 @@ pub(super) struct Pool {
     /// When a further connection may be tried again.
     dial_after: Mutex<Instant>,
     logged: Mutex<LastLogged>,
+    /// Whether the broker refuses this bridge, so that somebody has to do something.
+    is_refused: AtomicBool,
     metrics: Arc<Metrics>,
     /// Look at each connection's state; end with the pool.
     watchers: Mutex<JoinSet<()>>,
@@ -91,6 +93,7 @@ impl Pool {
             changed: Notify::new(),
             dial_after: Mutex::new(Instant::now()),
             logged: Mutex::default(),
+            is_refused: AtomicBool::new(false),
             metrics,
             watchers: Mutex::default(),
         });
@@ -111,6 +114,11 @@ impl Pool {
     /// Whether there is a broker now.
     pub(super) fn is_up(&self) -> bool {
         *self.is_up.borrow()
+    }
+
+    /// Whether the broker refuses this bridge, as one whose key was revoked.
+    pub(super) fn is_refused(&self) -> bool {
+        self.is_refused.load(Ordering::Relaxed)
     }
 
     /// What is counted of the edge.
@@ -257,13 +265,22 @@ impl Pool {
         self.changed.notify_waiters();
         match state {
             State::Online(online) => {
+                self.is_refused.store(false, Ordering::Relaxed);
                 if self.logged.lock().change(LastLogged::Up) {
                     let (ip, port) = (online.broker.ip().to_canonical(), online.broker.port());
                     tracing::info!(broker = %SocketAddr::new(ip, port), "the broker is there");
                 }
             }
-            State::Waiting { why, .. } if up == 0 && self.logged.lock().change(LastLogged::down(why)) => {
-                tracing::warn!(%why, "the broker is away; browsers wait for it");
+            State::Waiting { why, .. } if up == 0 => {
+                let is_refused = wants_operator(why);
+                self.is_refused.store(is_refused, Ordering::Relaxed);
+                match self.logged.lock().change(LastLogged::down(why)) {
+                    true if is_refused => {
+                        tracing::error!(%why, "the broker refuses this bridge; browsers wait until somebody mends that");
+                    }
+                    true => tracing::warn!(%why, "the broker is away; browsers wait for it"),
+                    false => {}
+                }
             }
             State::Connecting | State::Waiting { .. } | State::Closed { .. } | _ => {}
         }

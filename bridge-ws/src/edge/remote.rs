@@ -98,6 +98,11 @@ impl Remote {
         self.pool.connections()
     }
 
+    /// Whether the broker refuses this bridge.
+    pub(super) fn is_refused(&self) -> bool {
+        self.pool.is_refused()
+    }
+
     /// How much is held of what browsers said.
     pub(super) fn inbox_bytes(&self) -> u64 {
         self.inbox.held() as u64

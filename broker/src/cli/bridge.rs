@@ -25,10 +25,10 @@ use super::serve::{at_once, explain};
 use super::settings::DoorSettings;
 use super::trust::{TrustArgs, TrustChoice};
 use super::{logging, summary};
-use crate::shutdown::Signals;
+use crate::shutdown::{Signal, Signals};
 
 const AFTER_HELP: &str = "\
-It opens a session with the broker for each browser, over a few QUIC connections. That needs a key with the right to do so: `callboard token new NAME --bridge` makes one where the broker is. While the broker is away, browsers are told and wait; a broker that vanishes is noticed within seven seconds.
+It opens a session with the broker for each browser, over a few QUIC connections. That needs a key with the right to do so: `callboard token new NAME --bridge` makes one where the broker is. While the broker is away, browsers are told and wait; a broker that vanishes is noticed within seven seconds. A key in --api-key-file is read again for each connection, so a key that was revoked can be replaced while the bridge runs.
 
 From a configuration file it reads only the settings of the browsers' door: ws_listen, metrics_listen, metrics_expose, [ws], [tls], [drain], and of [limits] connections, connections_per_address, inbox_bytes and outbox_bytes. All other limits are the broker's, which counts by the browsers' own addresses. `callboard check --bridge` prints an upper bound on its memory.
 
@@ -103,7 +103,7 @@ pub(super) async fn run(command: Bridge) -> anyhow::Result<Exit> {
     let metrics = observe(&config, &edge).await?;
     let reached = tokio::select! {
         reached = tokio::time::timeout(PATIENCE, edge.reached()) => reached.unwrap_or(Err(None)),
-        signal = signals.next() => return Ok(Exit::Interrupted(signal)),
+        signal = signals.next() => return drain(edge, &config, signal, signals).await,
     };
     if let Err(Some(why)) = &reached {
         refuse(why, &choice)?;
@@ -113,6 +113,11 @@ pub(super) async fn run(command: Bridge) -> anyhow::Result<Exit> {
         print(&render(&Facts { config: &config, edge: &edge, url: &url, reached: &reached, metrics }))?;
     }
     let signal = signals.next().await;
+    drain(edge, &config, signal, signals).await
+}
+
+/// Tells browsers goodbye: the door is open from the first moment on, so there may be some.
+async fn drain(edge: Edge, config: &Config, signal: Signal, mut signals: Signals) -> anyhow::Result<Exit> {
     logging::tell(&format!(
         "{}: shutting down: browsers have {} s to go; a second signal stops at once",
         signal.name(),
@@ -145,10 +150,10 @@ impl Bridge {
         })?;
         let broker = Client::builder(url)
             .trust(choice.trust())
-            .api_key(key.reveal())
             .idle_timeout(IDLE_TIMEOUT)
             .backoff(BACKOFF.0, BACKOFF.1)
             .agent(concat!("callboard-bridge/", env!("CARGO_PKG_VERSION")));
+        let broker = self.key.shown_by(broker, key);
         let door =
             config.door(|| tls::server_config(&tls::identity(config)?).map(Arc::new)).map_err(StartError::from)?;
         let mut door = door.expect("a bridge without a door was refused");

@@ -34,7 +34,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 const INDEX: &str = "\
 /metrics  what is counted here, for Prometheus
 /healthz  200 while the process lives
-/readyz   200 while new connections are accepted, 503 while starting or draining
+/readyz   200 while new connections are accepted; 503 while starting or draining, or while the broker refuses this bridge
 ";
 
 /// The open listener; closes when it is dropped.
@@ -94,7 +94,7 @@ async fn readyz(State(subject): State<Arc<dyn Subject>>) -> (StatusCode, &'stati
     if subject.is_accepting() {
         (StatusCode::OK, "ready\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready: starting or draining\n")
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready: starting, draining, or refused by the broker\n")
     }
 }
 

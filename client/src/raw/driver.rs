@@ -1,14 +1,16 @@
 //! The task of a trunk: it dials, keeps the trunk's own session, and dials again. It gives up only when it is told to.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_protocol::close::{Code, Return};
 use callboard_protocol::frame::{ClientFrame, Goodbye, Pong, ServerFrame};
-use quinn::{RecvStream, SendStream};
+use quinn::{ConnectionError, RecvStream, SendStream};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::silence;
 use super::trunk::Shared;
 use crate::backoff::{Backoff, Ending, Next};
 use crate::connect::{Dialer, Failed};
@@ -28,6 +30,8 @@ pub(super) struct Driver {
     dialer: Dialer,
     /// No pause is longer.
     pause_max: Duration,
+    /// A connection on which nothing comes for so long is given up.
+    idle_timeout: Duration,
     backoff: Backoff,
     shared: Arc<Shared>,
     closing: oneshot::Receiver<()>,
@@ -36,7 +40,8 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(dialer: Dialer, options: &Options, shared: Arc<Shared>, closing: oneshot::Receiver<()>) -> Self {
         let backoff = Backoff::new(options.backoff_base, options.backoff_cap);
-        Self { dialer, pause_max: options.backoff_cap, backoff, shared, closing }
+        let (pause_max, idle_timeout) = (options.backoff_cap, options.idle_timeout);
+        Self { dialer, pause_max, idle_timeout, backoff, shared, closing }
     }
 
     /// Keeps the trunk going until it is told to close.
@@ -97,9 +102,12 @@ impl Driver {
             }
         };
         self.raise(&session, first, online);
+        let connection = session.connection.clone();
+        let mut silent = pin!(silence::of(&connection, self.idle_timeout));
         let end = loop {
             let served = tokio::select! {
                 served = attend(&mut session) => served,
+                () = &mut silent => Err(ConnectionError::TimedOut.into()),
                 _ = &mut self.closing => return say_goodbye(session, &self.dialer).await,
             };
             if let Err(end) = served {

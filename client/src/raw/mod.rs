@@ -3,6 +3,7 @@
 mod closing;
 mod driver;
 mod session;
+mod silence;
 mod trunk;
 
 pub use session::{End, Session};

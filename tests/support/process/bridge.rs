@@ -28,6 +28,18 @@ impl BridgeProcess {
     ///
     /// If it does not soon.
     pub async fn before(upstream: SocketAddr, data_dir: &Path, arguments: &[&str]) -> Self {
+        let outpost = Self::start(upstream, data_dir, arguments).await;
+        let reached = soon("the bridge's broker", outpost.output.says("the broker is there")).await;
+        reached.unwrap_or_else(|status| panic!("the bridge ended, {status}:\n{}", outpost.printed()));
+        outpost
+    }
+
+    /// Starts one as [`before`](Self::before) does, and does not wait for its broker.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start soon.
+    pub async fn start(upstream: SocketAddr, data_dir: &Path, arguments: &[&str]) -> Self {
         let keys = KeyStore::open(data_dir).expect("the keys are readable");
         let key = keys.create_with("edge", Rights { bridge: true }).expect("a key can be made").reveal();
         let mut command = command(Disk::Roomy);
@@ -39,8 +51,6 @@ impl BridgeProcess {
         let output = Output::of(child);
         let addr = soon("the address where the bridge serves browsers", output.browsers()).await;
         let addr = addr.unwrap_or_else(|status| panic!("the bridge ended at once, {status}:\n{}", output.printed()));
-        let reached = soon("the bridge's broker", output.says("the broker is there")).await;
-        reached.unwrap_or_else(|status| panic!("the bridge ended, {status}:\n{}", output.printed()));
         Self { output, addr, key }
     }
 
