@@ -15,7 +15,7 @@ use crate::channel::{Input, Sent, Slot};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::defaults::{CHANNELS_SPARED, SHARDS};
-use crate::faults::Orders;
+use crate::faults::{self, Orders, Site};
 use crate::limit::Budget;
 use crate::metrics::Metrics;
 
@@ -198,9 +198,12 @@ impl Directory {
     pub(crate) fn sweep(&self, shard: usize) {
         self.clock.catch_up();
         let mut shard = self.shards[shard % SHARDS].lock();
-        let before = shard.len();
-        shard.retain(|_, slot| !slot.retire_if_empty(self, true));
-        self.channels.fetch_sub(before - shard.len(), Ordering::Relaxed);
+        shard.retain(|name, slot| {
+            faults::strike(Site::Sweep, name.as_str(), b"panic");
+            let is_retired = slot.retire_if_empty(self, true);
+            self.channels.fetch_sub(usize::from(is_retired), Ordering::Relaxed);
+            !is_retired
+        });
         if shard.capacity() > 4 * shard.len() {
             shard.shrink_to_fit();
         }

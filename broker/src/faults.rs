@@ -10,14 +10,17 @@ pub(crate) enum Site {
     Channel,
     /// In a connection, while it takes a publish.
     Connection,
+    /// In the sweep, at each channel that it comes to.
+    Sweep,
 }
 
-/// Panics if the feature is on and the channel's name asks for a fault at this site: `faults/channel/**` or
-/// `faults/connection/**`, with a payload of `panic`.
+/// Panics if the feature is on and the channel's name asks for a fault at this site: `faults/channel/**`,
+/// `faults/connection/**` or `faults/sweep/**`, with a payload of `panic`.
 pub(crate) fn strike(site: Site, channel: &str, payload: &[u8]) {
     let wanted = match site {
         Site::Channel => "faults/channel/",
         Site::Connection => "faults/connection/",
+        Site::Sweep => "faults/sweep/",
     };
     let asked = cfg!(feature = "faults") && payload == b"panic" && channel.starts_with(wanted);
     assert!(!asked, "a fault on purpose in `{channel}`");

@@ -1,5 +1,6 @@
 //! The broker without its doors: the channels, the connections and how they come to rest. It owns no socket and no file.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,13 +82,13 @@ impl Interior {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
             for shard in 0_usize.. {
                 ticks.tick().await;
-                local.directory.sweep(shard);
+                survive(local.registry.metrics(), || local.directory.sweep(shard));
                 if shard % SHARDS == 0 {
-                    local.admission.sweep(local.directory.now());
-                    local.rules.key_rates.sweep(local.directory.now());
+                    survive(local.registry.metrics(), || local.admission.sweep(local.directory.now()));
+                    survive(local.registry.metrics(), || local.rules.key_rates.sweep(local.directory.now()));
                 }
                 if shard % SWEEPS_A_LOOK == 0 {
-                    local.follow_keys();
+                    survive(local.registry.metrics(), || local.follow_keys());
                 }
             }
         }
@@ -134,6 +135,16 @@ impl Drop for Interior {
         for slot in self.directory().all() {
             slot.kill();
         }
+    }
+}
+
+/// Does one part of a sweep. One that panics is told and counted, and takes neither the others nor its own next time: without
+/// them no revoked key would end a session, and nothing would be forgotten.
+fn survive(metrics: &Metrics, part: impl FnOnce()) {
+    // What a part changes stands under locks, and is whole at each step.
+    if catch_unwind(AssertUnwindSafe(part)).is_err() {
+        metrics.panics.add(1);
+        tracing::error!("a part of the sweep panicked; it is tried again");
     }
 }
 

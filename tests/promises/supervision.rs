@@ -1,17 +1,26 @@
 //! A panic ends what it must and nothing else: who waited is told to come back, members stay and are told, the rest goes on.
 
+use std::net::Ipv4Addr;
+
 use callboard::defaults::MEMBERS_IN_PLACE;
+use callboard::identity::KeyStore;
 use callboard_client::{Event, GapWhy};
 use callboard_protocol::close::Code;
-use callboard_protocol::frame::{ServerFrame, Start, SubscribeOptions};
+use callboard_protocol::frame::{Credential, ServerFrame, Start, SubscribeOptions};
 use callboard_tests::raw::Ending;
-use callboard_tests::{Broker, Peer, soon};
+use callboard_tests::{Broker, Metrics, Peer, eventually, soon};
 
 /// A publish of `panic` to it panics in the channel.
 const CHANNEL: &str = "faults/channel/news";
 
 /// A publish of `panic` to it panics in the publisher's own connection.
 const CONNECTION: &str = "faults/connection/news";
+
+/// The sweep panics when it comes to one below it.
+const SWEEP: &str = "faults/sweep";
+
+/// Channels below it, so many that nearly each turn of the sweep comes to one.
+const SWEPT: usize = 200;
 
 async fn peer(broker: &Broker) -> Peer {
     let mut peer = broker.peer().await;
@@ -118,4 +127,24 @@ async fn a_connection_that_panics_ends_alone() {
     is_told_to_come_back(unlucky).await;
     let position = neighbour.publish(CONNECTION, "on").await;
     assert_eq!(neighbour.message().await.offset, position.offset);
+}
+
+#[tokio::test]
+async fn a_sweep_that_panics_at_each_turn_still_ends_the_sessions_of_a_revoked_key() {
+    let broker = Broker::start_with(|config| config.metrics_listen = Some((Ipv4Addr::LOCALHOST, 0).into())).await;
+    let metrics = broker.inner().metrics_addr().expect("it serves them");
+    let keys = KeyStore::open(broker.data_dir()).unwrap();
+    let key = keys.create("leaver").unwrap();
+    let mut leaver = broker.peer().await;
+    leaver.hello_as(Some(Credential { strategy: "apikey", secret: &key.reveal() })).await;
+    for number in 0..SWEPT {
+        leaver.subscribe(&format!("{SWEEP}/{number}")).await;
+    }
+    let has_panicked = async || {
+        let metrics = Metrics::read(metrics).await.expect("it answers");
+        (metrics.value("callboard_panics_total") > 0).then_some(())
+    };
+    eventually("a sweep that panics", has_panicked).await;
+    keys.revoke(key.id()).unwrap();
+    assert_eq!(leaver.sent_away().await.0, Code::BadCredential.number());
 }
