@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use callboard_protocol::Millis;
 
-/// Until `Hello` must have come: a handshake over a bad mobile link takes a few seconds.
+/// Until `Hello` must have come: a handshake over a bad mobile link takes a few seconds. At the broker also until a later frame
+/// must have that holds room which others were refused: the longest payload of the defaults comes in time at 52 kbit/s.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a shutdown waits until everything is out: service managers kill after ten seconds or more.

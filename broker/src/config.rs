@@ -56,7 +56,7 @@ pub struct Config {
     pub payload_bytes_max: usize,
     /// Subscriptions a session may have at once.
     pub subscriptions_max: usize,
-    /// Until the first frame of a session has come.
+    /// Until the first frame of a session has come, and a later one that holds room while others have none.
     pub hello_timeout: Duration,
     /// Silence after which a peer is given up. Halfway the broker asks whether it is there and counts from then: one that is
     /// gone is given up within half as long again.

@@ -18,13 +18,15 @@ use crate::directory::Directory;
 use crate::door::Local;
 use crate::hooks::Hooks;
 use crate::identity::{Anonymous, KeyStore};
-use crate::limit::{Admission, Budget, Inbox, KeyRates};
+use crate::limit::{Admission, Budget, Inbox, KeyRates, StallWatch};
 use crate::metrics::Metrics;
 
 /// What stands behind the doors. Dropping it ends every connection and every channel at once.
 #[derive(Debug)]
 pub(crate) struct Interior {
     local: Arc<Local>,
+    /// How long a session may hold room that others need without getting on: as long as it may take to open.
+    patience: Duration,
 }
 
 impl Interior {
@@ -44,7 +46,7 @@ impl Interior {
             key_rates: KeyRates::new(config.limits.publishes),
             hooks,
         };
-        let metrics = Arc::new(Metrics::default());
+        let (patience, metrics) = (config.hello_timeout, Arc::new(Metrics::default()));
         let local = Local {
             registry: Arc::new(Registry::new(Arc::clone(&metrics))),
             rules: Arc::new(rules),
@@ -56,7 +58,7 @@ impl Interior {
             admission: Admission::new(config.limits),
             directory: Arc::new(Directory::new(clock, chance, Arc::new(config), metrics)),
         };
-        Self { local: Arc::new(local) }
+        Self { local: Arc::new(local), patience }
     }
 
     /// What a door needs to let a peer in.
@@ -74,12 +76,14 @@ impl Interior {
         &self.local.registry
     }
 
-    /// Forgets, for as long as it is polled, what is too old, and ends the sessions whose key was revoked.
+    /// Forgets, for as long as it is polled, what is too old, and ends the sessions whose key was revoked
+    /// or that hold what others need.
     pub(crate) fn sweep(&self) -> impl Future<Output = ()> + use<> {
-        let local = Arc::clone(&self.local);
+        let (local, patience) = (Arc::clone(&self.local), self.patience);
         async move {
             let mut ticks = interval(SWEEP_EVERY);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            let mut stalls = StallWatch::new(patience);
             for shard in 0_usize.. {
                 ticks.tick().await;
                 survive(local.registry.metrics(), || local.directory.sweep(shard));
@@ -89,6 +93,7 @@ impl Interior {
                 }
                 if shard % SWEEPS_A_LOOK == 0 {
                     survive(local.registry.metrics(), || local.follow_keys());
+                    survive(local.registry.metrics(), || local.end_stalled(&mut stalls));
                 }
             }
         }

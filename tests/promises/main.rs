@@ -50,6 +50,7 @@ mod sole_reader;
 mod stored_once;
 mod supervision;
 mod too_much;
+mod unended;
 mod visitors;
 mod visitors_apart;
 mod visitors_rights;

@@ -54,8 +54,15 @@ impl Broker {
     }
 
     /// Puts an edge before it: browsers come by that one from here on.
-    pub async fn behind_an_edge(mut self) -> Self {
-        self.edge = Some(Edge::of(&self).await);
+    pub async fn behind_an_edge(self) -> Self {
+        let edge = Edge::of(&self).await;
+        self.behind(edge)
+    }
+
+    /// Puts this edge before it.
+    #[must_use]
+    pub fn behind(mut self, edge: Edge) -> Self {
+        self.edge = Some(edge);
         self
     }
 

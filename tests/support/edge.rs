@@ -57,7 +57,12 @@ impl Edge {
         edge
     }
 
-    async fn open_with(
+    /// The same with what it may hold.
+    ///
+    /// # Panics
+    ///
+    /// If it does not open.
+    pub async fn open_with(
         builder: Builder,
         data_dir: &Path,
         limits: edge::Limits,

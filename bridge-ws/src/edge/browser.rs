@@ -10,7 +10,8 @@ use callboard_client::raw;
 use callboard_protocol::close::{Code, Ending};
 use callboard_protocol::frame::{ClientFrame, Ping, Resumed, ServerFrame, Suspended};
 
-use super::budget::{Share, Shares};
+use super::budget::Shares;
+use super::inward_room::InwardRoom;
 use super::limits::WAITING_MAX;
 use super::metrics::RefusalReason;
 use super::outward_room::OutwardRoom;
@@ -31,6 +32,9 @@ const REFUSED: &str = "the broker refuses this bridge; this connection waits unt
 /// What a browser is told that waits for room at the broker.
 const FULL: &str = "the broker behind this bridge has no place for one more; this connection waits for one";
 
+/// Why one is sent away that holds what others need. With the code's own sentence it fits the close of a WebSocket.
+const STALLED: &str = "it did not end what it began while others had no room";
+
 /// One browser.
 pub(super) struct Browser {
     state: State,
@@ -45,7 +49,7 @@ pub(super) struct Browser {
     out: VecDeque<Bytes>,
     ending: Option<Ending>,
     /// Of what it says, and of what its handshake showed.
-    inward: Share,
+    inward: InwardRoom,
     /// For what it is told.
     room: OutwardRoom,
     /// Bytes that the socket was given last, and may not have written.
@@ -74,7 +78,7 @@ impl Browser {
             next: None,
             out: VecDeque::new(),
             ending: None,
-            inward: shares.inward,
+            inward: InwardRoom::new(shares.inward),
             room: OutwardRoom::new(shares.outward),
             given: 0,
             begun: 0,
@@ -88,6 +92,7 @@ impl Browser {
 
     /// Takes what the browser says.
     pub(super) fn handle_client(&mut self, frame: &ClientFrame<'_>, body: &Bytes) -> Result<(), Ending> {
+        self.inward.note_progress();
         if let ClientFrame::Goodbye(_) = frame {
             self.say(body)?;
         }
@@ -171,8 +176,13 @@ impl Browser {
     /// Ready when everything that the browser said is with the transport.
     pub(super) fn poll_clear(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(session) = self.stream.session() {
+            let before = session.unwritten_bytes();
             // That the connection is lost is found by whoever waits for news.
-            let _ = ready!(session.poll_write(cx));
+            let written = session.poll_write(cx);
+            if session.unwritten_bytes() < before {
+                self.inward.note_progress();
+            }
+            let _ = ready!(written);
         }
         let _ = self.hold_inward();
         Poll::Ready(())
@@ -256,6 +266,9 @@ impl Browser {
     pub(super) fn tick(&mut self, has_written: bool) {
         if self.room.tick(has_written) {
             return self.end(Ending::plain(Code::TooSlow));
+        }
+        if self.inward.tick() {
+            return self.end(Ending::because(Code::Overloaded, STALLED));
         }
         match self.state.tick() {
             Beat::Ping(nonce) if self.out.len() < WAITING_MAX => self.push(&ServerFrame::Ping(Ping { nonce })),

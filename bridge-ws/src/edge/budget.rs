@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Semaphore;
 
@@ -13,6 +14,7 @@ pub(super) struct WaitingBudget {
     max: usize,
     /// What each holder has beside.
     free: usize,
+    refusals: AtomicUsize,
 }
 
 /// What one browser has of it; given back when it is dropped.
@@ -35,7 +37,7 @@ impl WaitingBudget {
     /// A budget of `max` bytes, and `free` for each holder beside.
     pub(super) fn new(max: usize, free: usize) -> Arc<Self> {
         let max = max.min(Semaphore::MAX_PERMITS);
-        Arc::new(Self { left: Arc::new(Semaphore::new(max)), max, free })
+        Arc::new(Self { left: Arc::new(Semaphore::new(max)), max, free, refusals: AtomicUsize::new(0) })
     }
 
     /// How many of them are held, beside what is free.
@@ -70,11 +72,24 @@ impl Share {
         }
         if bytes > self.bytes {
             let more = u32::try_from(bytes - self.bytes).ok().and_then(|more| left.try_acquire_many(more).ok());
-            let Some(more) = more else { return false };
+            let Some(more) = more else {
+                self.budget.refusals.fetch_add(1, Ordering::Relaxed);
+                return false;
+            };
             more.forget();
         }
         self.bytes = bytes;
         true
+    }
+
+    /// Whether any of the budget is held.
+    pub(super) fn is_any(&self) -> bool {
+        self.bytes > 0
+    }
+
+    /// How often somebody was refused more of the budget.
+    pub(super) fn refusals(&self) -> usize {
+        self.budget.refusals.load(Ordering::Relaxed)
     }
 
     /// The largest that a share can be enough for.

@@ -11,7 +11,8 @@ pub struct Limits {
     pub connections: usize,
     /// Browsers from one address, an IPv6 one counted by its first 64 bits.
     pub connections_per_address: usize,
-    /// Bytes of what browsers began and did not end, or said and the broker has not taken, beyond 16 KiB of each.
+    /// Bytes of what browsers began and did not end, or said and the broker has not taken, beyond 16 KiB of each. Past it
+    /// one that has no room is sent away, and so is who holds some and does not get on for a whole turn of the heartbeat.
     pub inbox_bytes: usize,
     /// Bytes of what the broker said and browsers have not taken, beyond 32 KiB of each. Past it a large message waits, and
     /// who takes nothing of one is ended as too slow.

@@ -3,6 +3,7 @@
 mod browser;
 mod budget;
 mod introduction;
+mod inward_room;
 mod lifecycle;
 mod limits;
 mod metrics;

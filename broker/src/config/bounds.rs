@@ -50,7 +50,7 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// Memory of what was read and is not yet handed out by its channel: a burst of some hundred thousand messages. Past
     /// it nobody is read for a moment. As much again may be held for those who begin a frame and do not end it; past that
-    /// they are sent away.
+    /// they are sent away, those too who hold some for longer than a peer may take to open its session.
     pub inbox_bytes: usize,
     /// Memory of all QUIC windows together, beyond the small ones that each connection has: of two thousand connections
     /// at full speed at once. Past it further ones keep their small windows.

@@ -67,7 +67,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     row!("payload_bytes_max", Bytes, payload_bytes_max, "Largest payload of a message"),
     row!("subscriptions_max", Count, subscriptions_max, "Subscriptions that one session may have at once"),
-    row!("hello_timeout_ms", Millis, hello_timeout, "How long a peer may take to open its session"),
+    row!(
+        "hello_timeout_ms",
+        Millis,
+        hello_timeout,
+        "How long a peer may take to open its session, and to complete a large message while others have no room for theirs"
+    ),
     row!(
         "idle_timeout_ms",
         Millis,

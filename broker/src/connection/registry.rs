@@ -14,10 +14,14 @@ use super::actor::Actor;
 use super::outbox::Outbox;
 use super::session::Session;
 use crate::identity::{KeyBinding, LiveKeys};
+use crate::limit::{Stall, StallWatch};
 use crate::metrics::Metrics;
 
 /// Why a session ends whose key is gone, or has less rights than it had. With the code's own sentence it fits the close of a WebSocket.
 const REVOKED: &str = "its key was revoked or lost a right; `callboard token new` makes another";
+
+/// Why a session ends that holds what others need. With the code's own sentence it fits the close of a WebSocket.
+const STALLED: &str = "it did not end what it began while others had no room";
 
 /// Every open connection by its number.
 #[derive(Debug)]
@@ -35,6 +39,7 @@ struct Open {
     actor: Option<ActorRef<Box<Actor>>>,
     outbox: Arc<Outbox>,
     binding: Arc<KeyBinding>,
+    stall: Arc<Stall>,
 }
 
 impl Registry {
@@ -57,8 +62,9 @@ impl Registry {
     pub(crate) fn insert(&self, id: ConnectionId, actor: Option<ActorRef<Box<Actor>>>, session: &Session) {
         self.metrics.connections_opened.add(1);
         let (outbox, binding) = (Arc::clone(session.outbox()), Arc::clone(session.key_binding()));
+        let stall = Arc::clone(session.stall());
         let mut open = self.open.lock();
-        open.insert(id, Open { actor, outbox, binding });
+        open.insert(id, Open { actor, outbox, binding, stall });
         self.count.send_replace(open.len());
     }
 
@@ -89,6 +95,13 @@ impl Registry {
     pub(crate) fn end_revoked(&self, live: &LiveKeys) -> usize {
         let end = |open: &Open| open.outbox.end(Ending::because(Code::BadCredential, REVOKED));
         self.open.lock().values().filter(|open| open.binding.end_if_revoked(live, || end(open))).count()
+    }
+
+    /// Ends the sessions that have not got on for too long. How many they are.
+    pub(crate) fn end_stalled(&self, watch: &StallWatch) -> usize {
+        let open = self.open.lock();
+        let stalled = open.values().filter(|open| watch.is_over(&open.stall) && open.outbox.check().is_ok());
+        stalled.map(|open| open.outbox.end(Ending::because(Code::Overloaded, STALLED))).count()
     }
 
     /// How many connections are open, and every change of that.

@@ -21,7 +21,7 @@ use crate::config::Limits;
 use crate::defaults::{COMMANDS_BYTES, FILL_BYTES, REPLAYS_MAX, SAMPLED_ONE_IN, SLOTS_MAX, STRIKES_MAX};
 use crate::directory::{Directory, Full};
 use crate::identity::KeyBinding;
-use crate::limit::{Bucket, Inbox};
+use crate::limit::{Bucket, Inbox, Stall};
 
 mod shares;
 
@@ -60,6 +60,8 @@ pub(crate) struct Session {
     unread_bytes: usize,
     /// Memory of the frame that has not come whole, beyond what is free.
     partial_bytes: usize,
+    /// Whether a frame has come whole, or was handed over, since the share was looked at.
+    gets_on: bool,
     /// Batches of publishes so far.
     batches: u32,
     /// Bytes that were published since the others had their turn.
@@ -98,6 +100,7 @@ impl Session {
             commands_bytes: 0,
             unread_bytes: 0,
             partial_bytes: 0,
+            gets_on: false,
             directory,
             outbox,
             slots: HashMap::new(),
@@ -124,6 +127,11 @@ impl Session {
     /// The key that its peer relies on.
     pub(crate) fn key_binding(&self) -> &Arc<KeyBinding> {
         self.state.key_binding()
+    }
+
+    /// Since when it has held room without getting on.
+    pub(crate) fn stall(&self) -> &Arc<Stall> {
+        &self.shares.stall
     }
 
     /// Whether its peer may open sessions for others.
@@ -162,6 +170,7 @@ impl Session {
         if let ClientFrame::Goodbye(goodbye) = frame {
             self.is_done = Return::of(goodbye.code) == Return::Unasked;
         }
+        self.gets_on = true;
         let before = self.commands.len();
         self.state.handle(frame, body, &mut self.commands)?;
         // A publish that joins another's batch takes no more than its own frame leads to.
@@ -265,8 +274,9 @@ impl Session {
                 // The remembered slot was retired; the next batch looks the channel up again.
                 self.slots.remove(slot.name());
             }
+            self.gets_on = true;
         }
-        if self.unread_bytes > 0 {
+        if is_held_already || self.unread_bytes > 0 {
             self.unread_bytes = 0;
             // What shrinks always fits.
             let _ = self.resize_share();

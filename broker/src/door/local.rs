@@ -9,7 +9,7 @@ use crate::config;
 use crate::connection::{Arrival, Outbox, Registry, Rules, Session, Shares};
 use crate::directory::Directory;
 use crate::format::Format;
-use crate::limit::{Admission, Budget, Inbox, Refused, Share, Ticket};
+use crate::limit::{Admission, Budget, Inbox, Refused, Share, StallWatch, Ticket};
 
 /// What a door needs to let a peer in.
 #[derive(Debug)]
@@ -39,7 +39,8 @@ impl Local {
     pub(crate) fn open(&self, ticket: Ticket, format: Format, arrival: Arrival) -> (ConnectionId, Session) {
         let id = self.registry.next_id();
         let outbox = Outbox::new(self.outbox, &self.outboxes, format);
-        let shares = Shares { inbox: Arc::clone(&self.inbox), partial: Share::of(&self.partials), ticket };
+        let (inbox, partial, stall) = (Arc::clone(&self.inbox), Share::of(&self.partials), Arc::default());
+        let shares = Shares { inbox, partial, stall, ticket };
         (id, Session::open(id, Arc::clone(&self.rules), Arc::clone(&self.directory), outbox, arrival, shares))
     }
 
@@ -48,6 +49,20 @@ impl Local {
         let sessions = self.rules.keys.news(|live| self.registry.end_revoked(live)).unwrap_or(0);
         if sessions > 0 {
             tracing::info!(sessions, "API keys were revoked or lost a right; the sessions that relied on them end");
+        }
+    }
+
+    /// Ends the sessions that hold room which others were refused, and do not get on.
+    pub(crate) fn end_stalled(&self, watch: &mut StallWatch) {
+        if !watch.look(&self.partials, self.directory.now()) {
+            return;
+        }
+        let sessions = self.registry.end_stalled(watch);
+        if sessions > 0 {
+            tracing::info!(
+                sessions,
+                "sessions end that did not end what they began, while others had no room for theirs"
+            );
         }
     }
 

@@ -8,17 +8,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) struct Budget {
     held: AtomicUsize,
     max: usize,
+    refusals: AtomicUsize,
 }
 
 impl Budget {
     /// A budget of `max` bytes, none of them held.
     pub(crate) fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { held: AtomicUsize::new(0), max })
+        Arc::new(Self { held: AtomicUsize::new(0), max, refusals: AtomicUsize::new(0) })
     }
 
     /// How much of it is held.
     pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
+    }
+
+    /// How often somebody was refused more of it.
+    pub(crate) fn refusals(&self) -> usize {
+        self.refusals.load(Ordering::Relaxed)
     }
 }
 
@@ -51,6 +57,7 @@ impl Share {
         let more = bytes - self.bytes;
         if held.fetch_add(more, Ordering::Relaxed).saturating_add(more) > self.budget.max {
             held.fetch_sub(more, Ordering::Relaxed);
+            self.budget.refusals.fetch_add(1, Ordering::Relaxed);
             return false;
         }
         self.bytes = bytes;

@@ -6,6 +6,7 @@ mod budget;
 mod handshakes;
 mod inbox;
 mod key_rates;
+mod stall;
 
 pub(crate) use admission::{Admission, Refused, Ticket};
 pub(crate) use bucket::Bucket;
@@ -13,3 +14,4 @@ pub(crate) use budget::{Budget, Share};
 pub(crate) use handshakes::{Begun, Greeting, Handshakes};
 pub(crate) use inbox::{Inbox, Load};
 pub(crate) use key_rates::KeyRates;
+pub(crate) use stall::{Stall, StallWatch};

@@ -7,7 +7,7 @@ use callboard_protocol::close::{Code, Ending};
 use super::Session;
 use crate::connection::messages::Command;
 use crate::defaults::PARTIAL_BYTES_FREE;
-use crate::limit::{Inbox, Load, Share, Ticket};
+use crate::limit::{Inbox, Load, Share, Stall, Ticket};
 
 /// What a session has of what is counted over all of them.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Shares {
     pub(crate) inbox: Arc<Inbox>,
     /// Of the bytes of all frames that have not come whole, and of all that waits for a reader who does not read.
     pub(crate) partial: Share,
+    /// Since when that has been held without anything coming whole, for whoever ends those who hold it for too long.
+    pub(crate) stall: Arc<Stall>,
     /// The session's place among those that are let in.
     pub(crate) ticket: Ticket,
 }
@@ -44,7 +46,17 @@ impl Session {
     /// Makes the share fit what is counted for this session alone.
     pub(super) fn resize_share(&mut self) -> Result<(), Ending> {
         let (share, needed) = (&mut self.shares.partial, self.unread_bytes + self.partial_bytes);
-        if needed == share.bytes() || share.resize(needed) {
+        let before = share.bytes();
+        if needed == before && before == 0 {
+            return Ok(());
+        }
+        if needed == before || share.resize(needed) {
+            let gets_on = std::mem::take(&mut self.gets_on);
+            if needed == 0 {
+                self.shares.stall.end();
+            } else if before == 0 || gets_on {
+                self.shares.stall.begin(self.directory.now());
+            }
             return Ok(());
         }
         Err(Ending::because(Code::Overloaded, "the broker holds too many incomplete frames; try again later"))
