@@ -8,10 +8,9 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 
+use crate::accept::next_connection;
 use crate::config::Config;
-use crate::defaults::ACCEPT_AGAIN;
 use crate::http::{DoorState, serve};
 use crate::messages::Drain;
 use crate::rules::RulesError;
@@ -113,17 +112,12 @@ async fn accept<U: Upstream>(listener: TcpListener, door: Arc<DoorState<U>>, con
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             while connections.try_join_next().is_some() {}
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let served = serve(Arc::clone(&door), stream);
-                    connections.spawn(async move {
-                        served.await;
-                        drop(place);
-                    });
-                }
-                // The system has no descriptor for it, say: the next may fare better, but not at once.
-                Err(_) => sleep(ACCEPT_AGAIN).await,
-            }
+            let (stream, _) = next_connection(&listener).await;
+            let served = serve(Arc::clone(&door), stream);
+            connections.spawn(async move {
+                served.await;
+                drop(place);
+            });
         }
     };
     tokio::select! {

@@ -5,6 +5,7 @@
 //! is to be written, encoded already. The bridge asks for an [`upstream::Upstream`] and knows nothing else of the bus, so
 //! that it runs inside the broker's process and alone at the edge.
 
+mod accept;
 mod address_group;
 mod address_limit;
 mod bridge;
@@ -31,6 +32,7 @@ mod socket;
 pub mod upstream;
 mod wheel;
 
+pub use accept::next_connection;
 pub use address_group::AddressGroup;
 pub use config::{Config, Heartbeat, Limits};
 pub use counter::{Closes, Counter};

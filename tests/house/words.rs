@@ -13,7 +13,7 @@ const BANNED: &[(&[&str], &str)] = &[
 /// The files that may let time pass, each with what it waits for. All others wait for an event, under a deadline.
 const SLEEPERS: &[(&str, &str)] = &[
     ("bridge-ws/src/bridge.rs", "ends a session that was not opened in time, or that lingers after its goodbye"),
-    ("bridge-ws/src/door.rs", "waits a moment when the system cannot accept a browser's connection"),
+    ("bridge-ws/src/accept.rs", "waits a moment when the system cannot accept a connection"),
     ("bridge-ws/src/edge/pool.rs", "tries a further connection again a while after this machine refused one"),
     ("bridge-ws/src/edge/queue.rs", "lets browsers come back to their broker one after the other"),
     ("bridge-ws/src/http/write_timeout.rs", "gives up a peer that takes nothing of an answer"),
@@ -23,7 +23,6 @@ const SLEEPERS: &[(&str, &str)] = &[
     ("broker/src/demo/job.rs", "stands in for work that takes its time"),
     ("broker/src/demo/program.rs", "sells a seat of the demo now and then"),
     ("broker/src/simulation/world.rs", "lets the time of a simulation pass, which stands still otherwise"),
-    ("broker/src/observe/server.rs", "waits a moment when the system cannot accept a scraper's connection"),
     ("client/examples/progress.rs", "stands in for work that takes its time"),
     ("client/src/driver.rs", "comes back to the broker when the pause that it was told, or chose, is over"),
     ("client/src/raw/driver.rs", "comes back to the broker when the pause that it was told, or chose, is over"),

@@ -10,13 +10,14 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use callboard_bridge_ws::edge::Observer;
+use callboard_bridge_ws::next_connection;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::edge::Edge;
 use super::exposition::{self, Subject};
@@ -27,9 +28,6 @@ const CONNECTIONS_MAX: usize = 16;
 
 /// How long a connection may take from its first byte to its last; a scraper takes milliseconds.
 const CONNECTION_TIME_MAX: Duration = Duration::from_secs(10);
-
-/// How long to wait after a connection could not be accepted.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 const INDEX: &str = "\
 /metrics  what is counted here, for Prometheus
@@ -104,18 +102,13 @@ async fn serve(listener: TcpListener, routes: Router) {
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         while connections.try_join_next().is_some() {}
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let answer = answer(stream, routes.clone());
-                connections.spawn(async move {
-                    // A peer that takes too long, or goes away, is of no further interest.
-                    let _ = timeout(CONNECTION_TIME_MAX, answer).await;
-                    drop(place);
-                });
-            }
-            // The system has no descriptor for it, say: the next may fare better, but not at once.
-            Err(_) => sleep(ACCEPT_AGAIN).await,
-        }
+        let (stream, _) = next_connection(&listener).await;
+        let answer = answer(stream, routes.clone());
+        connections.spawn(async move {
+            // A peer that takes too long, or goes away, is of no further interest.
+            let _ = timeout(CONNECTION_TIME_MAX, answer).await;
+            drop(place);
+        });
     }
 }
 
