@@ -21,7 +21,8 @@ pub const PING_GRACE: Duration = Duration::from_secs(65);
 /// HTTP connections that are no WebSocket yet: a burst of returning pages; who comes later waits in the kernel.
 pub const HTTP_CONNECTIONS: usize = 1024;
 
-/// The same from one address: an eighth, so that nobody alone can keep all others out.
+/// HTTP connections of one address that are no WebSocket yet: an eighth of all, so that nobody alone can keep all
+/// others out.
 pub const HTTP_CONNECTIONS_PER_ADDRESS: usize = 128;
 
 /// Bodies of publishes over HTTP that are under way, and a kibibyte for each of their messages: eight of the largest

@@ -61,7 +61,7 @@ impl Payload {
         }
     }
 
-    /// The same payload, borrowed, as frames carry it.
+    /// The payload, borrowed, as frames carry it.
     #[must_use]
     pub fn borrowed(&self) -> PayloadRef<'_> {
         PayloadRef { kind: self.kind, bytes: &self.bytes }

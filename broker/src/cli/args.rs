@@ -48,7 +48,7 @@ pub(super) struct Cli {
     )]
     pub(super) log: Option<String>,
 
-    /// How to log: for people, or a JSON object a line for machines [default: human]
+    /// Format of the log: for people, or one JSON object per line for machines [default: human]
     #[arg(
         long,
         global = true,
@@ -82,7 +82,7 @@ pub(super) enum Command {
     Check(Check),
     /// Publish to a channel.
     Pub(Publish),
-    /// Print the messages of channels as they come.
+    /// Print the messages of channels as they arrive.
     Sub(Subscribe),
     /// Make, list and revoke API keys.
     Token(Token),

@@ -11,7 +11,7 @@ use super::exit;
 /// The flag for the data directory, the same for every command.
 #[derive(Debug, Clone, Args)]
 pub(super) struct DataDirArgs {
-    /// Where API keys and the development certificate are kept [default: this platform's directory for a user's data]
+    /// Directory for API keys and the development certificate [default: the platform's directory for user data]
     #[arg(long, value_name = "DIR", env = "CALLBOARD_DATA_DIR", global = true)]
     data_dir: Option<PathBuf>,
 }

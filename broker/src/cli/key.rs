@@ -12,11 +12,11 @@ use super::secret::Secret;
 /// Who we are.
 #[derive(Debug, Args)]
 pub(super) struct Key {
-    /// An API key. Others on this machine can read command lines: better set the variable, or use --api-key-file
+    /// An API key. Other users of this machine can read command lines: rather set the variable or use --api-key-file
     #[arg(long, value_name = "KEY", env = "CALLBOARD_API_KEY", hide_env_values = true, help_heading = "Identity")]
     api_key: Option<Secret>,
 
-    /// A file with an API key in it; it wins over --api-key and the variable
+    /// A file with an API key; it overrides --api-key and the variable
     #[arg(long, value_name = "FILE", help_heading = "Identity")]
     api_key_file: Option<PathBuf>,
 }

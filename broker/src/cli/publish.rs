@@ -47,7 +47,7 @@ pub(super) struct Publish {
     #[arg(allow_negative_numbers = true)]
     payload: Option<String>,
 
-    /// The payload is JSON; it is checked, and sent as it is
+    /// The payload is JSON; it is checked and sent verbatim
     #[arg(long, conflicts_with = "binary")]
     json: bool,
 
@@ -59,7 +59,7 @@ pub(super) struct Publish {
     #[arg(long, value_name = "KEY")]
     message_key: Option<String>,
 
-    /// Print where each message stands, `offset@epoch`
+    /// Print each message's position, `offset@epoch`
     #[arg(short, long)]
     verbose: bool,
 

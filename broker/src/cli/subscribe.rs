@@ -54,7 +54,7 @@ pub(super) struct Subscribe {
     #[arg(long, value_name = "N")]
     rewind: Option<u32>,
 
-    /// Print one JSON object a line, with everything that is known of the message
+    /// Print one JSON object per line, with everything known about the message
     #[arg(long)]
     json: bool,
 

@@ -12,15 +12,15 @@ use super::program;
 /// Whom to believe.
 #[derive(Debug, Args)]
 pub(super) struct TrustArgs {
-    /// Believe the broker whose certificate has this fingerprint, which `callboard serve` prints
+    /// Trust the broker whose certificate has this fingerprint, as `callboard serve` prints it
     #[arg(long, value_name = "FINGERPRINT", group = "trust", help_heading = "Trust")]
     pin: Option<Fingerprint>,
 
-    /// Believe a broker whose certificate is signed by one in this file, instead of those that this system trusts
+    /// Trust a broker whose certificate is signed by one in this file, instead of the system's roots
     #[arg(long, value_name = "PEM", group = "trust", help_heading = "Trust")]
     ca: Option<PathBuf>,
 
-    /// Encrypts, but talks to whoever answers: anyone between can read and change everything, and take the API key
+    /// Trust any certificate: anyone in between can read and change everything, and steal the API key
     #[arg(long, group = "trust", help_heading = "Trust")]
     insecure: bool,
 }

@@ -55,14 +55,14 @@ async fn introduce(mut pending: PendingStream, acceptor: Arc<VisitorAcceptor>, l
         // PROTOCOL.md, "Visitors": a bridge has the right from the broker's operator, who may take it back at any time.
         acceptor.check()?;
         let ticket = local.admit(address).map_err(|refused| Ending::because(Code::Overloaded, refused))?;
-        tracing::debug!(%address, origin, "a visitor is introduced");
+        tracing::debug!(%address, origin, "a visitor was introduced");
         Ok(local.open(ticket, Format::Stream, arrival))
     });
     let (id, session) = match opened {
         Ok(opened) => opened,
         Err(ending) => {
             local.registry.metrics().closed(ending.code);
-            tracing::debug!(code = ending.code.number(), sentence = %ending.sentence, "a visitor is not let in");
+            tracing::debug!(code = ending.code.number(), sentence = %ending.sentence, "a visitor is refused");
             return pending.turn_away(&ending).await;
         }
     };

@@ -27,7 +27,7 @@ pub struct Rights {
 }
 
 impl Identity {
-    /// The same identity, borrowed, as frames carry it.
+    /// The identity, borrowed, as frames carry it.
     #[must_use]
     pub fn borrowed(&self) -> frame::Identity<'_> {
         frame::Identity { strategy: self.strategy, key: &self.key }

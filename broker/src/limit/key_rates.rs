@@ -34,7 +34,7 @@ impl KeyRates {
         let (rate, publishes) = (self.rate, u64::from(publishes));
         if publishes > rate.burst {
             let sentence = format!(
-                "this broker takes at most {} messages of a key at once; send them in several requests",
+                "this broker accepts at most {} messages of a key at once; send them in several requests",
                 rate.burst
             );
             return Err(Refusal::new(Class::TooManyRequests, sentence));

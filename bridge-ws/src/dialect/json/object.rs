@@ -35,7 +35,7 @@ impl Fault {
         Self { code: Code::FrameTooLong, ..Self::new(what) }
     }
 
-    /// The same fault, seen from the object that has it in field `name`.
+    /// This fault, seen from the object that has it in field `name`.
     pub(super) fn within(mut self, name: &str) -> Self {
         self.path = if self.path.is_empty() { name.to_owned() } else { format!("{name}.{}", self.path) };
         self

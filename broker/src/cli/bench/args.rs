@@ -103,7 +103,7 @@ pub(super) enum Case {
         #[command(flatten)]
         common: Common,
     },
-    /// Connections that have one subscription and nothing to do: the memory that each takes
+    /// Idle connections with one subscription: the memory of each
     #[command(after_help = after_help!("idle --connections 10000 --runs 1"))]
     Idle {
         /// Connections
@@ -112,7 +112,7 @@ pub(super) enum Case {
         #[command(flatten)]
         common: Common,
     },
-    /// Channels with one subscriber each and nothing to do: the memory that each takes
+    /// Idle channels with one subscriber: the memory of each
     #[command(after_help = after_help!("channels --channels 1000000 --connections 200"))]
     Channels {
         /// Channels
@@ -121,7 +121,7 @@ pub(super) enum Case {
         /// Connections that share the subscriptions
         #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=100_000))]
         connections: u32,
-        /// Channels that are born in a second
+        /// New channels per second
         #[arg(long, value_name = "N", default_value = "20000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         births: u32,
         #[command(flatten)]
@@ -136,23 +136,23 @@ pub(super) struct Common {
     #[arg(long, value_name = "BYTES", default_value = "128", value_parser = parse_payload)]
     pub(super) payload: usize,
 
-    /// How long is measured in each run, as 10s, 300ms or 1m; a tenth of it, a second at most, warms up first
+    /// How long each run measures, such as 10s, 300ms or 1m; a tenth of it, at most a second, warms up first
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub(super) duration: Duration,
 
-    /// Runs: what is told is their median, with the smallest and the largest
+    /// Runs; printed are their median, smallest and largest value
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(super) runs: u32,
 
-    /// By which door the load comes
+    /// Door that the load uses
     #[arg(long, value_name = "DOOR", default_value = "quic")]
     pub(super) door: Door,
 
-    /// Measure beside each run what the same bytes cost without a broker, and tell the ratio
+    /// Also measure what the same bytes cost without a broker, and print the ratio
     #[arg(long, value_name = "WHAT")]
     pub(super) limit: Option<Limit>,
 
-    /// Threads of the load; more of them take more of the machine from the broker
+    /// Threads of the load; more of them leave less of the machine to the broker
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(super) threads: u32,
 
@@ -199,7 +199,7 @@ impl Limit {
     }
 }
 
-/// By which door the load comes.
+/// Door that the load uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Door {
     /// QUIC
@@ -304,7 +304,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     seconds
         .filter(|seconds| (0.1..=3600.0).contains(seconds))
         .map(Duration::from_secs_f64)
-        .ok_or_else(|| "a time from 100ms to an hour, as 10s, 300ms or 1m".to_owned())
+        .ok_or_else(|| "expected a time from 100ms to an hour, such as 10s, 300ms or 1m".to_owned())
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ fn home() -> anyhow::Result<TempDir> {
 
 /// This same program, without the variables that would change what is measured.
 fn command() -> anyhow::Result<Command> {
-    let mut command = Command::new(std::env::current_exe().context("where this program lies is not known")?);
+    let mut command = Command::new(std::env::current_exe().context("the path of this program is not known")?);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CALLBOARD_")) {
         command.env_remove(name);
     }
@@ -156,7 +156,7 @@ async fn start(
             process._output = Some(output);
             Ok((process, address))
         }
-        Ok(_) => bail!("it ended before it listened; what it said stands above"),
+        Ok(_) => bail!("it ended before it listened; its output is above"),
         Err(_) => bail!("it did not listen within {} s", START_TIMEOUT.as_secs()),
     }
 }

@@ -183,7 +183,7 @@ impl Session {
             Ok(())
         };
         match timeout(ANSWER_TIMEOUT, answers).await {
-            Ok(answered) => answered.context("a subscription was not answered well"),
+            Ok(answered) => answered.context("a subscription was refused"),
             Err(_) => bail!("a subscription was not answered within {} s", ANSWER_TIMEOUT.as_secs()),
         }
     }
@@ -207,7 +207,7 @@ async fn upgrade(address: SocketAddr, dialect: Dialect) -> anyhow::Result<(Outwa
     }
     let status = String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned();
     if !status.contains(" 101 ") {
-        bail!("the door gave no WebSocket: {status}");
+        bail!("the door opened no WebSocket: {status}");
     }
     let (read, write) = stream.into_split();
     Ok((Outward::Socket(write, dialect), Inward::socket(read, dialect)))
@@ -221,5 +221,5 @@ pub(super) fn unexpected(frame: &ServerFrame<'_>) -> anyhow::Error {
     if let ServerFrame::Failed(failed) = frame {
         return anyhow!("the broker refused ({}): {}", failed.class, failed.sentence);
     }
-    anyhow!("the broker said what was not expected: {frame:?}")
+    anyhow!("the broker sent an unexpected frame: {frame:?}")
 }

@@ -51,7 +51,7 @@ impl Outward {
     }
 }
 
-/// The same frames as messages of a client.
+/// Frames of a stream as messages of a client.
 fn messages(dialect: Dialect, frames: Bytes) -> anyhow::Result<BytesMut> {
     let mut out = BytesMut::with_capacity(2 * frames.len());
     let mut deframer = Deframer::new(BODY_BYTES_MAX);

@@ -8,7 +8,7 @@ use callboard_protocol::{PayloadRef, RequestId, Sequence};
 /// A stamp's bytes: the shortest payload there is.
 pub(super) const STAMP_BYTES: usize = 24;
 
-/// The same as text, a letter for four bits.
+/// A stamp as text, a letter for four bits.
 const STAMP_LETTERS: usize = 2 * STAMP_BYTES;
 
 /// The letter for nothing; the others follow.

@@ -96,7 +96,7 @@ impl Half {
     async fn hear(&mut self) -> anyhow::Result<()> {
         loop {
             let body =
-                timeout(ANSWER_TIMEOUT, self.session.inward.body()).await.context("a message did not come")??;
+                timeout(ANSWER_TIMEOUT, self.session.inward.body()).await.context("a message did not arrive")??;
             if self.ear.take(&body)? {
                 return Ok(());
             }
