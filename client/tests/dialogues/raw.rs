@@ -199,7 +199,7 @@ async fn what_comes_to_who_leaves_is_thrown_away_and_makes_no_bodies() {
     let broker = Broker::start();
     let (trunk, own) = trunk(&broker).await;
     let mut all_taken = false;
-    // It is seen off for a second, which a busy machine may need for something else.
+    // It closes for a second, which a busy machine may need for something else.
     for number in 1..=5 {
         let (session, mut of_session) = visitor(&trunk, &own, number).await;
         session.close(Code::Idle);
