@@ -46,9 +46,42 @@ impl Closes {
     }
 }
 
+/// The statuses that a request may be refused with.
+const STATUSES: [u16; 17] = [400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 421, 426, 429, 431, 500, 501, 503];
+
+/// How many requests over HTTP were refused with each status.
+#[derive(Debug, Default)]
+pub struct HttpRefusals([Counter; STATUSES.len()]);
+
+impl HttpRefusals {
+    /// Notes that one was refused with this status.
+    pub fn note(&self, status: u16) {
+        if let Ok(place) = STATUSES.binary_search(&status) {
+            self.0[place].add(1);
+        }
+    }
+
+    /// Every status, and how many were refused with it.
+    pub fn read(&self) -> impl Iterator<Item = (u16, u64)> {
+        STATUSES.iter().zip(&self.0).map(|(status, count)| (*status, count.value()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use callboard_protocol::error::Class;
+
     use super::*;
+
+    #[test]
+    fn the_status_of_every_class_has_its_count() {
+        let refusals = HttpRefusals::default();
+        let mut codes: Vec<u16> = Class::ALL.iter().map(|class| class.code()).collect();
+        codes.dedup();
+        codes.iter().for_each(|code| refusals.note(*code));
+        assert_eq!(refusals.read().filter(|(_, count)| *count == 1).count(), codes.len());
+        assert!(STATUSES.is_sorted());
+    }
 
     #[test]
     fn every_code_has_its_count() {

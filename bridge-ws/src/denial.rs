@@ -12,6 +12,8 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 
+use crate::hint::Hint;
+
 /// Which pages may load what stands here.
 pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
@@ -25,6 +27,7 @@ pub(crate) struct Denial {
     retry_after: Option<Millis>,
     headers: Vec<(HeaderName, HeaderValue)>,
     ends_connection: bool,
+    hint: Option<Hint>,
 }
 
 /// How a failure is written in JSON, here and in the results of a publish.
@@ -61,6 +64,7 @@ impl Denial {
             retry_after: None,
             headers: Vec::new(),
             ends_connection: false,
+            hint: None,
         }
     }
 
@@ -86,6 +90,17 @@ impl Denial {
     pub(crate) fn and_close(mut self) -> Self {
         self.ends_connection = true;
         self
+    }
+
+    /// This denial with what an operator could do about it.
+    pub(crate) fn with_hint(mut self, hint: Hint) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    /// What an operator could do about it.
+    pub(crate) fn hint(&self) -> Option<&Hint> {
+        self.hint.as_ref()
     }
 
     /// The answer.

@@ -20,6 +20,7 @@ mod farewell;
 mod framing;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod hint;
 mod http;
 mod messages;
 mod outgoing;
@@ -35,7 +36,7 @@ mod wheel;
 pub use accept::next_connection;
 pub use address_group::AddressGroup;
 pub use config::{Config, Heartbeat, Limits};
-pub use counter::{Closes, Counter};
+pub use counter::{Closes, Counter, HttpRefusals};
 pub use dialect::{Dialect, Incoming, JSON_DEPTH_MAX, Outgoing, Refused, TranscodeError};
 pub use door::{BindError, Door};
 pub use resource::Resource;

@@ -55,6 +55,9 @@ pub trait Upstream: Send + Sync + 'static {
         publisher: Publisher,
         messages: Vec<PublishItem>,
     ) -> impl Future<Output = Result<Vec<Result<Position, Refusal>>, Refusal>> + Send;
+
+    /// Notes that a request over HTTP was refused, and with which status.
+    fn note_refused(&self, status: u16);
 }
 
 /// One session: typed frames in, encoded messages out. Dropping it ends it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use callboard_bridge_ws::{Closes, Counter};
+use callboard_bridge_ws::{Closes, Counter, HttpRefusals};
 use callboard_protocol::close::Code;
 
 /// Everything that is counted.
@@ -44,6 +44,8 @@ pub(crate) struct Metrics {
     pub(crate) panics: Counter,
     /// From a publish's arrival to its being written to a subscriber's socket.
     pub(crate) latency: Histogram,
+    /// Requests over HTTP that were refused.
+    pub(crate) http_refused: HttpRefusals,
     closes: Closes,
     accepting: AtomicBool,
 }

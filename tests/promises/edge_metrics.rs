@@ -51,11 +51,14 @@ async fn who_is_in_and_what_went_by_is_counted() {
     two.say_goodbye(Code::Finished.number()).await;
     tells(&bridge, &browsers("open"), 1).await;
     tells(&bridge, &closes(Code::Finished), 1).await;
+    let stranger = Peer::try_upgrade(bridge.addr(), Dialect::Json, "Origin: https://evil.example\r\n").await;
+    assert!(stranger.is_err_and(|status| status.contains(" 403 ")));
     let told = bridge.metrics().await;
     for (name, value) in [
         ("callboard_accepting", 1),
         ("callboard_panics_total", 0),
         ("callboard_sessions_opened_total", 2),
+        ("callboard_http_refused_total{status=\"403\"}", 1),
         ("callboard_http_publishes_total", 2),
         ("callboard_http_published_total", 1),
         ("callboard_upstream_outages_total", 0),

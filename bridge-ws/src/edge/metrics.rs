@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::counter::{Closes, Counter};
+use crate::counter::{Closes, Counter, HttpRefusals};
 
 /// What there was none of for a browser, or a publish over HTTP, that got no session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub(super) struct Metrics {
     pub(super) panics: Counter,
     /// Browsers' connections that were closed.
     pub(super) closes: Closes,
+    /// Requests over HTTP that were refused.
+    pub(super) http_refused: HttpRefusals,
     accepting: AtomicBool,
 }
 

@@ -32,6 +32,8 @@ pub struct Stats {
     pub refused: Refused,
     /// Browsers' connections that were closed, by code.
     pub closes: Vec<(Code, u64)>,
+    /// Requests over HTTP that were refused, by status.
+    pub http_refused: Vec<(u16, u64)>,
     /// Messages that requests over HTTP asked to publish.
     pub http_publishes: u64,
     /// Messages that requests over HTTP published.
@@ -107,6 +109,7 @@ impl Observer {
             sessions_opened: metrics.opened.value(),
             refused: Refused::of(metrics),
             closes: metrics.closes.read().collect(),
+            http_refused: metrics.http_refused.read().collect(),
             http_publishes: metrics.http_publishes.value(),
             http_published: metrics.http_published.value(),
             inbox_bytes: remote.as_ref().map_or(0, |remote| remote.inbox_bytes()),

@@ -161,4 +161,8 @@ impl Upstream for Remote {
         self.metrics.http_publishes.add(u64::from(publishes));
         publishing::publish(&self.pool, &introduction, progress, self.publish_patience).await
     }
+
+    fn note_refused(&self, status: u16) {
+        self.metrics.http_refused.note(status);
+    }
 }

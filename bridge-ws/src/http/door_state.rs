@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use callboard_protocol::error::Class;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -12,11 +13,13 @@ use tokio_rustls::TlsAcceptor;
 
 use super::pages::Pages;
 use super::publish_budget::PublishBudget;
+use super::unparsed::{Unparsed, written};
 use crate::address_limit::{AddressLimit, AddressPermit};
 use crate::bridge::{Bridge, Patience};
 use crate::config::Config;
 use crate::denial::Denial;
 use crate::dialect::Dialect;
+use crate::hint::Hints;
 use crate::present::Count;
 use crate::socket::Socket;
 use crate::upstream::{Upstream, Visitor};
@@ -33,6 +36,8 @@ pub(crate) struct DoorState<U: Upstream> {
     pub(super) pages: &'static Pages,
     pub(super) tls: Option<TlsAcceptor>,
     per_address: Arc<AddressLimit>,
+    /// What the operator was told of refusals.
+    hints: Mutex<Hints>,
     /// What publishes over HTTP take.
     pub(crate) publish_budget: PublishBudget,
 }
@@ -69,6 +74,7 @@ impl<U: Upstream> DoorState<U> {
             is_shut,
             pages: Pages::of_this_build(),
             tls,
+            hints: Mutex::default(),
             per_address: AddressLimit::new(config.limits.http_connections_per_address),
             publish_budget: PublishBudget::new(config.limits.publishes_bytes),
             config,
@@ -79,6 +85,21 @@ impl<U: Upstream> DoorState<U> {
     pub(super) fn permit(&self, peer: IpAddr) -> Option<Option<AddressPermit>> {
         let is_trusted = self.config.rules.trusted_proxies.iter().any(|net| net.contains(&peer.to_canonical()));
         if is_trusted { Some(None) } else { self.per_address.take(peer).map(Some) }
+    }
+
+    /// Counts a refusal, and tells the operator what could be done about it.
+    pub(super) fn note_refused(&self, denial: &Denial) {
+        self.upstream.note_refused(denial.status.as_u16());
+        if let Some(hint) = denial.hint() {
+            self.hints.lock().tell(hint, Instant::now());
+        }
+    }
+
+    /// The whole answer to what is no request.
+    pub(super) fn answer_unparsed(&self, unparsed: Unparsed) -> Bytes {
+        let denial = unparsed.denial(&self.config.limits);
+        self.note_refused(&denial);
+        written(denial)
     }
 
     /// Whether somebody may still come in.

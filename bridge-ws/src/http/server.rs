@@ -42,7 +42,7 @@ pub(crate) async fn serve<U: Upstream>(door: Arc<DoorState<U>>, stream: TcpStrea
             Ok(Ok(Ok(socket))) => socket,
             Ok(Ok(Err(mut socket))) => {
                 tracing::debug!(%peer, "HTTP without TLS on a port that requires TLS");
-                return hang_up(&mut socket, &mut Unparsed::Open.answer(limits).into()).await;
+                return hang_up(&mut socket, &mut door.answer_unparsed(Unparsed::Open).into()).await;
             }
             Ok(Err(error)) => return tracing::debug!(%peer, %error, "TLS handshake failed"),
             Err(_) => return tracing::debug!(%peer, "TLS handshake not done in time"),
@@ -59,7 +59,7 @@ pub(crate) async fn serve<U: Upstream>(door: Arc<DoorState<U>>, stream: TcpStrea
     let mut last = Outgoing::default();
     if let Err(Some(unparsed)) = ended {
         tracing::debug!(%peer, ?unparsed, "request refused");
-        last = unparsed.answer(limits).into();
+        last = door.answer_unparsed(unparsed).into();
     }
     hang_up(&mut socket, &mut last).await;
 }

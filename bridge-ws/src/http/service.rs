@@ -35,6 +35,7 @@ pub(super) async fn answer<U: Upstream>(
     let mut answer = answered.unwrap_or_else(|denial| {
         // The path has no secrets: they may stand in the query and in the header only.
         tracing::debug!(peer = %arrival.peer, path = head.uri.path(), status = denial.status.as_u16(), "request refused");
+        door.note_refused(&denial);
         denial.into_response()
     });
     guard(answer.headers_mut());

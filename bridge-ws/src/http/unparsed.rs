@@ -32,8 +32,8 @@ impl Unparsed {
         }
     }
 
-    /// The whole answer.
-    pub(super) fn answer(self, limits: &Limits) -> Bytes {
+    /// What is said of it.
+    pub(super) fn denial(self, limits: &Limits) -> Denial {
         let (status, sentence) = match self {
             Self::Late => (StatusCode::REQUEST_TIMEOUT, Cow::from("the request's header did not arrive in time")),
             Self::Open => (StatusCode::BAD_REQUEST, "this port requires TLS: use https or wss".into()),
@@ -44,11 +44,12 @@ impl Unparsed {
             }
             Self::Refused(status) => (status, "this is not an HTTP/1.1 request".into()),
         };
-        written(Denial::new(Class::BadRequest, sentence).with_status(status).and_close())
+        Denial::new(Class::BadRequest, sentence).with_status(status).and_close()
     }
 }
 
-fn written(denial: Denial) -> Bytes {
+/// The whole answer.
+pub(super) fn written(denial: Denial) -> Bytes {
     let (mut head, body) = denial.into_parts();
     guard(&mut head.headers);
     let mut answer = format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", head.status, body.len()).into_bytes();

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use callboard_protocol::error::Class;
+use callboard_protocol::limits::ORIGIN_BYTES_MAX;
 use http::header;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
@@ -13,6 +14,7 @@ use super::host::{Authority, HostPattern};
 use super::origin::{Origin, OriginPattern};
 use super::proxy::{self, ProxyHeader};
 use crate::denial::Denial;
+use crate::hint::Hint;
 use crate::upstream::{CredentialSource, Shown};
 
 /// Who may come in.
@@ -69,6 +71,8 @@ pub(crate) struct Caller {
     /// A page that may come in. None is no browser, or a browser that asks for its own page.
     pub(crate) origin: Option<String>,
     pub(crate) is_private: bool,
+    /// A proxy on this machine that brings it and that nobody named.
+    unknown_proxy: Option<IpAddr>,
 }
 
 impl Rules {
@@ -104,7 +108,11 @@ impl Rules {
             client.address = Ipv6Addr::UNSPECIFIED.into();
         }
         let origin = self.origin(&host, client.is_tls, headers)?;
+        let peer = arrival.peer.to_canonical();
+        let is_unknown = peer.is_loopback() && !self.trusted_proxies.iter().any(|net| net.contains(&peer));
         Ok(Caller {
+            // Whoever comes from elsewhere may call itself a proxy: only what runs here is the operator's own.
+            unknown_proxy: (is_unknown && client.address.is_unspecified()).then_some(peer),
             address: client.address,
             origin,
             is_private: client.is_tls || self.plain_credentials || client.address.is_loopback(),
@@ -129,7 +137,8 @@ impl Rules {
         }
         let sentence =
             "this host name is not served here; the operator can add it to ws.hosts, and a proxy to ws.trusted_proxies";
-        Err(Denial::new(Class::Forbidden, sentence).with_status(StatusCode::MISDIRECTED_REQUEST))
+        let denial = Denial::new(Class::Forbidden, sentence).with_status(StatusCode::MISDIRECTED_REQUEST);
+        Err(denial.with_hint(Hint::Host(host.host)))
     }
 
     fn origin(&self, host: &Authority, is_tls: bool, headers: &HeaderMap) -> Result<Option<String>, Denial> {
@@ -145,7 +154,8 @@ impl Rules {
         }
         let sentence = "pages of this origin may not connect; the operator can add it to ws.origins, and a proxy that \
                         serves them to ws.trusted_proxies";
-        Err(Denial::new(Class::Forbidden, sentence))
+        let denial = Denial::new(Class::Forbidden, sentence);
+        Err(if text.len() <= ORIGIN_BYTES_MAX { denial.with_hint(Hint::Origin(text.to_owned())) } else { denial })
     }
 
     /// What `caller` shows with the handshake, if anything.
@@ -181,6 +191,10 @@ impl Caller {
         }
         let sentence = "this connection has no TLS, so others could read the key: use wss or https; where a proxy \
                         speaks TLS, the operator can add it to ws.trusted_proxies";
-        Err(Denial::new(Class::Forbidden, sentence))
+        let denial = Denial::new(Class::Forbidden, sentence);
+        Err(match self.unknown_proxy {
+            Some(proxy) => denial.with_hint(Hint::Proxy(proxy)),
+            None => denial,
+        })
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Fake {
     pub(crate) visitors: Mutex<Vec<Came>>,
     /// What was published over HTTP, and with which secret.
     pub(crate) published: Mutex<Vec<(String, PublishItem)>>,
+    /// The statuses of requests that were refused.
+    pub(crate) refused: Mutex<Vec<u16>>,
     /// Whether new sessions hold everything that they are handed.
     pub(crate) holds: Mutex<bool>,
 }
@@ -199,6 +201,10 @@ impl Upstream for Fake {
             Ok(position(published.len() as u64))
         };
         Ok(messages.into_iter().map(publish).collect())
+    }
+
+    fn note_refused(&self, status: u16) {
+        self.refused.lock().unwrap().push(status);
     }
 }
 

@@ -224,6 +224,26 @@ async fn the_bus_is_told_who_came_and_what_was_shown() {
 }
 
 #[tokio::test]
+async fn every_refusal_is_counted_by_its_status() {
+    let house = House::open().await;
+    let mut peer = Peer::dial(house.door.address()).await;
+    let mut wanted = Vec::new();
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost:5173", 403),
+        ("GET /v1/bus HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost:5173", 403),
+        ("GET / HTTP/1.1\r\nHost: localhost", 200),
+        ("GET / HTTP/1.1\r\nHost: bus.example.org", 421),
+        ("GET /nowhere HTTP/1.1\r\nHost: localhost", 404),
+        ("GET / HTTP/9.9\r\nHost: localhost", 400),
+    ] {
+        peer.say(format!("{request}\r\n\r\n")).await;
+        assert_eq!(peer.answer().await.status, status, "{request}");
+        wanted.extend((status != 200).then_some(status));
+        assert_eq!(*house.bus.refused.lock().unwrap(), wanted, "{request}");
+    }
+}
+
+#[tokio::test]
 async fn health_pages_and_unknown_paths_have_their_answers() {
     let house = House::open().await;
     let mut peer = Peer::dial(house.door.address()).await;

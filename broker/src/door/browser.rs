@@ -69,6 +69,10 @@ impl upstream::Upstream for InProcess {
         let ticket = self.admit(publisher.address)?;
         publishing::publish(&self.local, ticket, &publisher, messages).await
     }
+
+    fn note_refused(&self, status: u16) {
+        self.local.registry.metrics().http_refused.note(status);
+    }
 }
 
 /// One browser's session, as its bridge sees it.

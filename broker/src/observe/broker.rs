@@ -6,7 +6,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-use super::exposition::{Subject, closes, counter, gauge, gauges};
+use super::exposition::{Subject, closes, counter, gauge, gauges, http_refused};
 use super::scope::Scope;
 
 impl Subject for Scope {
@@ -40,6 +40,7 @@ fn connections(encoder: &mut DescriptorEncoder<'_>, scope: &Scope) -> fmt::Resul
     let subscriptions = scope.local.rules.subscriptions.held() as u64;
     gauge(encoder, "subscriptions", "Subscriptions of all sessions", None, subscriptions)?;
     closes(encoder, metrics.closes())?;
+    http_refused(encoder, metrics.http_refused.read())?;
     let bytes = Some(&Unit::Bytes);
     counter(encoder, "read", "Bytes read from sessions", bytes, metrics.bytes_read.value())?;
     counter(encoder, "written", "Bytes written to sessions", bytes, metrics.bytes_written.value())?;

@@ -6,7 +6,7 @@ use callboard_bridge_ws::edge::{Observer, Stats};
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
 
-use super::exposition::{Subject, closes, counter, counters, gauge, gauges};
+use super::exposition::{Subject, closes, counter, counters, gauge, gauges, http_refused};
 
 /// A bridge.
 #[derive(Debug)]
@@ -77,7 +77,8 @@ fn browsers(encoder: &mut DescriptorEncoder<'_>, stats: &Stats) -> fmt::Result {
     let help = "Sessions not opened: past a limit here, or while the broker was away or full, when browsers wait and \
         publishes over HTTP are refused";
     counters(encoder, ("sessions_refused", "reason"), help, &reasons)?;
-    closes(encoder, stats.closes.iter().copied())
+    closes(encoder, stats.closes.iter().copied())?;
+    http_refused(encoder, stats.http_refused.iter().copied())
 }
 
 fn upstream(encoder: &mut DescriptorEncoder<'_>, stats: &Stats) -> fmt::Result {

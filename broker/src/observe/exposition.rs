@@ -112,6 +112,19 @@ pub(super) fn closes(
     Ok(())
 }
 
+/// How many requests over HTTP were refused with each status.
+pub(super) fn http_refused(
+    encoder: &mut DescriptorEncoder<'_>,
+    refusals: impl IntoIterator<Item = (u16, u64)>,
+) -> fmt::Result {
+    let help = "Requests over HTTP, upgrades to WebSocket among them, that were refused, by status";
+    let mut family = encoder.encode_descriptor("http_refused", help, None, MetricType::Counter)?;
+    for (status, count) in refusals {
+        ConstCounter::new(count).encode(family.encode_family(&[("status", status.to_string())])?)?;
+    }
+    Ok(())
+}
+
 /// A gauge for each value of one label.
 pub(super) fn gauges(
     encoder: &mut DescriptorEncoder<'_>,

@@ -1,7 +1,7 @@
 //! What a broker shows of itself agrees with what was done to it, and no secret is in it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -107,6 +107,53 @@ async fn metrics_agree_with_what_was_sent() {
     assert_eq!(metric(&page, "callboard_connections_opened_total"), 3, "{page}");
     until(&broker, "callboard_sessions", 0).await;
     assert!(page.ends_with("# EOF\n"), "{page}");
+}
+
+/// The status of the answer to a request for `/` with these header fields.
+fn ask(door: SocketAddr, fields: &str) -> u16 {
+    let mut stream = TcpStream::connect(door).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    write!(stream, "GET /v1/bus HTTP/1.1\r\n{fields}Connection: close\r\n\r\n").expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+}
+
+#[test]
+fn whoever_runs_a_broker_is_told_once_why_pages_are_refused() {
+    let home = tempfile::tempdir().expect("a directory");
+    let log = home.path().join("log");
+    let process = callboard(&home.path().join("data"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(std::fs::File::create(&log).expect("a file"))
+        .spawn()
+        .expect("a broker");
+    let broker = Broker::of(process);
+    let told = std::fs::read_to_string(&log).expect("a log");
+    let (_, address) = told.split_once("serving browsers address=").expect("where it serves them");
+    let door = address.split(' ').next().and_then(|address| address.parse().ok()).expect("an address");
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: callboard.v1\r\n";
+    for (fields, status) in [
+        ("Host: localhost\r\nOrigin: http://localhost:5173\r\n".to_owned(), 403),
+        ("Host: bus.example.org\r\n".to_owned(), 421),
+        (format!("Host: localhost\r\nVia: 1.1 proxy\r\nAuthorization: Bearer x\r\n{upgrade}"), 403),
+    ] {
+        assert_eq!([ask(door, &fields), ask(door, &fields)], [status; 2], "{fields}");
+    }
+    let page = get(&broker, "/metrics").1;
+    assert_eq!(metric(&page, "callboard_http_refused_total{status=\"403\"}"), 4, "{page}");
+    assert_eq!(metric(&page, "callboard_http_refused_total{status=\"421\"}"), 2, "{page}");
+    let log = std::fs::read_to_string(&log).expect("a log");
+    for (name, setting) in [
+        ("http://localhost:5173", "ws.origins"),
+        ("bus.example.org", "ws.hosts"),
+        ("127.0.0.1", "ws.trusted_proxies, and"),
+    ] {
+        let told = log.lines().filter(|line| line.contains("WARN") && line.contains(setting) && line.contains(name));
+        assert_eq!(told.count(), 1, "{setting}: {log}");
+    }
 }
 
 #[cfg(unix)]
