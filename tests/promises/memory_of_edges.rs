@@ -41,10 +41,14 @@ async fn whatever_browsers_fill_at_an_edge_stays_below_the_bound() {
     let broker = Process::start_with(&["--payload-bytes-max", "524288", "--outbox-bytes", "8388608"]).await;
     let file = broker.data_dir().join("edge.toml");
     std::fs::write(&file, CONFIGURATION).expect("a temporary directory takes a file");
-    let arguments = ["--config", file.to_str().expect("a path of text")];
+    let arguments = ["--config", file.to_str().expect("a path of text"), "--metrics", "127.0.0.1:0"];
     let bridge = BridgeProcess::before(broker.addr(), broker.data_dir(), &arguments).await;
-    let Some(empty) = bridge.memory_bytes_peak() else { return };
-    let bound = Draft::read(&file).expect("the bridge has read it too").config().bridge_memory_bound().bytes();
+    if bridge.memory_bytes_peak().is_none() {
+        return;
+    }
+    let draft = Draft::read(&file).expect("the bridge has read it too");
+    let config = draft.config();
+    let bound = config.bridge_memory_bound().bytes();
     let bound = usize::try_from(bound).expect("it was chosen to be small");
     let door = Visited { addr: bridge.addr(), trusted: development_certificate(broker.data_dir()) };
 
@@ -58,16 +62,15 @@ async fn whatever_browsers_fill_at_an_edge_stays_below_the_bound() {
     witness.subscribe("witness").await;
     witness.publish("witness", "carried").await;
     assert_eq!(witness.message().await.payload.as_str(), Some("carried"));
-    let peak = bridge.memory_bytes_peak().expect("the process lives and tells");
+    let (peak, metrics) = (bridge.memory_bytes_peak().expect("the process lives and tells"), bridge.metrics().await);
     drop((deaf, beginners, requests, sayers));
     assert!(peak <= bound, "the bridge had {} KiB at once, and may have {}", peak >> 10, bound >> 10);
-    let filled = peak - empty;
-    assert!(
-        filled >= bound / 8,
-        "{} KiB of {} are no more than a start: nothing was filled",
-        filled >> 10,
-        bound >> 10
-    );
+    let budgets =
+        [("callboard_inbox_bytes", config.limits.inbox_bytes), ("callboard_outbox_bytes", config.limits.outbox_bytes)];
+    for (name, most) in budgets {
+        let filled = metrics.value(name);
+        assert!(filled >= most as u64 * 3 / 4, "{name} is {filled} of {most}: it was not filled");
+    }
 }
 
 /// Browsers that are told much and read nothing of it.

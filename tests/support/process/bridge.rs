@@ -28,10 +28,10 @@ impl BridgeProcess {
     ///
     /// If it does not soon.
     pub async fn before(upstream: SocketAddr, data_dir: &Path, arguments: &[&str]) -> Self {
-        let outpost = Self::start(upstream, data_dir, arguments).await;
-        let reached = soon("the bridge's broker", outpost.output.says("the broker is there")).await;
-        reached.unwrap_or_else(|status| panic!("the bridge ended, {status}:\n{}", outpost.printed()));
-        outpost
+        let bridge = Self::start(upstream, data_dir, arguments).await;
+        let reached = soon("the bridge's broker", bridge.output.says("the broker is there")).await;
+        reached.unwrap_or_else(|status| panic!("the bridge ended, {status}:\n{}", bridge.printed()));
+        bridge
     }
 
     /// Starts one as [`before`](Self::before) does, and does not wait for its broker.
