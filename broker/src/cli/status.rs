@@ -53,7 +53,10 @@ impl Status {
         }
         self.trouble = Some(why.to_owned());
         let why = escape(why);
-        Some(format!("{WARNING}{why}; trying again, next in {:.1} s{WARNING:#}", pause.as_secs_f32()))
+        // A shorter pause is over before anybody has read of it.
+        let when =
+            if pause < Duration::from_secs(1) { String::new() } else { format!(" in {:.0} s", pause.as_secs_f32()) };
+        Some(format!("{WARNING}{why}; trying again{when}{WARNING:#}"))
     }
 }
 
@@ -81,10 +84,13 @@ mod tests {
         );
         assert_eq!(
             plain(status.waiting("the connection was lost: timed out", second)).as_deref(),
-            Some("the connection was lost: timed out; trying again, next in 1.0 s")
+            Some("the connection was lost: timed out; trying again in 1 s")
         );
         assert_eq!(status.waiting("the connection was lost: timed out", second), None);
-        assert!(status.waiting("the broker was not reached: refused", second).is_some());
+        assert_eq!(
+            plain(status.waiting("the broker was not reached: refused", second / 5)).as_deref(),
+            Some("the broker was not reached: refused; trying again")
+        );
         assert_eq!(
             plain(status.online(&"127.0.0.1:4480", Some("me\u{7}"))).as_deref(),
             Some("back again at 127.0.0.1:4480, as me\\u{7}")
