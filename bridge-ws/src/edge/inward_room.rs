@@ -60,8 +60,10 @@ mod tests {
         }
         assert!(!refused.resize(60));
         busy.note_progress();
+        assert!(!refused.resize(60), "in the turn in which the busy one got on");
         assert!(stalled.resize(61) && stalled.tick(), "a part of a message is nothing");
-        assert!(!busy.tick() && !busy.tick() && !small.tick(), "it got on, or holds nothing that others need");
+        assert!(!busy.tick() && !small.tick(), "it got on, or holds nothing that others need");
+        assert!(busy.tick(), "not for a whole turn");
         drop(stalled);
         assert!(refused.resize(60) && !refused.tick() && !refused.tick());
     }
